@@ -1,0 +1,108 @@
+"""Retrain one use case and promote the candidate only if the gate says so."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.runtime import flow_run
+from prefect.tasks import Task, exponential_backoff
+
+from kpi_gate import promotion, steps
+from kpi_gate.decision.verdict import Decision
+from kpi_gate.stores.ledger import Entry
+from kpi_gate.stores.lock import one_at_a_time
+from kpi_gate.stores.transient import is_transient
+
+STEPS = ("heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote")
+
+
+def worth_retrying(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
+    """Retry what may pass by itself: a locked file or database, a service that was away."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, BaseException) and is_transient(error)
+
+
+def step(work: Callable[..., Any], minutes: float) -> Task[..., Any]:
+    """Make a task of a verb, under the verb's own name."""
+    return task(
+        work,
+        name=work.__name__,
+        retries=3,
+        retry_delay_seconds=exponential_backoff(2),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=worth_retrying,
+        timeout_seconds=minutes * 60,
+        cache_policy=NO_CACHE,  # DVC decides what must run
+        persist_result=False,
+    )
+
+
+heal = step(promotion.heal, minutes=5)
+snapshot = step(steps.snapshot, minutes=30)
+freeze_champion = step(steps.freeze_champion, minutes=5)
+validate = step(steps.validate, minutes=30)
+train = step(steps.train, minutes=120)
+compare = step(steps.compare, minutes=30)
+decide = step(steps.decide, minutes=10)
+record = step(steps.record, minutes=10)
+promote = step(steps.promote, minutes=10)
+
+
+@flow(name="retrain", flow_run_name="retrain {name} as of {as_of}", timeout_seconds=4 * 3600)
+def retrain(name: str, as_of: datetime | None = None) -> steps.Retrained:
+    """Take a snapshot, validate, train, compare, decide, record, and promote or leave it.
+
+    Args:
+        name: The use case.
+        as_of: Nothing later is known; by default now.
+    """
+    job, found = steps.open_job(name, as_of), None
+    with one_at_a_time(job.place, name):
+        done = Progress(name)
+        heal(job.place, name)
+        try:
+            found = done(snapshot(job))
+            standing = steps.standing_decision(job)
+            if standing is not None:  # nothing new: no training
+                return steps.Retrained(standing, promote(job, standing).words, repeated=True)
+            freeze_champion(job)
+            done(validate(job))
+            done(train(job))
+            done(compare(job))
+            decision = done(decide(job))
+        except steps.Refusal as refusal:
+            decision = steps.refusal(job, refusal, found)
+        entry = done(record(job, decision, found, str(flow_run.id or "")))
+        outcome = promote(job, entry)
+        publish(name, decision, entry)
+    return steps.Retrained(entry, outcome.words)
+
+
+class Progress:
+    """A progress bar in the Prefect UI that moves with every step."""
+
+    def __init__(self, name: str) -> None:
+        self._count = 1
+        self._artifact = create_progress_artifact(0.0, f"{name}-progress", "retrain, step by step")
+
+    def __call__(self, result: Any) -> Any:
+        """Move on by one step and hand its result through."""
+        self._count += 1
+        update_progress_artifact(self._artifact, 100.0 * self._count / len(STEPS))
+        return result
+
+
+def publish(name: str, decision: Decision, entry: Entry) -> None:
+    """Show the decision and its evidence in the Prefect UI."""
+    create_markdown_artifact(decision.markdown(), f"{name}-decision", decision.sentence()[:500])
+    table = [check.model_dump(mode="json") for check in decision.checks]
+    create_table_artifact(table, f"{name}-evidence", f"checks of decision {entry.subject}")

@@ -1,0 +1,1 @@
+"""Retrain on a schedule; promote a model only when its offline gain is worth money."""

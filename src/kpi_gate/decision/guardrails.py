@@ -1,0 +1,121 @@
+"""V4: what must not worsen while the KPI gains."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kpi_gate.decision.evidence import Evidence
+from kpi_gate.decision.gain import cluster_sums, interval
+from kpi_gate.decision.measures import NEEDS_CHAMPION
+from kpi_gate.decision.objective import Guardrail
+from kpi_gate.decision.verdict import Check, SliceGain, Verdict
+
+
+def slice_gains(evidence: Evidence, guardrail: Guardrail, confidence: float) -> list[SliceGain]:
+    """Measure the gain of every level of a slice column, money per decision."""
+    column, rows = str(guardrail.slice), evidence.rows
+    difference = rows.candidate - rows.champion
+    levels = rows.slices[column]
+    gains = []
+    for level in sorted({str(level) for level in levels}):
+        mask = np.array([str(value) == level for value in levels], dtype=bool)
+        events = int(np.count_nonzero(difference[mask]))
+        bounds = interval(cluster_sums(difference[mask], rows.unit[mask]), int(mask.sum()), confidence)
+        gains.append(
+            SliceGain(
+                column=column,
+                level=level,
+                rows=int(mask.sum()),
+                events=events,
+                estimate=bounds.estimate,
+                lower=bounds.lower if np.isfinite(bounds.lower) else None,
+                tested=events >= int(guardrail.min_events or 0),
+            )
+        )
+    return gains
+
+
+def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Check:
+    """Test that no level loses more than it may.
+
+    A level that loses more than `may_lose` breaks the guardrail; one that might, because its
+    lower bound reaches below, needs more evidence.
+    """
+    margin = float(guardrail.may_lose or 0.0)
+    tested = [gain for gain in gains if gain.tested]
+    listed = f"{len(tested)} of {len(gains)} levels have {guardrail.min_events} differing decisions"
+    broken = [gain for gain in tested if gain.estimate < -margin]
+    unproven = [gain for gain in tested if gain.lower is None or gain.lower <= -margin]
+    if broken:
+        worst = min(broken, key=lambda gain: gain.estimate)
+        value, words = worst.estimate, f"{worst.level} loses {-worst.estimate:.4f} {unit}"
+    elif unproven:
+        worst = min(unproven, key=lambda gain: -np.inf if gain.lower is None else gain.lower)
+        value, words = worst.lower, f"{worst.level} may lose more: its lower bound is {worst.lower}"
+    else:
+        value = min((gain.lower for gain in tested if gain.lower is not None), default=None)
+        words = "no level loses more than it may"
+    return Check(
+        name=guardrail.name,
+        rule="V4",
+        passed=not (broken or unproven),
+        value=value,
+        bound=-margin,
+        reason=f"{words} ({listed}; allowed: {margin:g} {unit} per decision)",
+        failing=Verdict.REJECT if broken else Verdict.INSUFFICIENT_EVIDENCE,
+    )
+
+
+def _limits(guardrail: Guardrail) -> Iterator[tuple[str, str | None, float, int]]:
+    """Yield (words, reference, bound, sign); the rule is sign * (value - reference) <= bound."""
+    if guardrail.at_most is not None:
+        yield "at most", None, guardrail.at_most, 1
+    if guardrail.at_least is not None:
+        yield "at least", None, -guardrail.at_least, -1
+    for margin, sign, words in ((guardrail.may_rise_by, 1, "rise"), (guardrail.may_fall_by, -1, "fall")):
+        if margin is not None:
+            yield f"{words} over the champion", "champion", margin, sign
+            if guardrail.budget is not None:
+                yield f"cumulative {words} over the anchor", "anchor", guardrail.budget, sign
+
+
+def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
+    """Test a measure against each of its bounds; one check a bound.
+
+    A number that is missing or not finite makes the evidence INVALID: silence never passes.
+    """
+    name, first = guardrail.name, _has_no_champion(evidence)
+    if first and name in NEEDS_CHAMPION:
+        reason = "compares two models, and there is no champion yet"
+        return [Check(name=name, rule="V4", passed=True, reason=reason, failing=Verdict.REJECT)]
+    checks = []
+    value = evidence.measures.get("candidate", {}).get(name)
+    for words, side, bound, sign in _limits(guardrail):
+        if side == "anchor" and first:
+            continue
+        reference = 0.0 if side is None else evidence.measures.get(side, {}).get(name)
+        if value is None or reference is None or not np.isfinite([value, reference]).all():
+            missing = "candidate" if value is None or not np.isfinite(value) else side
+            reason = f"the evidence holds no finite {name} of the {missing}"
+            checks.append(
+                Check(name=name, rule="V4", passed=False, reason=reason, failing=Verdict.INVALID)
+            )
+            continue
+        moved = sign * (value - reference)
+        against = "" if side is None else f" ({side}: {reference:.4g})"
+        checks.append(
+            Check(
+                name=name if side != "anchor" else f"{name} against anchor",
+                rule="V4",
+                passed=bool(moved <= bound),
+                value=value if side is None else value - reference,
+                bound=bound * sign,
+                reason=f"{value:.4g}{against}; {words}: {abs(bound):g}",
+                failing=Verdict.REJECT,
+            )
+        )
+    return checks
+
+
+def _has_no_champion(evidence: Evidence) -> bool:
+    return evidence.lineage is not None and evidence.lineage.champion.is_baseline

@@ -1,0 +1,52 @@
+"""Numbers of a whole model that guardrails watch."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+# compare two models, so they say nothing while the champion is the baseline
+NEEDS_CHAMPION = ("changed_decisions", "latency_ratio")
+BUILT_IN = (
+    "action_rate",
+    "action_rate_gap",
+    "calibration_error",
+    "changed_decisions",
+    "latency_ms",
+    "latency_ratio",
+    "missing_input_loss",
+    "model_size_mb",
+)
+
+
+def calibration_bins(
+    probability: ArrayLike, outcome: ArrayLike, bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """Return (mean probability, mean outcome, rows) of bins with equal numbers of rows."""
+    p, y = np.asarray(probability, dtype=float), np.asarray(outcome, dtype=float)
+    order = np.argsort(p, kind="stable")
+    groups = [group for group in np.array_split(order, min(bins, max(p.size, 1))) if group.size]
+    return [(float(p[g].mean()), float(y[g].mean()), int(g.size)) for g in groups]
+
+
+def calibration_error(probability: ArrayLike, outcome: ArrayLike) -> float:
+    """Return the expected calibration error over ten equal-count bins (Naeini et al. 2015)."""
+    bins = calibration_bins(probability, outcome)
+    total = sum(rows for _, _, rows in bins)
+    return sum(abs(p - y) * rows for p, y, rows in bins) / total if total else float("nan")
+
+
+def action_rate(action: ArrayLike) -> float:
+    """Return the share of rows on which the policy acts."""
+    return float((np.asarray(action, dtype=float) != 0).mean())
+
+
+def action_rate_gap(action: ArrayLike, group: ArrayLike, min_rows: int = 30) -> float:
+    """Return the largest difference of the action rate between groups of at least `min_rows`.
+
+    Demographic parity difference; smaller groups are left out, since their rate is noise.
+    """
+    acts, groups = np.asarray(action, dtype=float) != 0, np.asarray(group)
+    masks = [groups == level for level in np.unique(groups)]
+    rates = [float(acts[mask].mean()) for mask in masks if mask.sum() >= min_rows]
+    return max(rates) - min(rates) if rates else float("nan")

@@ -1,0 +1,139 @@
+"""What the business wants, as a person writes it in YAML: the objective and its guardrails."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+NEED_BY = ("action_rate_gap",)
+
+
+class Frozen(BaseModel):
+    """A configuration section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Objective(Frozen):
+    """The KPI, and what a gain must reach to be worth a release.
+
+    Attributes:
+        kpi: Name of the KPI, as the business reports it.
+        unit: Currency of every value, such as EUR.
+        horizon_decisions: Decisions that a promoted policy will take over the horizon.
+        horizon: The horizon in words, for people.
+        min_effect: Smallest gain per decision worth a release, in `unit`.
+        switch_cost: Cost of one promotion (review, roll-out, risk), in `unit`.
+        confidence: One-sided confidence of the gain and of the slices.
+        kpi_link: Whether past A/B evidence is required, or offline money may promote.
+        kpi_confidence: Probability with which the KPI must rise where the link is required.
+        approval: Whether a reviewer must tag the version before the alias moves.
+        min_effective_units: Least effective number of units whose value differs.
+        min_loss_events: Least number of units that lose; 100 where money is in rare events.
+        max_unit_share: Largest share of the absolute difference that one unit may carry.
+        max_tail_skew: Largest skewness of the mean towards rare big losses that is believed.
+        resamples: Bootstrap replicates.
+        seed: Seed of the bootstrap.
+    """
+
+    kpi: str = Field(min_length=1)
+    unit: str = Field(min_length=1)
+    horizon_decisions: int = Field(gt=0)
+    horizon: str = "a year"
+    min_effect: NonNegative
+    switch_cost: NonNegative
+    confidence: float = Field(default=0.95, ge=0.8, lt=1)
+    kpi_link: Literal["required", "advisory"] = "advisory"
+    kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
+    approval: Literal["none", "required"] = "none"
+    min_effective_units: int = Field(default=30, ge=2)
+    min_loss_events: int = Field(default=0, ge=0)
+    max_unit_share: float = Field(default=0.10, gt=0, le=1)
+    max_tail_skew: float = Field(default=0.20, gt=0)
+    resamples: int = Field(default=10_000, ge=1_000)
+    seed: int = Field(default=7, ge=0)
+
+    @property
+    def delta(self) -> float:
+        """Gain per decision that a release must exceed: the larger of effect and pay-back."""
+        return max(self.min_effect, self.switch_cost / self.horizon_decisions)
+
+
+class Guardrail(Frozen):
+    """What must not worsen: a `measure` of the whole model, or the money of every `slice`.
+
+    Attributes:
+        measure: Name of the number that is watched; see `decision.measures` and the use case's own.
+        by: Column whose levels a fairness measure compares.
+        at_most: Largest value allowed for the candidate.
+        at_least: Smallest value allowed for the candidate.
+        may_rise_by: Largest rise over the champion on the same rows.
+        may_fall_by: Largest fall below the champion on the same rows.
+        budget: Largest cumulative rise or fall against the anchor, the first champion.
+        slice: Column whose every level is tested.
+        may_lose: Money per decision that a slice may lose against the champion.
+        min_events: Decisions of a slice that must differ before the slice is tested.
+    """
+
+    measure: str | None = None
+    by: str | None = None
+    at_most: Finite | None = None
+    at_least: Finite | None = None
+    may_rise_by: NonNegative | None = None
+    may_fall_by: NonNegative | None = None
+    budget: NonNegative | None = None
+    slice: str | None = None
+    may_lose: NonNegative | None = None
+    min_events: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _is_one_kind_with_a_bound(self) -> Self:
+        bounds = (self.at_most, self.at_least, self.may_rise_by, self.may_fall_by)
+        if (self.measure is None) == (self.slice is None):
+            raise ValueError("a guardrail names either a `measure` or a `slice`")
+        if self.slice is not None:
+            if self.may_lose is None or self.min_events is None:
+                raise ValueError("a slice needs `may_lose` (per decision) and `min_events`")
+            if any(bound is not None for bound in (*bounds, self.budget, self.by)):
+                raise ValueError("a slice takes `may_lose` and `min_events` only")
+            return self
+        if self.may_lose is not None or self.min_events is not None:
+            raise ValueError("`may_lose` and `min_events` belong to a `slice`")
+        if (self.measure in NEED_BY) != (self.by is not None):
+            raise ValueError(f"`by` names a column for {', '.join(NEED_BY)}, and for nothing else")
+        if all(bound is None for bound in bounds):
+            raise ValueError("a measure needs `at_most`, `at_least`, `may_rise_by` or `may_fall_by`")
+        if self.budget is not None and (self.may_rise_by is None) == (self.may_fall_by is None):
+            raise ValueError("`budget` goes with one of `may_rise_by` and `may_fall_by`")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What the guardrail watches, as a check is named and as a measure is looked up."""
+        if self.slice is not None:
+            return f"slice {self.slice}"
+        return f"{self.measure} by {self.by}" if self.by else str(self.measure)
+
+
+class GateSettings(Frozen):
+    """All that the gate alone needs: what `kpi-gate judge --objective` reads."""
+
+    objective: Objective
+    guardrails: tuple[Guardrail, ...] = Field(min_length=1)
+
+
+class Range(Frozen):
+    """A value parameter that is not known exactly: the gate reruns at `low` and `high`."""
+
+    low: Finite
+    base: Finite
+    high: Finite
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if not self.low <= self.base <= self.high:
+            raise ValueError(f"low <= base <= high is needed, got {self.low}, {self.base}, {self.high}")
+        return self

@@ -1,0 +1,246 @@
+"""Sections of the decision page that argue the verdict; each is empty where there is nothing."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from kpi_gate.decision.page_figures import (
+    Estimate,
+    axis_over,
+    digits,
+    gain_figure,
+    pair_bars,
+    tornado,
+)
+from kpi_gate.decision.wording import (
+    RULES,
+    clean,
+    finite,
+    gain_places,
+    gap,
+    in_words,
+    mapping,
+    need,
+    number,
+    percent,
+    places,
+    rival,
+    total,
+)
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.verdict import Check, Decision
+
+# known metrics: how they are written, and which way is better
+METRICS = {"auc": "AUC ↑", "average_precision": "average precision ↑", "brier": "Brier ↓"}
+METRICS |= {"log_loss": "log loss ↓", "calibration_error": "calibration error ↓"}
+MOST_CORNERS = 10
+MOST_METRICS = 4
+
+
+def text(words: object) -> str:
+    """Escape a text for the page."""
+    return escape(clean(words))
+
+
+def cells(*values: object, kind: str = "td", style: str = "n") -> str:
+    """Return cells that are already safe: the first is text, the others numbers."""
+    first, *rest = values
+    return f"<{kind}>{first}</{kind}>" + "".join(
+        f'<{kind} class="{style}">{v}</{kind}>' for v in rest
+    )
+
+
+def section(title: str, body: str, note: str = "") -> str:
+    """Return a section with its heading; `note` says how to read it."""
+    if not body:
+        return ""
+    aside = f' <span class="note">{text(note)}</span>' if note else ""
+    return f"<section><h2>{text(title)}{aside}</h2>{body}</section>"
+
+
+def gain(decision: Decision) -> str:
+    """Draw the gain against its threshold."""
+    found = decision.gain
+    if found is None:
+        return section("Gain against its threshold", "<p>No gain was measured.</p>")
+    rows = [
+        Estimate("measured", found.estimate, found.lower, found.upper),
+        Estimate("after shrinkage", found.shrunk, booked=True),
+    ]
+    if finite(found.uncapped) is not None and found.uncapped is not None:
+        rows.append(Estimate("caps lifted", found.uncapped))
+    unit = clean(decision.unit)
+    body = gain_figure(rows, found.threshold, unit, gain_places(found, 3))
+    interval = f"one-sided bounds at {percent(decision.confidence)} each"
+    if found.lower is None:
+        interval = "one unit alone has no interval"
+    note = f"candidate minus {rival(decision)}, {unit} per decision; {interval}"
+    return section("Gain against its threshold", body or "<p>It cannot be drawn.</p>", note)
+
+
+def _sides(decision: Decision) -> tuple[float | None, float | None]:
+    """Return money per decision of champion and candidate, where the parts are known."""
+    sums = [
+        finite(sum(decision.parts[side].values())) if decision.parts.get(side) else None
+        for side in ("champion", "candidate")
+    ]
+    return sums[0], sums[1]
+
+
+def _three(old: object, new: object, decimals: int, change: float | None = None) -> list[str]:
+    """Write champion, candidate and their difference; what is missing is a dash."""
+    before, after = finite(old), finite(new)
+    if before is not None and after is not None:
+        change = after - before
+    sides = ["–" if side is None else digits(side, decimals) for side in (before, after)]
+    return [*sides, "–" if change is None else f"<b>{digits(change, decimals, sign=True)}</b>"]
+
+
+def _box(title: str, columns: list[tuple[str, list[str]]], foot: str = "") -> str:
+    """Return one station on the way from model to money: (name, three numbers) a column."""
+    names = cells("", *(text(name) for name, _ in columns), kind="th")
+    rows = [
+        f"<tr>{cells(side, *(numbers[i] for _, numbers in columns))}</tr>"
+        for i, side in enumerate(("champion", "candidate", "change"))
+    ]
+    note = f'<p class="note">{foot}</p>' if foot else ""
+    table = f"<table><tr>{names}</tr>{''.join(rows)}</table>"
+    return f'<div class="box"><h3>{text(title)}</h3>{table}{note}</div>'
+
+
+def _quality(decision: Decision) -> str:
+    """Return the station of the ML metrics; nothing where the notes have none."""
+    metrics = mapping(decision.notes.get("metrics"))
+    before, after = mapping(metrics.get("champion")), mapping(metrics.get("candidate"))
+    names = list(dict.fromkeys([*before, *after]))[:MOST_METRICS]
+    columns = [
+        (METRICS.get(name, clean(name)), _three(before.get(name), after.get(name), 4))
+        for name in names
+    ]
+    return _box("ML metric", columns) if columns else ""
+
+
+def translation(decision: Decision) -> str:
+    """Set side by side what the model, the money per decision and the KPI gain."""
+    found = decision.gain
+    if found is None:
+        return ""
+    unit, many = clean(decision.unit), decision.horizon_decisions
+    old, new = _sides(decision)
+    size = places(max(abs(v) for v in (old or 0.0, new or 0.0, finite(found.estimate) or 0.0)))
+    chance = f"P(gain &gt; {digits(found.threshold)}) is {percent(found.p_above_threshold)}"
+    money = (f"{unit} per decision", _three(old, new, size, found.estimate))
+    kpi = _three(
+        None if old is None else old * many,
+        None if new is None else new * many,
+        0,
+        found.estimate * many,
+    )
+    foot = (
+        f"after shrinkage and switch cost: "
+        f"<b>{total(decision.money, sign=True).replace('-', '−')} {text(unit)}</b>"
+    )
+    stations = [
+        _quality(decision),
+        _box("Business proxy", [money], chance),
+        _box(
+            f"KPI: {clean(decision.kpi).replace('_', ' ')}",
+            [(f"{unit}, {number(many, 0)} decisions, {clean(decision.horizon)}", kpi)],
+            foot,
+        ),
+    ]
+    arrow = '<div class="arrow">→</div>'
+    return section(
+        "From model to money", f'<div class="row">{arrow.join(filter(None, stations))}</div>'
+    )
+
+
+def parts(decision: Decision) -> str:
+    """List the parts of the money of both sides, with bars."""
+    champion, candidate = (decision.parts.get(side, {}) for side in ("champion", "candidate"))
+    names = list(dict.fromkeys([*champion, *candidate]))
+    axis = axis_over([0.0, *champion.values(), *candidate.values()], 4, 330, pad=0.0)
+    if not names or axis is None:
+        return ""
+    decimals = places(max(abs(v) for v in (axis.low, axis.high)))
+    rows = []
+    for name in names:
+        old, new = finite(champion.get(name)), finite(candidate.get(name))
+        row = cells(text(name.replace("_", " ")), *_three(old, new, decimals))
+        rows.append(f"<tr>{row}<td>{pair_bars(old, new, axis)}</td></tr>")
+    if len(names) > 1:
+        row = cells("sum", *_three(*_sides(decision), decimals))
+        rows.append(f'<tr class="sum">{row}<td></td></tr>')
+    key = '<span class="key champion"></span>champion <span class="key candidate"></span>candidate'
+    head = cells("", "champion", "candidate", "change", kind="th")
+    body = f"<table><tr>{head}<th>{key}</th></tr>{''.join(rows)}</table>"
+    return section("Parts of the money", body, f"{clean(decision.unit)} per decision")
+
+
+def _check_row(check: Check) -> str:
+    mark = '<td class="ok">✓</td>' if check.passed else '<td class="bad">✗</td>'
+    shown = ["" if v is None else digits(v) for v in (check.value, check.bound)]
+    style = "" if check.passed else ' class="failed"'
+    name = text(check.name.replace("_", " "))
+    return (
+        f'<tr{style}>{mark}<td>{name}</td><td class="n">{shown[0]}</td>'
+        f'<td class="n">{shown[1]}</td><td class="reason">{text(check.reason)}</td></tr>'
+    )
+
+
+def checks(decision: Decision) -> str:
+    """List every check under the rule that it belongs to."""
+    numbers = '<th class="n">value</th><th class="n">bound</th>'
+    rows = [f"<tr><th></th><th>check</th>{numbers}<th>reason</th></tr>"]
+    for rule, meaning in RULES.items():
+        of_rule = [check for check in decision.checks if check.rule == rule]
+        if of_rule:
+            rows.append(f'<tr class="rule"><td colspan="5"><b>{rule}</b> {text(meaning)}</td></tr>')
+            rows += map(_check_row, of_rule)
+    missing = [rule for rule in RULES if all(check.rule != rule for check in decision.checks)]
+    silent = (
+        f'<p class="note">Nothing was checked under {", ".join(missing)}.</p>' if missing else ""
+    )
+    failed, every = len(decision.failed), len(decision.checks)
+    note = f"{every - failed} of {every} passed"
+    return section("Checks", f'<table class="checks">{"".join(rows)}</table>{silent}', note)
+
+
+def _margins(decision: Decision) -> list[str]:
+    """Say what must become different: the failed checks, or for PROMOTE what it stands on."""
+    words = map(in_words, decision.failed)
+    lines = [f"<li>Must change: {text(reason)}</li>" for reason in words]
+    found = decision.gain
+    if found is not None and decision.verdict == "PROMOTE":
+        # a dearer switch also raises the threshold that the lower bound must exceed
+        least = min(v for v in (found.shrunk, finite(found.lower)) if v is not None)
+        most = total(least * decision.horizon_decisions)
+        lines.append(
+            f"<li>A switch cost above about {most} {text(decision.unit)} would make it HOLD.</li>"
+        )
+    if decision.verdict == "AB_REQUIRED":
+        lines.insert(0, "<li>An experiment (A/B test) that shows the KPI itself rise.</li>")
+    return lines
+
+
+def change(decision: Decision) -> str:
+    """Say and draw what would change the verdict."""
+    lines = [f"<li>{text(words)}</li>" for words in (gap(decision), need(decision)) if words]
+    body = f"<ul>{''.join([*_margins(decision), *lines])}</ul>"
+    known = {
+        clean(name): (low, high)
+        for name, (low, high) in decision.corners.items()
+        if finite(low) is not None and finite(high) is not None
+    }
+    ranked = sorted(known, key=lambda name: -abs(known[name][1] - known[name][0]))[:MOST_CORNERS]
+    found = decision.gain
+    if found is not None and finite(found.estimate) is not None and ranked:
+        strongest = {name.replace("_", " "): known[name] for name in ranked}
+        body += (
+            f"<h3>Gain if one value parameter is at its low or high end "
+            f'<span class="note">{text(decision.unit)} per decision</span></h3>'
+            f"{tornado(strongest, found.estimate, found.threshold, gain_places(found, 3))}"
+        )
+    return section("What would change this verdict", body)

@@ -1,0 +1,82 @@
+"""Value models: what an action is worth once its outcome is known, in money per decision."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Columns = Mapping[str, Any]
+Parameters = Mapping[str, float]
+Parts = Callable[[Floats, Floats, Columns, Parameters], dict[str, Floats]]
+
+
+@dataclass(frozen=True)
+class ValueModel:
+    """Money per decision, as named parts whose sum is the value.
+
+    Attributes:
+        name: What the parts add up to, such as `campaign_profit`.
+        parts: Pure function of (action, outcome, columns, parameters) to named arrays,
+            each of shape `(n,)` in the objective's currency.
+        columns: Row columns that `parts` reads beside action and outcome.
+        amount_cap: Parameter that caps the amount; without it the uncapped value is computed.
+    """
+
+    name: str
+    parts: Parts
+    columns: tuple[str, ...] = ()
+    amount_cap: str | None = None
+
+    def breakdown(
+        self, action: Floats, outcome: Floats, columns: Columns, parameters: Parameters
+    ) -> dict[str, Floats]:
+        """Split the value of each decision into its named parts, each of shape `(n,)`."""
+        given = {name: np.asarray(columns[name], dtype=float) for name in self.columns}
+        return self.parts(
+            np.asarray(action, dtype=float), np.asarray(outcome, dtype=float), given, parameters
+        )
+
+    def value(
+        self, action: Floats, outcome: Floats, columns: Columns, parameters: Parameters
+    ) -> Floats:
+        """Return the money per decision, shape `(n,)`."""
+        parts = self.breakdown(action, outcome, columns, parameters).values()
+        return np.sum(list(parts), axis=0, dtype=float)
+
+    def expected(
+        self, action: Floats, probability: Floats, columns: Columns, parameters: Parameters
+    ) -> Floats:
+        """Return the expected money per decision when the outcome is 1 with `probability`."""
+        happens = self.value(action, np.ones_like(probability), columns, parameters)
+        happens_not = self.value(action, np.zeros_like(probability), columns, parameters)
+        return probability * happens + (1 - probability) * happens_not
+
+    def uncapped(self, parameters: Parameters) -> Parameters:
+        """Return the parameters with the cap on amounts lifted."""
+        if self.amount_cap is None:
+            return parameters
+        return {**parameters, self.amount_cap: np.inf}
+
+
+def _campaign_parts(
+    action: Floats, outcome: Floats, columns: Columns, parameters: Parameters
+) -> dict[str, Floats]:
+    amount = np.clip(columns["balance_eur"], 0, parameters["amount_cap_eur"])
+    share, rate = parameters["deposited_share"], parameters["interest_rate"]
+    return {
+        "deposit_margin": action * outcome * amount * share * rate,
+        "contact_cost": -action * parameters["contact_cost_eur"],
+    }
+
+
+# Correa Bahnsen, Stojanovic, Aouada, Ottersten (2014), "Improving credit scoring with
+# example-dependent cost-sensitive learning": profit of a call = y * balance * share * rate - cost.
+campaign_profit = ValueModel(
+    name="campaign_profit",
+    parts=_campaign_parts,
+    columns=("balance_eur",),
+    amount_cap="amount_cap_eur",
+)

@@ -1,0 +1,185 @@
+"""The answer of the gate: a verdict, and every reason with its number and its bound."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from kpi_gate.decision import report
+from kpi_gate.decision.evidence import Lineage
+
+
+class Verdict(StrEnum):
+    """What happens to the candidate. The value is the word that people read."""
+
+    PROMOTE = "PROMOTE"
+    HOLD = "HOLD"
+    REJECT = "REJECT"
+    INSUFFICIENT_EVIDENCE = "INSUFFICIENT_EVIDENCE"
+    AB_REQUIRED = "AB_REQUIRED"
+    INVALID = "INVALID"
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the commands that end in this verdict."""
+        return _EXIT_CODES[self]
+
+
+_EXIT_CODES = {
+    Verdict.PROMOTE: 0,
+    Verdict.HOLD: 10,
+    Verdict.REJECT: 11,
+    Verdict.INSUFFICIENT_EVIDENCE: 12,
+    Verdict.AB_REQUIRED: 13,
+    Verdict.INVALID: 14,
+}
+
+
+class Check(BaseModel):
+    """One reason.
+
+    Attributes:
+        name: What was looked at.
+        rule: The rule of the gate it belongs to: V0 to V5.
+        passed: Whether it lets the candidate through.
+        value: What was measured; None when it could not be.
+        bound: What it was compared with.
+        reason: The comparison in words, with the unit.
+        failing: The verdict that a failure asks for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    rule: Literal["V0", "V1", "V2", "V3", "V4", "V5"]
+    passed: bool
+    value: float | None = None
+    bound: float | None = None
+    reason: str
+    failing: Verdict
+
+
+class GainSummary(BaseModel):
+    """The gain as it is reported; money per decision in `unit`.
+
+    `standard_error` and the bounds are None where there is a single unit: nothing is known.
+
+    Attributes:
+        estimate: Mean paired difference.
+        standard_error: The larger of the unit- and day-clustered standard errors.
+        lower: One-sided lower bound at the objective's confidence.
+        upper: One-sided upper bound.
+        threshold: Gain that a release must exceed.
+        p_above_threshold: Probability that the gain exceeds the threshold.
+        shrunk: Estimate shrunk towards what past candidates taught; this one is booked.
+        unit: Currency.
+        rows: Decisions compared.
+        units: Independent units among them.
+        changed: Share of decisions whose value differs.
+        uncapped: Estimate with the cap on amounts lifted; None where nothing is capped.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    estimate: float
+    standard_error: float | None
+    lower: float | None
+    upper: float | None
+    threshold: float
+    p_above_threshold: float
+    shrunk: float
+    unit: str
+    rows: int
+    units: int
+    changed: float
+    uncapped: float | None = None
+
+
+class SliceGain(BaseModel):
+    """Gain within one level of a slice column, money per decision."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    level: str
+    rows: int
+    events: int
+    estimate: float
+    lower: float | None
+    tested: bool
+
+
+class Decision(BaseModel):
+    """The verdict on one candidate, with all that a reviewer asks for.
+
+    Attributes:
+        decision_id: Hash of what was judged and by which rules; the same inputs, the same id.
+        verdict: The answer.
+        gain: The gain; None where it could not be measured.
+        rows_needed: Decisions needed to open the gate with 80 % power; None when it is open,
+            or when no number of rows helps.
+        checks: Every reason, in the order of the rules.
+        slices: Gain of every level of every slice column.
+        kpi: Name of the KPI.
+        unit: Currency.
+        horizon: The horizon in words.
+        horizon_decisions: Decisions over the horizon.
+        switch_cost: Cost of one promotion.
+        confidence: One-sided confidence of the bounds.
+        approval: Whether a reviewer must confirm a PROMOTE.
+        lineage: Where the evidence comes from; None for a bare table.
+        parts: Parts of the value by side, money per decision.
+        measures: Measured numbers by side.
+        corners: Gain at the ends of each value parameter.
+        notes: Further facts for the page.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    decision_id: str
+    verdict: Verdict
+    gain: GainSummary | None
+    rows_needed: int | None
+    checks: tuple[Check, ...]
+    slices: tuple[SliceGain, ...] = ()
+    kpi: str
+    unit: str
+    horizon: str
+    horizon_decisions: int
+    switch_cost: float
+    confidence: float
+    approval: str = "none"
+    lineage: Lineage | None = None
+    parts: Mapping[str, Mapping[str, float]] = {}
+    measures: Mapping[str, Mapping[str, float]] = {}
+    corners: Mapping[str, tuple[float, float]] = {}
+    notes: Mapping[str, Any] = {}
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that stand between the candidate and its promotion."""
+        return tuple(check for check in self.checks if not check.passed)
+
+    @property
+    def money(self) -> float | None:
+        """Shrunk gain over the horizon, net of the cost of the switch."""
+        if self.gain is None:
+            return None
+        return self.gain.shrunk * self.horizon_decisions - self.switch_cost
+
+    def sentence(self) -> str:
+        """Render the decision as one sentence."""
+        return report.sentence(self)
+
+    def table(self) -> str:
+        """Render the decision as a plain-text table for the terminal."""
+        return report.table(self)
+
+    def markdown(self) -> str:
+        """Render the decision as Markdown."""
+        return report.markdown(self)
+
+    def html(self) -> str:
+        """Render the decision as one self-contained HTML page."""
+        return report.page(self)

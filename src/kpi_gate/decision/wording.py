@@ -1,0 +1,232 @@
+"""Words and numbers of a decision, the same in the terminal, in Markdown and on the page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.verdict import Check, Decision, GainSummary
+
+UNKNOWN = "not known"
+SHOWN_REASONS = 2  # of the main reasons in the sentence; the tables have all of them
+
+RULES = {
+    "V0": "valid: the comparison is fair, and large enough to be believed",
+    "V1": "gain is real: more than the release needs, and not by luck",
+    "V2": "worth the switch: what is booked pays for the promotion",
+    "V3": "linked to the KPI: offline money has become KPI before",
+    "V4": "guardrails: nothing that is watched worsens",
+    "V5": "sensitivity: the verdict holds if the value parameters are off",
+}
+
+# what a verdict means, by the rule of its first reason
+LEADS = {
+    ("INVALID", "V0"): "the comparison cannot be trusted",
+    ("INVALID", "V4"): "a guardrail could not be measured",
+    ("REJECT", "V1"): "the candidate does not earn enough even at best",
+    ("REJECT", "V4"): "a guardrail is broken",
+    ("INSUFFICIENT_EVIDENCE", "V0"): "there is too little evidence",
+    ("INSUFFICIENT_EVIDENCE", "V4"): "there is too little evidence to clear every guardrail",
+    ("HOLD", "V1"): "the gain is not certain enough",
+    ("HOLD", "V2"): "the gain does not pay for the switch",
+    ("HOLD", "V5"): "the gain hangs on an assumption",
+    ("AB_REQUIRED", "V3"): "an experiment (A/B test) is needed before promotion",
+}
+
+
+def clean(text: object) -> str:
+    """Return one line of printable text: other people's words go to terminals and pages."""
+    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut a text to `width` characters."""
+    return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."
+
+
+def finite(value: object) -> float | None:
+    """Return the value as a float; None for anything that is not a finite number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """Return a mapping as it is, anything else as an empty one: notes are free-form."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def sequence(value: object) -> Sequence[object]:
+    """Return a list or tuple as it is, anything else as an empty one: notes are free-form."""
+    return value if isinstance(value, list | tuple) else ()
+
+
+def places(scale: float | None, significant: int = 4) -> int:
+    """Return the decimals with which `scale` shows so many significant digits."""
+    if scale is None or not 1e-12 <= abs(scale) < math.inf:
+        return 2
+    return min(max(significant - 1 - math.floor(math.log10(abs(scale))), 0), 9)
+
+
+def number(value: object, decimals: int | None = None, *, sign: bool = False) -> str:
+    """Write a number with thousands separators; by default with 4 significant digits.
+
+    Args:
+        value: The number; what is not finite is written as `not known`.
+        decimals: Fixed decimals, so that a column lines up.
+        sign: Whether a positive number shows its sign.
+    """
+    known = finite(value)
+    if known is None:
+        return UNKNOWN
+    plus = "+" if sign and known > 0 else ""
+    if known and not 1e-6 <= abs(known) < 1e15:
+        return f"{plus}{known:.3g}"
+    if decimals is None:
+        text = f"{known:z,.{places(known)}f}"
+        return plus + (text.rstrip("0").rstrip(".") if "." in text else text)
+    return f"{plus}{known:z,.{decimals}f}"
+
+
+def percent(value: object) -> str:
+    """Write a share as a percentage."""
+    known = finite(value)
+    if known is None:
+        return UNKNOWN
+    if 0.9995 <= known < 1:
+        return ">99.9%"
+    return f"{number(known * 100, 1).removesuffix('.0')}%"
+
+
+def total(value: object, *, sign: bool = False) -> str:
+    """Write money over the horizon: whole units, or 4 significant digits of a small amount."""
+    known = finite(value)
+    return number(known, 0 if known is not None and abs(known) >= 100 else None, sign=sign)
+
+
+def gain_places(gain: GainSummary, significant: int = 2) -> int:
+    """Return the decimals that the gain's uncertainty lets one write.
+
+    Args:
+        gain: The gain.
+        significant: Digits of half its interval: 2 in a sentence, 3 where bounds are compared.
+    """
+    lower, upper = finite(gain.lower), finite(gain.upper)
+    if lower is not None and upper is not None and upper > lower:
+        return places((upper - lower) / 2, significant)
+    return places(finite(gain.estimate), significant=4)
+
+
+def rival(decision: Decision) -> str:
+    """Name what the candidate is compared with."""
+    if decision.lineage is None:
+        return "the champion"
+    champion = decision.lineage.champion
+    if champion.is_baseline:
+        words = clean(decision.notes.get("baseline_name") or "")
+        return f"the baseline ({words})" if words else "the baseline"
+    name = clean(champion.name)
+    return f"champion v{name}" if name.isdigit() else f"champion {name}"
+
+
+def main_reasons(decision: Decision) -> list[Check]:
+    """Return the failed checks that made the verdict what it is, before the others."""
+    return [check for check in decision.failed if check.failing == decision.verdict]
+
+
+def earns(decision: Decision) -> str:
+    """Say what the candidate earns per decision against its rival, with the interval."""
+    gain, than = decision.gain, rival(decision)
+    if gain is None:
+        return "no gain was measured"
+    digits, unit = gain_places(gain), clean(decision.unit)
+    lower, upper = number(gain.lower, digits), number(gain.upper, digits)
+    between = f"{lower} to {upper}" if UNKNOWN not in (lower, upper) else "no interval: one unit"
+    estimate = finite(gain.estimate)
+    if estimate is None:
+        return f"the gain over {than} is {UNKNOWN} ({between})"
+    amount = number(abs(estimate), digits)
+    if estimate == 0 or float(amount.replace(",", "")) == 0:
+        return f"the candidate earns as much per decision as {than} (gain {between} {unit})"
+    direction, what = ("more", "") if estimate > 0 else ("less", "gain ")
+    much = f"{amount} {unit} {direction} per decision"
+    return f"the candidate earns {much} than {than} ({what}{between})"
+
+
+def booked(decision: Decision) -> str:
+    """Say what is left of the gain after shrinkage, per decision and over the horizon."""
+    if decision.gain is None:
+        return "nothing is booked"
+    unit, horizon = clean(decision.unit), clean(decision.horizon)
+    word = "booked after shrinkage" if decision.verdict == "PROMOTE" else "after shrinkage"
+    return (
+        f"{word}: {number(decision.gain.shrunk, gain_places(decision.gain))} {unit}, "
+        f"{total(decision.money)} {unit} over {horizon} after the switch cost"
+    )
+
+
+def in_words(check: Check) -> str:
+    """Return the reason of a check; what a guardrail's number is of, only its name says."""
+    named = check.rule in ("V3", "V4")
+    return f"{clean(check.name).replace('_', ' ') + ' ' if named else ''}{clean(check.reason)}"
+
+
+def why(decision: Decision) -> str:
+    """Say why the verdict is not PROMOTE: the main reasons in words, and how many there are."""
+    main = main_reasons(decision)
+    if not main:
+        return "the candidate is not promoted"
+    lead = LEADS.get((decision.verdict.value, main[0].rule), "not every check passed")
+    shown = "; ".join(map(in_words, main[:SHOWN_REASONS]))
+    more = len(decision.failed) - min(len(main), SHOWN_REASONS)
+    rest = "" if more == 0 else f" (and {more} more failed check{'s' if more > 1 else ''})"
+    return f"{lead}: {shown}{rest}"
+
+
+def need(decision: Decision) -> str:
+    """Say how many decisions would open the gate."""
+    gain, rows = decision.gain, decision.rows_needed
+    if decision.verdict == "PROMOTE":
+        return "The gate is open: no further decisions are needed."
+    if decision.verdict == "INVALID":
+        return "More decisions do not help before the comparison itself is repaired."
+    if gain is None or gain.standard_error is None:
+        seen = "No gain was measured" if gain is None else "One unit alone shows no scatter"
+        return f"{seen}, so nobody can say how many decisions are needed."
+    if rows is None:
+        return (
+            f"No number of decisions helps: the estimate of {number(gain.estimate)} does not "
+            f"exceed the {number(gain.threshold)} {clean(decision.unit)} that a release needs."
+        )
+    about = number(float(f"{rows:.2g}"), 0)
+    if rows <= gain.rows:
+        return (
+            f"The gain needs about {about} decisions for 80% power and has "
+            f"{number(gain.rows, 0)}: it is not the number of decisions that stands in the way."
+        )
+    times = number(rows / max(gain.rows, 1), 1)
+    return (
+        f"About {about} decisions would show the gain with 80% power if the estimate is "
+        f"right: {times} times the {number(gain.rows, 0)} of this window."
+    )
+
+
+def gap(decision: Decision) -> str:
+    """Say how far the lower bound of the gain is from the threshold."""
+    gain = decision.gain
+    lower = finite(None if gain is None else gain.lower)
+    if gain is None or lower is None or decision.verdict == "INVALID":
+        return ""
+    digits, unit = gain_places(gain, 3), clean(decision.unit)
+    side = "above" if lower > gain.threshold else "below"
+    return (
+        f"The lower bound of the gain, {number(lower, digits)}, is "
+        f"{number(abs(lower - gain.threshold), digits)} {unit} {side} the threshold of "
+        f"{number(gain.threshold)}."
+    )

@@ -1,0 +1,1 @@
+"""WHAT: time windows, training and calibration, policies and scoring. scikit-learn only."""

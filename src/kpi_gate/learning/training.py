@@ -1,0 +1,167 @@
+"""Train the variants, choose on the tune window, refit on everything before the gate window."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from kpi_gate.decision.value import ValueModel
+from kpi_gate.learning.policy import Policy
+from kpi_gate.learning.scoring import ScoringError, act, probabilities, row_keys
+from kpi_gate.learning.windows import Windows, known_before, within
+
+
+class TrainingError(ValueError):
+    """There is too little data to train on; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to train, and how it did on the tune window.
+
+    Attributes:
+        name: Such as `last 3000 rows`.
+        rows: Rows it was trained on.
+        value: Money per decision on the tune window.
+        auc: Area under the ROC curve on the tune window.
+        brier: Brier score on the tune window.
+    """
+
+    name: str
+    rows: int
+    value: float
+    auc: float
+    brier: float
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A candidate fresh from training.
+
+    Attributes:
+        estimator: Fitted and calibrated classifier.
+        variants: All variants, in the order of the settings.
+        chosen: Name of the variant that earned most on the tune window.
+        rows: Rows of the final fit.
+        row_keys: Sorted keys of every row that was trained or tuned on.
+        outcome_rate: Share of positive outcomes among the rows of the final fit.
+    """
+
+    estimator: BaseEstimator
+    variants: tuple[Variant, ...]
+    chosen: str
+    rows: int
+    row_keys: NDArray[np.uint64]
+    outcome_rate: float
+
+
+def train(
+    rows: pd.DataFrame,
+    windows: Windows,
+    *,
+    make: Callable[[], BaseEstimator],
+    features: Sequence[str],
+    policy: Policy,
+    value: ValueModel,
+    last_rows: Sequence[int | None],
+    threads: int,
+) -> Trained:
+    """Train every variant, calibrate and choose on tune, refit the chosen one.
+
+    A row is used only if its outcome was known before the next window began. The calibration map
+    is learnt on the tune window from a model that had not seen it, and carried to the refit.
+
+    Args:
+        rows: The snapshot.
+        windows: Time windows; the gate window is not touched.
+        make: Returns an unfitted classifier.
+        features: Input columns.
+        policy: Rule that turns probabilities into actions.
+        value: Value model by which variants are compared.
+        last_rows: One variant each: the latest rows to train on, or None for all.
+        threads: Native threads of one fit.
+
+    Raises:
+        TrainingError: If a window lacks rows or one of the two outcomes.
+    """
+    past = rows[within(rows, windows.train) & known_before(rows, windows.tune.start)]
+    tune = rows[within(rows, windows.tune) & known_before(rows, windows.gate.start)]
+    before_gate = rows[
+        (rows["event_time"] < windows.gate.start) & known_before(rows, windows.gate.start)
+    ]
+    _require_both_outcomes(past, f"train {windows.train}")
+    _require_both_outcomes(tune, f"tune {windows.tune}")
+    columns = list(features)
+    fitted: list[tuple[Variant, BaseEstimator, int | None]] = []
+    with threadpool_limits(threads):
+        for last in _distinct(last_rows, len(past)):
+            part = past if last is None else past.tail(last)
+            if part["outcome"].nunique() < 2:
+                continue
+            frozen = FrozenEstimator(make().fit(part[columns], part["outcome"]))
+            calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
+            calibrated.fit(tune[columns], tune["outcome"])
+            name = "all history" if last is None else f"last {last} rows"
+            fitted.append((_judge(name, calibrated, tune, columns, policy, value, len(part)), calibrated, last))
+        if not fitted:
+            raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
+        best, calibrated, last = max(fitted, key=lambda entry: entry[0].value)
+        final = before_gate if last is None else before_gate.tail(last)
+        refit = FrozenEstimator(clone(make()).fit(final[columns], final["outcome"]))
+    # the map learnt out of sample is kept; only the model beneath it has seen more rows
+    calibrated.calibrated_classifiers_[0].estimator = refit
+    calibrated.estimator = refit
+    return Trained(
+        estimator=calibrated,
+        variants=tuple(variant for variant, _, _ in fitted),
+        chosen=best.name,
+        rows=len(final),
+        row_keys=np.unique(np.concatenate([row_keys(final), row_keys(tune)])),
+        outcome_rate=float(final["outcome"].mean()),
+    )
+
+
+def _judge(
+    name: str,
+    estimator: BaseEstimator,
+    tune: pd.DataFrame,
+    features: Sequence[str],
+    policy: Policy,
+    value: ValueModel,
+    rows: int,
+) -> Variant:
+    probability = probabilities(estimator, tune, features)
+    actions = act(policy, value, probability, tune)
+    outcome = tune["outcome"].to_numpy(dtype=float)
+    money = value.value(actions, outcome, tune, policy.parameters)
+    if not np.isfinite(money).all():
+        raise ScoringError(f"variant {name} gives no finite value on the tune window")
+    return Variant(
+        name=name,
+        rows=rows,
+        value=float(money.mean()),
+        auc=float(roc_auc_score(outcome, probability)),
+        brier=float(brier_score_loss(outcome, probability)),
+    )
+
+
+def _distinct(last_rows: Sequence[int | None], available: int) -> list[int | None]:
+    """Drop variants that would see all rows anyway, but for one."""
+    wanted = [None if last is None or last >= available else last for last in last_rows]
+    return list(dict.fromkeys(wanted))
+
+
+def _require_both_outcomes(part: pd.DataFrame, window: str) -> None:
+    outcomes = part["outcome"].value_counts()
+    if len(outcomes) < 2 or outcomes.min() < 2:
+        raise TrainingError(
+            f"{window}: {len(part)} rows with a known outcome, "
+            f"{int((part['outcome'] == 1).sum())} of them positive; at least 2 of each are needed"
+        )

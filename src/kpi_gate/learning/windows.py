@@ -1,0 +1,116 @@
+"""Time windows: train | tune | gate, by rules that were fixed before any outcome was seen."""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from kpi_gate.decision.evidence import Window
+
+
+class WindowSettings(BaseModel):
+    """How long the windows are.
+
+    Attributes:
+        label_delay_days: Days from the event until its outcome is known.
+        tune_days: Length of the window on which calibration, policy and variant are chosen.
+        tune_min_rows: The tune window reaches back further until it holds so many rows.
+        gate_min_days: Least length of the gate window.
+        gate_max_days: Greatest length of the gate window.
+        gate_min_rows: The gate window reaches back further until it holds so many rows.
+        train_last_rows: One training variant each: that many latest rows; null is all history.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label_delay_days: float = Field(ge=0)
+    tune_days: int = Field(ge=1)
+    tune_min_rows: int = Field(default=200, ge=1)
+    gate_min_days: int = Field(ge=1)
+    gate_max_days: int = Field(ge=1)
+    gate_min_rows: int = Field(ge=1)
+    train_last_rows: tuple[int | None, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if self.gate_max_days < self.gate_min_days:
+            raise ValueError(
+                f"gate_max_days == {self.gate_max_days}, must be >= gate_min_days == {self.gate_min_days}"
+            )
+        if any(rows is not None and rows < 1 for rows in self.train_last_rows):
+            raise ValueError(f"train_last_rows == {self.train_last_rows}, must be >= 1 or null")
+        return self
+
+
+class Windows(BaseModel):
+    """The three windows of one run, in time order and half-open."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    train: Window
+    tune: Window
+    gate: Window
+
+
+def plan_windows(
+    event_time: pd.Series,
+    settings: WindowSettings,
+    as_of: datetime,
+    fresh_from: datetime | None = None,
+) -> Windows:
+    """Lay out the windows by counting rows; no outcome is looked at.
+
+    The gate window ends where outcomes are mature and never reaches back before `fresh_from`, the
+    last moment that the champion or its evidence has seen. It may be empty: then there is too
+    little evidence, which is the gate's to say.
+
+    Args:
+        event_time: Event times of the snapshot's rows, tz-aware.
+        settings: Lengths.
+        as_of: Moment of the decision.
+        fresh_from: Earliest start of the gate window.
+    """
+    end = _midnight(as_of - timedelta(days=settings.label_delay_days))
+    start = _reach_back(
+        event_time, end, settings.gate_min_days, settings.gate_max_days, settings.gate_min_rows
+    )
+    if fresh_from is not None:
+        start = min(max(start, fresh_from), max(end, fresh_from))
+    end = max(start, end)
+    history_days = max((start - event_time.min().to_pydatetime()).days, settings.tune_days)
+    tune_start = _reach_back(
+        event_time, start, settings.tune_days, history_days, settings.tune_min_rows
+    )
+    first = min(event_time.min().to_pydatetime(), tune_start)
+    return Windows(
+        train=Window(start=first, end=tune_start),
+        tune=Window(start=tune_start, end=start),
+        gate=Window(start=start, end=end),
+    )
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _reach_back(
+    event_time: pd.Series, end: datetime, min_days: int, max_days: int, min_rows: int
+) -> datetime:
+    """Return the latest midnight at least `min_days` before `end` that gathers `min_rows` rows."""
+    earlier = event_time[event_time < end].sort_values()
+    wanted = earlier.iloc[-min_rows] if len(earlier) >= min_rows else earlier.min()
+    latest, earliest = end - timedelta(days=min_days), end - timedelta(days=max_days)
+    if pd.isna(wanted):
+        return latest
+    return max(min(_midnight(wanted.to_pydatetime()), latest), earliest)
+
+
+def known_before(rows: pd.DataFrame, moment: datetime) -> pd.Series:
+    """Mark the rows whose outcome was known before a moment: the gap of the label delay."""
+    return rows["label_time"].notna() & (rows["label_time"] < moment)
+
+
+def within(rows: pd.DataFrame, window: Window) -> pd.Series:
+    """Mark the rows whose event falls into a window."""
+    return (rows["event_time"] >= window.start) & (rows["event_time"] < window.end)

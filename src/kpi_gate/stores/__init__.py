@@ -1,0 +1,1 @@
+"""WHERE: one module an outside tool, and nobody else imports that tool."""

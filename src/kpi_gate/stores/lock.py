@@ -1,0 +1,31 @@
+"""One retrain a use case at a time: a file lock that the system drops when its holder dies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from kpi_gate.stores.settings import Place
+
+
+class BusyError(RuntimeError):
+    """Another process is at work on the same use case."""
+
+
+@contextmanager
+def one_at_a_time(place: Place, use_case: str) -> Iterator[None]:
+    """Hold the lock of a use case.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    path = place.home / "locks" / f"{use_case}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=0):
+            yield
+    except Timeout:
+        raise BusyError(
+            f"another retrain of {use_case} is running on this machine; this one did nothing. "
+            "Try again when it has ended"
+        ) from None

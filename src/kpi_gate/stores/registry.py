@@ -1,0 +1,92 @@
+"""Champion, candidate and anchor (MLflow aliases): who is in use, and how that changes."""
+
+import hashlib
+import shutil
+import tempfile
+from pathlib import Path
+
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.stores.models import (
+    CARD_FILE,
+    MODEL_FILE,
+    ModelCard,
+    ModelError,
+    dump_model,
+    load_model,
+)
+from kpi_gate.stores.settings import Place
+from kpi_gate.stores.tracking import client
+
+CHAMPION, CANDIDATE, ANCHOR = "champion", "candidate", "anchor"
+
+
+def version_of(place: Place, use_case: str, alias: str) -> str:
+    """Return the version that an alias points to; empty where there is none."""
+    from mlflow.exceptions import MlflowException
+
+    with client(place) as mlflow_client:
+        try:
+            return str(mlflow_client.get_model_version_by_alias(use_case, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return ""
+            raise
+
+
+def point(place: Place, use_case: str, alias: str, version: str) -> None:
+    """Move an alias to a version; no version removes the alias."""
+    with client(place) as mlflow_client:
+        if version:
+            mlflow_client.set_registered_model_alias(use_case, alias, version)
+        else:
+            mlflow_client.delete_registered_model_alias(use_case, alias)
+
+
+def tag_of(place: Place, use_case: str, version: str, name: str) -> str:
+    """Return a tag of a registered version; empty where it is not set."""
+    with client(place) as mlflow_client:
+        return str(mlflow_client.get_model_version(use_case, version).tags.get(name, ""))
+
+
+def fetch(place: Place, use_case: str, version: str, folder: Path) -> ModelCard:
+    """Download a registered version into `folder`: its model, card, golden rows and row keys.
+
+    Raises:
+        ModelError: If it is unreadable, half-written, or not the model that its card describes.
+        TrackingError: If MLflow cannot be reached.
+    """
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as scratch, client(place) as mlflow_client:
+        source = mlflow_client.get_model_version(use_case, version)
+        try:
+            path = mlflow.artifacts.download_artifacts(
+                f"models:/{source.name}/{source.version}", dst_path=scratch
+            )
+        except OSError as error:
+            raise ModelError(f"{use_case} version {version}: {error}") from error
+        files = {found.name: found for found in Path(path).rglob("*") if found.is_file()}
+        if MODEL_FILE not in files or CARD_FILE not in files:
+            raise ModelError(f"{use_case} version {version}: {MODEL_FILE} or {CARD_FILE} is missing")
+        card = ModelCard.read(files[CARD_FILE].parent)
+        content = dump_model(load_model(files[MODEL_FILE]))
+        if digest(content, card) != card.contender.digest:
+            raise ModelError(f"{use_case} version {version}: the model is not the one its card names")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, found in files.items():
+            if found.parent == files[CARD_FILE].parent and name != MODEL_FILE:
+                shutil.copy(found, folder / name)
+        (folder / MODEL_FILE).write_bytes(content)
+        # the card was written before the promotion: the version knows what came of it
+        evidence_end = source.tags.get("evidence_end")
+        known = {"name": f"v{version}", "promoted_on": evidence_end}
+        contender = Contender.model_validate({**card.contender.model_dump(), **known})
+        card = card.model_copy(update={"contender": contender})
+        card.write(folder)
+    return card
+
+
+def digest(model: bytes, card: ModelCard) -> str:
+    """Hash a model together with its policy: the unit of promotion."""
+    policy = card.policy.model_dump_json() if card.policy else ""
+    return hashlib.sha256(model + policy.encode()).hexdigest()[:16]

@@ -1,0 +1,94 @@
+"""Where things are: places come from the environment, never from a use case's YAML."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+}
+
+
+class Place(BaseSettings):
+    """Places of one installation; every field is set by `KPI_GATE_<FIELD>`.
+
+    Attributes:
+        root: Folder of the project, with `dvc.yaml`.
+        home: Folder of all local state.
+        mlflow_uri: MLflow tracking server or database.
+        ledger_url: SQLAlchemy address of the ledger.
+        git_commit: Commit of the code, where there is no git folder to ask.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KPI_GATE_", frozen=True)
+
+    root: Path = Field(default_factory=Path.cwd)
+    home: Path = Path(".kpi-gate")
+    mlflow_uri: str = ""
+    ledger_url: str = ""
+    git_commit: str = ""
+
+    @model_validator(mode="after")
+    def _fill_defaults(self) -> Self:
+        root = self.root.resolve()
+        home = (root / self.home).resolve()
+        tracking = os.environ.get("MLFLOW_TRACKING_URI", "")
+        filled = {
+            "root": root,
+            "home": home,
+            "mlflow_uri": self.mlflow_uri or tracking or f"sqlite:///{home / 'mlflow.db'}",
+            "ledger_url": self.ledger_url or f"sqlite:///{home / 'ledger.db'}",
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    def work(self, use_case: str) -> Path:
+        """Folder of a use case's files under DVC."""
+        return self.root / "data" / use_case
+
+    def raw(self, use_case: str) -> Path:
+        """Folder of a use case's raw input."""
+        return self.root / "data" / "raw" / use_case
+
+    def environment_hash(self) -> str:
+        """Hash of the locked environment; empty where there is no lock."""
+        lock = self.root / "requirements.lock"
+        return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.exists() else ""
+
+    def code_version(self) -> str:
+        """Commit of the code, with `+` where files differ from it; `unknown` without git."""
+        if self.git_commit:
+            return self.git_commit
+        command = ["git", "-C", str(self.root), "describe", "--always", "--dirty=+", "--exclude=*"]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return "unknown"
+        return answer.stdout.strip()
+
+
+def prepare_environment(place: Place) -> None:
+    """Turn telemetry off and keep every tool's state in the home, before any tool is imported."""
+    place.home.mkdir(parents=True, exist_ok=True)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(place.home / "prefect"))

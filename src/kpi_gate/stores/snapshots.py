@@ -1,0 +1,143 @@
+"""Snapshots and stages (DVC): what was frozen, whether a stage must run, and how to get it back."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+
+class SnapshotError(RuntimeError):
+    """The rows cannot be frozen or restored; the message says what and where."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The rows frozen for one run.
+
+    Attributes:
+        use_case: Whose rows.
+        as_of: Only what was known before this moment is in it.
+        rows: Number of rows.
+        fingerprint: DVC's content hash of the file: the same rows, the same fingerprint.
+        path: Where the file lies in the project.
+    """
+
+    use_case: str
+    as_of: datetime
+    rows: int
+    fingerprint: str
+    path: Path
+
+
+def mask_future(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    """Keep the events before `as_of`, and of their outcomes those that were known by then."""
+    kept = rows[rows["event_time"] < as_of].reset_index(drop=True)
+    unknown = kept["label_time"].isna() | (kept["label_time"] >= as_of)
+    kept["outcome"] = kept["outcome"].mask(unknown)
+    kept["label_time"] = kept["label_time"].mask(unknown)
+    return kept
+
+
+def write_rows(rows: pd.DataFrame, path: Path) -> None:
+    """Write a table as parquet; the same rows give the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    rows.to_parquet(partial, index=False, compression="zstd")
+    partial.replace(path)  # a new file: the old one may be a link into DVC's cache
+
+
+def stage_changed(root: Path, stage: str) -> bool:
+    """Tell whether DVC would run the stage: a dependency, parameter or output has changed."""
+    with _repo(root) as repo:
+        return bool(_changed(repo, _find(repo, stage)))
+
+
+def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool = False) -> bool:
+    """Run a stage's work in this process if DVC says so, and record it as `dvc repro` would.
+
+    Args:
+        root: Folder with `dvc.yaml`.
+        stage: Name of the stage, such as `train@campaign`.
+        work: Writes the stage's outputs, each as a new file.
+        always: Run even where nothing changed: for sources that DVC cannot see into.
+
+    Returns:
+        Whether the work ran.
+    """
+    # a repository of its own each time: one shared between threads fails (STACK.md section 2)
+    if not always and not stage_changed(root, stage):
+        return False
+    work()
+    with _repo(root) as repo:
+        found = _find(repo, stage)
+        with repo.lock:
+            found.save()
+            found.commit()
+            found.dump(update_pipeline=False)
+    return True
+
+
+def fingerprint(root: Path, path: Path) -> str:
+    """Return DVC's content hash of a tracked file, as the last run recorded it."""
+    with _repo(root) as repo:
+        return str(repo.find_outs_by_path(str(path))[0].hash_info.value)
+
+
+def keep_in_remote(root: Path, stage: str) -> None:
+    """Copy a stage's outputs to the default DVC remote."""
+    with _repo(root) as repo:
+        repo.push(targets=[stage])
+
+
+def restore(root: Path, wanted: str, target: Path) -> None:
+    """Write the file with a fingerprint to `target`, from the cache or else the remote.
+
+    Raises:
+        SnapshotError: If neither holds it.
+    """
+    with _repo(root) as repo:
+        places = [repo.cache.local, repo.cloud.get_remote_odb()]
+        for place in places:
+            source = place.oid_to_path(wanted)
+            if place.fs.exists(source):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                place.fs.get_file(source, str(target))
+                target.chmod(0o644)
+                return
+    raise SnapshotError(f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`")
+
+
+def clear(folder: Path) -> None:
+    """Empty a stage's output folder, so that nothing of an earlier run stays in it."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+
+
+def _repo(root: Path) -> Any:
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.WARNING)
+    try:
+        return Repo(str(root))
+    except DvcException as error:
+        raise SnapshotError(f"{root}: {error}; run from the project's folder") from error
+
+
+def _find(repo: Any, name: str) -> Any:
+    for stage in repo.index.stages:
+        if getattr(stage, "name", None) == name:
+            return stage
+    known = sorted(str(getattr(stage, "name", stage)) for stage in repo.index.stages)
+    raise SnapshotError(f"dvc.yaml has no stage {name!r}; it has {', '.join(known)}")
+
+
+def _changed(repo: Any, stage: Any) -> bool:
+    with repo.lock:
+        return bool(stage.changed())

@@ -1,0 +1,240 @@
+"""Runs (MLflow): what a reviewer opens to see what was decided and why."""
+
+import json
+import re
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kpi_gate.decision.verdict import Decision
+from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
+from kpi_gate.stores.settings import Place
+
+COMPLETE = "kpi_gate.recorded"
+_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
+
+
+class TrackingError(RuntimeError):
+    """MLflow cannot be reached, or refused; the message names the address."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Where a decision lies in MLflow.
+
+    Attributes:
+        run_id: The run.
+        version: The registered version; empty where no model was trained.
+    """
+
+    run_id: str
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class RunContent:
+    """What goes into the run of a decision beside the decision itself.
+
+    Attributes:
+        parameters: Logged as parameters.
+        tags: Logged as tags of the run and of the version.
+        artifacts: Files or folders by the artifact folder that they go to.
+        model: Folder of the candidate; None where none was trained.
+        sample: A few input rows for the model's signature.
+        snapshot: Fingerprint of the rows; empty where none were frozen.
+        snapshot_path: File of the snapshot, relative to the project.
+    """
+
+    parameters: Mapping[str, Any]
+    tags: Mapping[str, str]
+    artifacts: Mapping[str, Path]
+    model: Path | None = None
+    sample: Any = None
+    snapshot: str = ""
+    snapshot_path: str = ""
+
+
+@contextmanager
+def client(place: Place) -> Any:
+    """Yield an MLflow client.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached, or refuses.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    mlflow.set_tracking_uri(place.mlflow_uri)
+    try:
+        yield mlflow.MlflowClient(place.mlflow_uri)
+    except (MlflowException, SQLAlchemyError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrackingError(
+            f"MLflow at {place.mlflow_uri}: {reason}; nothing was promoted. "
+            "Start it (make ui) or check KPI_GATE_MLFLOW_URI"
+        ) from error
+
+
+def record_run(place: Place, use_case: str, decision: Decision, content: RunContent) -> Recorded:
+    """Log a decision as one run, and its candidate as a registered version.
+
+    Recording the same decision again completes the run that is there; nothing is doubled.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached, or refuses.
+    """
+    with client(place) as mlflow_client:
+        experiment = _experiment(mlflow_client, place, use_case)
+        run_id, complete = _find_or_start(mlflow_client, experiment, decision, content)
+        version = _version_of_run(mlflow_client, use_case, run_id)
+        if complete:
+            return Recorded(run_id, version)
+        _log_numbers(mlflow_client, run_id, decision, content)
+        _log_files(mlflow_client, run_id, decision, content)
+        if content.model is not None and not version:
+            version = _register(mlflow_client, use_case, run_id, content)
+        if version:
+            _describe(mlflow_client, use_case, version, decision, content)
+        mlflow_client.set_tag(run_id, COMPLETE, "true")
+        mlflow_client.set_terminated(run_id)
+        return Recorded(run_id, version)
+
+
+def tag_run(place: Place, run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a run.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached, or refuses.
+    """
+    with client(place) as mlflow_client:
+        for name, value in tags.items():
+            mlflow_client.set_tag(run_id, name, value)
+
+
+def _experiment(mlflow_client: Any, place: Place, name: str) -> str:
+    found = mlflow_client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = place.mlflow_uri.startswith("sqlite:")
+    location = (place.home / "artifacts" / name).as_uri() if local else None
+    return str(mlflow_client.create_experiment(name, artifact_location=location))
+
+
+def _find_or_start(
+    mlflow_client: Any, experiment: str, decision: Decision, content: RunContent
+) -> tuple[str, bool]:
+    query = f"tags.decision_id = '{decision.decision_id}'"
+    for run in mlflow_client.search_runs([experiment], query, max_results=1):
+        return run.info.run_id, run.data.tags.get(COMPLETE) == "true"
+    tags = {**content.tags, "mlflow.note.content": decision.markdown()}
+    name = f"{content.tags['as_of'][:10]} {decision.verdict}"
+    run = mlflow_client.create_run(experiment, run_name=name, tags=tags)
+    return run.info.run_id, False
+
+
+def _log_numbers(
+    mlflow_client: Any, run_id: str, decision: Decision, content: RunContent
+) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    numbers = {name: value for name, value in _numbers(decision).items() if value is not None}
+    metrics = [Metric(name, float(value), now, 0) for name, value in numbers.items()]
+    parameters = [Param(name, str(value)[:500]) for name, value in content.parameters.items()]
+    mlflow_client.log_batch(run_id, metrics=metrics, params=parameters)
+    if content.snapshot:
+        source = json.dumps({"path": content.snapshot_path, "md5": content.snapshot})
+        data = Dataset(content.tags["use_case"], content.snapshot, "dvc", source)
+        tags = [InputTag("mlflow.data.context", "snapshot")]
+        mlflow_client.log_inputs(run_id, [DatasetInput(data, tags)])
+    for variant in decision.notes.get("variants", ()):
+        _log_variant(mlflow_client, run_id, variant)
+
+
+def _numbers(decision: Decision) -> dict[str, float | None]:
+    """Flatten the decision into metrics: business proxies first, in the objective's currency."""
+    numbers: dict[str, float | None] = {}
+    if decision.gain is not None:
+        gain = decision.gain.model_dump(exclude={"unit"})
+        numbers |= {f"gain.{name}": value for name, value in gain.items()}
+        numbers["kpi.expected_over_horizon"] = decision.money
+    for side, parts in decision.parts.items():
+        numbers |= {f"value.{side}.{name}": value for name, value in parts.items()}
+        numbers[f"value.{side}.per_decision"] = sum(parts.values())
+        numbers[f"value.{side}.per_horizon"] = sum(parts.values()) * decision.horizon_decisions
+    for kind, sides in (("guardrail", decision.measures), ("ml", decision.notes.get("metrics", {}))):
+        for side, values in sides.items():
+            numbers |= {f"{kind}.{side}.{name}": value for name, value in values.items()}
+    numbers["checks.failed"] = len(decision.failed)
+    return {_NOT_A_NAME.sub("_", name): value for name, value in numbers.items()}
+
+
+def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) -> None:
+    from mlflow.entities import Metric
+
+    parent = mlflow_client.get_run(run_id)
+    tags = {"mlflow.parentRunId": run_id}
+    child = mlflow_client.create_run(
+        parent.info.experiment_id, run_name=f"variant: {variant['name']}", tags=tags
+    )
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    names = ("rows", "value", "auc", "brier")
+    metrics = [Metric(f"tune.{name}", float(variant[name]), now, 0) for name in names]
+    mlflow_client.log_batch(child.info.run_id, metrics=metrics)
+    mlflow_client.set_terminated(child.info.run_id)
+
+
+def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
+    mlflow_client.log_text(run_id, decision.html(), "decision/decision.html")
+    mlflow_client.log_text(run_id, decision.model_dump_json(indent=2), "decision/decision.json")
+    for folder, path in content.artifacts.items():
+        if path.is_dir():
+            mlflow_client.log_artifacts(run_id, str(path), folder)
+        elif path.exists():
+            mlflow_client.log_artifact(run_id, str(path), folder)
+
+
+def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunContent) -> str:
+    import mlflow
+    from mlflow.models import infer_signature
+
+    folder = Path(str(content.model))
+    estimator = load_model(folder / MODEL_FILE)
+    answer = estimator.predict_proba(content.sample)
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.sklearn.log_model(
+            estimator,
+            name="model",
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED_TYPES),
+            pip_requirements=["scikit-learn", "skops", "pandas"],
+            pyfunc_predict_fn="predict_proba",
+            signature=infer_signature(content.sample, answer),
+            extra_files=[str(path) for path in sorted(folder.iterdir()) if path.name != MODEL_FILE],
+        )
+    if not mlflow_client.search_registered_models(f"name = '{use_case}'"):
+        mlflow_client.create_registered_model(use_case)
+    made = mlflow_client.create_model_version(
+        use_case, info.model_uri, run_id, model_id=info.model_id
+    )
+    return str(made.version)
+
+
+def _version_of_run(mlflow_client: Any, use_case: str, run_id: str) -> str:
+    found = mlflow_client.search_model_versions(f"name = '{use_case}' and run_id = '{run_id}'")
+    return str(found[0].version) if found else ""
+
+
+def _describe(
+    mlflow_client: Any, use_case: str, version: str, decision: Decision, content: RunContent
+) -> None:
+    mlflow_client.update_model_version(use_case, version, decision.markdown())
+    gain = decision.gain
+    tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
+    for name, value in tags.items():
+        mlflow_client.set_model_version_tag(use_case, version, name, value)
+    mlflow_client.set_registered_model_alias(use_case, "candidate", version)

@@ -1,0 +1,24 @@
+"""Which faults may pass by themselves, so that trying again makes sense."""
+
+_TRANSIENT = {
+    "dvc.lock.LockError",
+    "requests.exceptions.ConnectionError",
+    "requests.exceptions.Timeout",
+    "sqlalchemy.exc.OperationalError",
+    "httpx.ConnectError",
+    "httpx.ReadTimeout",
+}
+
+
+def is_transient(error: BaseException) -> bool:
+    """Tell whether an error, or one that caused it, is a lock or a service that was away.
+
+    Types are told by name: asking must not import every tool.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        names = {f"{kind.__module__}.{kind.__name__}" for kind in type(cause).__mro__}
+        if names & _TRANSIENT:
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
