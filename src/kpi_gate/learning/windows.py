@@ -15,7 +15,8 @@ class WindowSettings(BaseModel):
     Attributes:
         label_delay_days: Days from the event until its outcome is known.
         tune_days: Length of the window on which calibration, policy and variant are chosen.
-        tune_min_rows: The tune window reaches back further until it holds so many rows.
+        tune_min_rows: The tune window reaches back further until it holds so many rows whose
+            outcome is known before the gate window begins.
         gate_min_days: Least length of the gate window.
         gate_max_days: Greatest length of the gate window.
         gate_min_rows: The gate window reaches back further until it holds so many rows.
@@ -79,9 +80,8 @@ def plan_windows(
         start = min(max(start, fresh_from), max(end, fresh_from))
     end = max(start, end)
     history_days = max((start - event_time.min().to_pydatetime()).days, settings.tune_days)
-    tune_start = _reach_back(
-        event_time, start, settings.tune_days, history_days, settings.tune_min_rows
-    )
+    known = event_time[event_time < start - timedelta(days=settings.label_delay_days)]
+    tune_start = _reach_back(known, start, settings.tune_days, history_days, settings.tune_min_rows)
     first = min(event_time.min().to_pydatetime(), tune_start)
     return Windows(
         train=Window(start=first, end=tune_start),

@@ -1,0 +1,57 @@
+# Everything a person does with the repository. `make demo` is the place to begin.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export UV_COMPILE_BYTECODE := 1
+export PYTHONHASHSEED := 0
+
+.PHONY: help install demo ui test quick check format lock bench screenshots clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+install: $(VENV)/.ready  ## Install the locked environment into .venv
+
+$(VENV)/.ready: requirements-dev.lock requirements-data.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/^[^ ]/p' requirements-dev.lock | sed '$$d' > $(VENV)/uv.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --no-deps -r requirements-data.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: install  ## Play four ticks of a bank's real history through the real flow
+	@$(BIN)/python -m flows.demo
+
+ui: install  ## Start MLflow and Prefect on loopback and print both addresses
+	@$(BIN)/kpi-gate ui
+
+test: check  ## All checks and all tests: what CI runs
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+quick: install  ## The tests that need no process and no server, in seconds
+	$(BIN)/pytest --numprocesses 2 -m "not slow"
+
+check: install  ## Format, lint, types, import contracts, locks in step
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tests/locks.py
+
+format: install  ## Format and repair what can be repaired
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: install  ## Write the locks anew from pyproject.toml
+	$(BIN)/python tests/locks.py --write
+
+bench: install  ## Ratios against a bare script in the same run
+	$(BIN)/python -m benchmarks
+
+screenshots: install  ## Take the README's pictures again (needs chromium)
+	$(BIN)/python -m benchmarks.screenshots
+
+clean:  ## Remove the environment and all local state
+	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp data/raw data/campaign dvc.lock

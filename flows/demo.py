@@ -1,0 +1,121 @@
+"""Four ticks of the bank's real history through the real flow. `make demo` runs this.
+
+The dates were chosen by looking at the data, the verdicts were not: they are what the gate says.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from kpi_gate.stores.settings import Place, prepare_environment
+
+if TYPE_CHECKING:
+    from kpi_gate.steps import Retrained
+
+USE_CASE = "campaign"
+HOME = Path(".kpi-gate/demo")
+
+
+class Tick(NamedTuple):
+    """One moment of the story.
+
+    Attributes:
+        as_of: When the retraining runs.
+        story: What is going on.
+        in_cents: Month whose file arrives with its balances in cents; empty for none.
+    """
+
+    as_of: datetime
+    story: str
+    in_cents: str = ""
+
+
+TICKS = (
+    Tick(datetime(2008, 8, 1, tzinfo=UTC), "the first model, against calling everyone"),
+    Tick(datetime(2009, 2, 1, tzinfo=UTC), "the crisis: hardly anybody subscribes"),
+    Tick(datetime(2009, 6, 1, tzinfo=UTC), "May's balances arrive in cents", in_cents="2009-05"),
+    Tick(datetime(2009, 7, 1, tzinfo=UTC), "the world has changed: every third call succeeds"),
+)
+
+
+def main() -> None:
+    """Play the ticks from an empty home and print the four decisions."""
+    os.environ["KPI_GATE_HOME"] = str(HOME)
+    shutil.rmtree(HOME, ignore_errors=True)
+    place = Place()
+    prepare_environment(place)
+    console = Console(highlight=False)
+    with console.status("Starting Prefect, great_expectations, MLflow and DVC ..."):
+        from flows.retrain import retrain
+        from kpi_gate import usecases
+
+        use_case = usecases.load(USE_CASE)
+        raw = place.raw(USE_CASE)
+        if use_case.fetch is not None:
+            shutil.rmtree(raw, ignore_errors=True)
+            use_case.fetch(raw)
+    results = []
+    for number, tick in enumerate(TICKS, start=1):
+        with (
+            console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
+            month_in_cents(raw, tick.in_cents),
+        ):
+            results.append(retrain(USE_CASE, tick.as_of))
+        console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}")
+    console.print(summary(results))
+    console.print(
+        "Look at it:  [bold]make ui[/bold]   then open experiment `campaign` in MLflow, a run, and its\n"
+        "             artifact decision/decision.html. Prefect shows the four flow runs.\n"
+        "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
+    )
+
+
+@contextmanager
+def month_in_cents(raw: Path, month: str) -> Iterator[None]:
+    """Deliver a month's file with its balances in cents, and the right one afterwards."""
+    path = raw / f"{month}.csv"
+    if not month:
+        yield
+        return
+    original = path.read_bytes()
+    calls = pd.read_csv(path)
+    calls.assign(balance_eur=calls["balance_eur"] * 100).to_csv(path, index=False)
+    try:
+        yield
+    finally:
+        path.write_bytes(original)
+
+
+def summary(results: "list[Retrained]") -> Table:
+    """Return the four decisions as one table, with money."""
+    unit = results[0].decision.unit
+    table = Table(title="Four ticks of a bank's campaign", title_justify="left", show_lines=True)
+    for name in ("as of", "what happened", "verdict", f"gain a call, {unit}", f"booked a year, {unit}", "why"):
+        table.add_column(name, justify="right" if "gain" in name or "booked" in name else "left")
+    for tick, result in zip(TICKS, results, strict=True):
+        decision = result.decision
+        gain = decision.gain
+        bounds = "not measured" if gain is None else f"{gain.estimate:+.2f}\n({gain.lower:+.2f} to {gain.upper:+.2f})"
+        promoted = decision.money is not None and decision.verdict == "PROMOTE"
+        table.add_row(
+            f"{tick.as_of:%Y-%m-%d}",
+            tick.story,
+            decision.verdict.value,
+            bounds,
+            f"{decision.money:+,.0f}" if promoted else "0",
+            decision.reason(),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
