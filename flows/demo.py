@@ -5,11 +5,11 @@ The dates were chosen by looking at the data, the verdicts were not: they are wh
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
@@ -19,7 +19,7 @@ from rich.table import Table
 from kpi_gate.stores.settings import Place, prepare_environment
 
 if TYPE_CHECKING:
-    from kpi_gate.steps import Retrained
+    from kpi_gate.job import Retrained
 
 USE_CASE = "campaign"
 HOME = Path(".kpi-gate/demo")
@@ -41,7 +41,7 @@ class Tick(NamedTuple):
 
 TICKS = (
     Tick(datetime(2008, 8, 1, tzinfo=UTC), "the first model, against calling everyone"),
-    Tick(datetime(2009, 2, 1, tzinfo=UTC), "the crisis: hardly anybody subscribes"),
+    Tick(datetime(2009, 3, 1, tzinfo=UTC), "the crisis: January calls all lost money"),
     Tick(datetime(2009, 6, 1, tzinfo=UTC), "May's balances arrive in cents", in_cents="2009-05"),
     Tick(datetime(2009, 7, 1, tzinfo=UTC), "the world has changed: every third call succeeds"),
 )
@@ -53,8 +53,8 @@ def main() -> None:
     shutil.rmtree(HOME, ignore_errors=True)
     place = Place()
     prepare_environment(place)
-    console = Console(highlight=False)
-    with console.status("Starting Prefect, great_expectations, MLflow and DVC ..."):
+    console = Console(highlight=False, width=100)
+    with console.status("Starting Prefect, MLflow and DVC ..."):
         from flows.retrain import retrain
         from kpi_gate import usecases
 
@@ -70,11 +70,13 @@ def main() -> None:
             month_in_cents(raw, tick.in_cents),
         ):
             results.append(retrain(USE_CASE, tick.as_of))
-        console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}")
+        console.print(
+            f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}"
+        )
     console.print(summary(results))
     console.print(
-        "Look at it:  [bold]make ui[/bold]   then open experiment `campaign` in MLflow, a run, and its\n"
-        "             artifact decision/decision.html. Prefect shows the four flow runs.\n"
+        "Look at it:  [bold]make ui[/bold]   open experiment `campaign` in MLflow, a run,\n"
+        "             its artifact decision/decision.html. Prefect shows the four flow runs.\n"
         "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
     )
 
@@ -99,23 +101,26 @@ def summary(results: "list[Retrained]") -> Table:
     """Return the four decisions as one table, with money."""
     unit = results[0].decision.unit
     table = Table(title="Four ticks of a bank's campaign", title_justify="left", show_lines=True)
-    for name in ("as of", "what happened", "verdict", f"gain a call, {unit}", f"booked a year, {unit}", "why"):
-        table.add_column(name, justify="right" if "gain" in name or "booked" in name else "left")
+    table.add_column("as of", min_width=10)
+    table.add_column("verdict")
+    table.add_column(f"{unit} more a call", justify="right", min_width=14)
+    table.add_column(f"{unit} a year", justify="right")
+    table.add_column("why", ratio=1)
     for tick, result in zip(TICKS, results, strict=True):
-        decision = result.decision
-        gain = decision.gain
-        bounds = "not measured" if gain is None else f"{gain.estimate:+.2f}\n({gain.lower:+.2f} to {gain.upper:+.2f})"
-        promoted = decision.money is not None and decision.verdict == "PROMOTE"
+        decision, gain = result.decision, result.decision.gain
+        earned = "not measured"
+        if gain is not None:
+            earned = f"{gain.estimate:+.2f}\n({gain.lower:+.2f} to {gain.upper:+.2f})"
+        promoted = decision.verdict == "PROMOTE" and decision.money is not None
         table.add_row(
             f"{tick.as_of:%Y-%m-%d}",
-            tick.story,
             decision.verdict.value,
-            bounds,
+            earned,
             f"{decision.money:+,.0f}" if promoted else "0",
-            decision.reason(),
+            f"{tick.story}: {shorten(decision.reason(), 170, placeholder=' ...')}",
         )
     return table
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from prefect import flow, task
+from prefect import flow, runtime, tags, task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -13,15 +13,20 @@ from prefect.artifacts import (
 )
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.runtime import flow_run
 from prefect.tasks import Task, exponential_backoff
 
-from kpi_gate import promotion, steps
+from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.job import Refusal, Retrained, open_job
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
 from kpi_gate.stores.transient import is_transient
 
+if TYPE_CHECKING:
+    from uuid import UUID
+
+P = ParamSpec("P")
+R = TypeVar("R")
 STEPS = ("heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote")
 
 
@@ -31,10 +36,9 @@ def worth_retrying(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, BaseException) and is_transient(error)
 
 
-def step(work: Callable[..., Any], minutes: float) -> Task[..., Any]:
+def step(work: Callable[P, R], minutes: float) -> Callable[P, R]:
     """Make a task of a verb, under the verb's own name."""
-    return task(
-        work,
+    options = task(
         name=work.__name__,
         retries=3,
         retry_delay_seconds=exponential_backoff(2),
@@ -44,6 +48,13 @@ def step(work: Callable[..., Any], minutes: float) -> Task[..., Any]:
         cache_policy=NO_CACHE,  # DVC decides what must run
         persist_result=False,
     )
+    return cast("Callable[P, R]", options(work))
+
+
+def run_name() -> str:
+    """Name a flow run as people speak of it."""
+    given = runtime.flow_run.parameters
+    return f"{given['name']} as of {str(given['as_of'] or 'now')[:10]}"
 
 
 heal = step(promotion.heal, minutes=5)
@@ -57,34 +68,34 @@ record = step(steps.record, minutes=10)
 promote = step(steps.promote, minutes=10)
 
 
-@flow(name="retrain", flow_run_name="retrain {name} as of {as_of}", timeout_seconds=4 * 3600)
-def retrain(name: str, as_of: datetime | None = None) -> steps.Retrained:
+@flow(name="retrain", flow_run_name=run_name, timeout_seconds=4 * 3600)
+def retrain(name: str, as_of: datetime | None = None) -> Retrained:
     """Take a snapshot, validate, train, compare, decide, record, and promote or leave it.
 
     Args:
         name: The use case.
         as_of: Nothing later is known; by default now.
     """
-    job, found = steps.open_job(name, as_of), None
-    with one_at_a_time(job.place, name):
+    job, found = open_job(name, as_of), None
+    with one_at_a_time(job.place, name), tags(name):
         done = Progress(name)
         heal(job.place, name)
         try:
             found = done(snapshot(job))
-            standing = steps.standing_decision(job)
+            standing = recording.standing_decision(job)
             if standing is not None:  # nothing new: no training
-                return steps.Retrained(standing, promote(job, standing).words, repeated=True)
+                return Retrained(standing, promote(job, standing).words, repeated=True)
             freeze_champion(job)
             done(validate(job))
             done(train(job))
             done(compare(job))
             decision = done(decide(job))
-        except steps.Refusal as refusal:
-            decision = steps.refusal(job, refusal, found)
-        entry = done(record(job, decision, found, str(flow_run.id or "")))
+        except Refusal as refusal:
+            decision = recording.refused(job, refusal, found)
+        entry = done(record(job, decision, found, str(runtime.flow_run.id)))
         outcome = promote(job, entry)
         publish(name, decision, entry)
-    return steps.Retrained(entry, outcome.words)
+    return Retrained(entry, outcome.words)
 
 
 class Progress:
@@ -92,9 +103,10 @@ class Progress:
 
     def __init__(self, name: str) -> None:
         self._count = 1
-        self._artifact = create_progress_artifact(0.0, f"{name}-progress", "retrain, step by step")
+        made = create_progress_artifact(0.0, f"{name}-progress", "retrain, step by step")
+        self._artifact = cast("UUID", made)
 
-    def __call__(self, result: Any) -> Any:
+    def __call__(self, result: R) -> R:
         """Move on by one step and hand its result through."""
         self._count += 1
         update_progress_artifact(self._artifact, 100.0 * self._count / len(STEPS))
@@ -103,6 +115,6 @@ class Progress:
 
 def publish(name: str, decision: Decision, entry: Entry) -> None:
     """Show the decision and its evidence in the Prefect UI."""
-    create_markdown_artifact(decision.markdown(), f"{name}-decision", decision.sentence()[:500])
+    create_markdown_artifact(decision.markdown(), f"{name}-decision", decision.sentence())
     table = [check.model_dump(mode="json") for check in decision.checks]
     create_table_artifact(table, f"{name}-evidence", f"checks of decision {entry.subject}")

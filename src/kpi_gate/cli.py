@@ -3,19 +3,17 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
-    from kpi_gate.steps import Job
+    from kpi_gate.job import Job, Refusal
 
-WRONG_CALL, UNEXPECTED = 2, 1
+UNEXPECTED, WRONG_CALL = 1, 2
 
 app = typer.Typer(
     help="Retrain on a schedule; promote a model only when its offline gain is worth money.",
@@ -23,6 +21,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
 
 
 def _moment(text: str) -> datetime:
@@ -30,17 +30,20 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no date; write 2009-07-01 or 2009-07-01T03:00") from None
+        words = f"{text!r} is no date; write 2009-07-01 or 2009-07-01T03:00"
+        raise typer.BadParameter(words) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-UseCaseName = Annotated[str, typer.Argument(help="Use case, as `kpi-gate list` names it.", metavar="USE_CASE")]
+UseCaseName = Annotated[
+    str, typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.")
+]
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", parser=_moment, metavar="DATE", help="Nothing later is known (UTC). Default: now."),
+    typer.Option(parser=_moment, metavar="DATE", help="Nothing later is known (UTC); default now."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
 
 @app.command("list")
@@ -48,54 +51,53 @@ def list_use_cases(as_json: AsJson = False) -> None:
     """List the use cases: KPI, schedule and title."""
     from kpi_gate import usecases
 
-    found = [usecases.load(name) for name in usecases.names()]
-    rows = [
-        {
-            "name": case.name,
-            "kpi": case.settings.objective.kpi,
-            "unit": case.settings.objective.unit,
-            "retrain": case.settings.schedule.retrain,
-            "timezone": case.settings.schedule.timezone,
-            "title": case.title,
-        }
-        for case in found
-    ]
+    rows = []
+    for case in map(usecases.load, usecases.names()):
+        objective, schedule = case.settings.objective, case.settings.schedule
+        kpi = {"kpi": objective.kpi, "unit": objective.unit, "horizon": objective.horizon}
+        rows.append({"name": case.name, **kpi, **schedule.model_dump(), "title": case.title})
     if as_json:
         _print_json(rows)
         return
     for row in rows:
-        typer.echo(f"{row['name']:<14} {row['kpi']} ({row['unit']})  {row['retrain']}  {row['title']}")
+        kpi_words = f"{row['kpi']} in {row['unit']}"
+        typer.echo(f"{row['name']:<14} {kpi_words:<28} retrain {row['retrain']}  {row['title']}")
 
 
 @app.command()
 def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
+    from kpi_gate.job import open_job
+
+    open_job(name, as_of)  # a wrong call is told before anything is started
     from flows.retrain import retrain as flow
 
     result = flow(name, as_of)
-    _report(result.decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
+    decision = result.decision
+    _report(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
     if not as_json:
         if result.repeated:
-            body = result.entry.body
             typer.echo(
-                f"Nothing new: snapshot {body['snapshot'][:12]}, settings and code are those of this "
-                f"decision of {result.entry.at:%Y-%m-%d %H:%M} UTC. Nothing was trained."
+                f"Nothing new since the decision of {result.entry.at:%Y-%m-%d %H:%M} UTC: the same "
+                f"snapshot {result.entry.body['snapshot'][:12]}, settings and code. "
+                "Nothing was trained."
             )
         typer.echo(f"Champion: {result.outcome}.")
-    raise typer.Exit(result.decision.verdict.exit_code)
+    raise typer.Exit(decision.verdict.exit_code)
 
 
 @app.command()
 def snapshot(
     name: UseCaseName,
     as_of: AsOf = None,
-    same_tick: Annotated[bool, typer.Option("--same-tick", help="As of the last snapshot's tick.")] = False,
-    restore: Annotated[str, typer.Option(help="Fingerprint of a snapshot to bring back.")] = "",
+    same_tick: Annotated[bool, typer.Option("--same-tick", help="As of the last tick.")] = False,
+    restore: Annotated[str, typer.Option(help="Fingerprint of rows to bring back.")] = "",
     to: Annotated[Path | None, typer.Option(help="File to restore into.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the rows known at a moment and the champion in use; or restore a snapshot."""
-    from kpi_gate import steps, usecases
+    from kpi_gate import steps
+    from kpi_gate.job import Refusal, open_job
     from kpi_gate.stores import snapshots
     from kpi_gate.stores.settings import Place
 
@@ -105,10 +107,11 @@ def snapshot(
         snapshots.restore(Place().root, restore, to)
         typer.echo(f"{to}: restored snapshot {restore}")
         return
-    job = steps.same_tick(usecases.load(name), Place()) if same_tick else steps.open_job(name, as_of)
-    with _refusals(job, as_json):
-        frozen = steps.snapshot(job)
-        champion = steps.freeze_champion(job)
+    job = _last_job(name) if same_tick else open_job(name, as_of)
+    try:
+        frozen, champion = steps.snapshot(job), steps.freeze_champion(job)
+    except Refusal as refusal:
+        _refuse(job, refusal, as_json)
     facts = {
         "use_case": name,
         "as_of": job.as_of.isoformat(),
@@ -154,9 +157,11 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
 @app.command()
 def judge(
     objective: Annotated[Path, typer.Option(help="YAML with `objective` and `guardrails`.")],
-    rows: Annotated[Path, typer.Option(help="Parquet or CSV: unit, event_time, value_champion, value_candidate.")],
+    rows: Annotated[
+        Path, typer.Option(help="Parquet or CSV: unit, event_time, value_champion, value_candidate")
+    ],
     measures: Annotated[
-        Path | None, typer.Option(help="JSON: {candidate: {measure: number}, champion: {...}, anchor: {...}}.")
+        Path | None, typer.Option(help="JSON: {candidate: {measure: number}, champion: {...}}")
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the decision page here.")] = None,
     as_json: AsJson = False,
@@ -174,22 +179,24 @@ def judge(
 @app.command()
 def promote(
     name: UseCaseName,
-    force: Annotated[bool, typer.Option("--force", help="Against the verdict; a person's act.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Against the verdict.")] = False,
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
     """Promote the last decision's candidate, if it may be: after an approval, or by force."""
-    from kpi_gate import promotion, steps
+    from kpi_gate import promotion
+    from kpi_gate.job import open_job
     from kpi_gate.stores.lock import one_at_a_time
 
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason go together")
-    job = steps.open_job(name)
+    job = open_job(name)
     with one_at_a_time(job.place, name):
         promotion.heal(job.place, name)
         entries = job.ledger.entries(name, "decision")
         if not entries:
-            raise promotion.PromotionError(f"{name} has no decision yet; run `kpi-gate retrain {name}`")
+            words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
+            raise promotion.PromotionError(words)
         outcome = promotion.promote(job.place, entries[-1], forced=reason.strip())
     if as_json:
         _print_json({"moved": outcome.moved, "outcome": outcome.words})
@@ -200,21 +207,39 @@ def promote(
 @app.command()
 def rollback(name: UseCaseName, reason: Reason = "") -> None:
     """Return to the champion before, recorded with its reason."""
-    from kpi_gate import promotion, steps
+    from kpi_gate import promotion
+    from kpi_gate.job import open_job
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = steps.open_job(name)
+    job = open_job(name)
     with one_at_a_time(job.place, name):
         version = promotion.rollback(job.place, name, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
 
 
-ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
-app.add_typer(ledger_app, name="ledger")
+@app.command()
+def ui(
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+) -> None:
+    """Show runs and flows: MLflow and Prefect on loopback, until Ctrl-C."""
+    from kpi_gate.servers import serve_pages
+    from kpi_gate.stores.settings import Place
+
+    place = Place()
+
+    def ready(pages: str, flows: str) -> None:
+        typer.echo(f"MLflow   {pages}   decisions, models, money\nPrefect  {flows}   flow runs")
+        typer.echo(f"State    {place.home}   Ctrl-C stops both")
+
+    serve_pages(place, mlflow_port, prefect_port, ready)
 
 
 @ledger_app.command("show")
-def show(name: Annotated[str | None, typer.Argument(metavar="[USE_CASE]")] = None, as_json: AsJson = False) -> None:
+def show_ledger(
+    name: Annotated[str | None, typer.Argument(metavar="[USE_CASE]")] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show what was decided, promoted and rolled back, oldest first."""
     from kpi_gate.stores.ledger import Ledger
     from kpi_gate.stores.settings import Place
@@ -224,12 +249,14 @@ def show(name: Annotated[str | None, typer.Argument(metavar="[USE_CASE]")] = Non
         _print_json([{**vars(entry), "at": entry.at.isoformat()} for entry in entries])
         return
     for entry in entries:
-        words = entry.body.get("sentence") or entry.body.get("reason") or f"champion {entry.body['version']}"
-        typer.echo(f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind} {entry.subject}: {words}")
+        where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
+        body = entry.body
+        words = body.get("sentence") or f"{body['version'] or 'baseline'} {body.get('reason', '')}"
+        typer.echo(f"{where} {entry.subject}: {words}")
 
 
 @ledger_app.command("verify")
-def verify() -> None:
+def verify_ledger() -> None:
     """Check the chain of hashes; exit code 1 where it is broken."""
     from kpi_gate.stores.ledger import Ledger
     from kpi_gate.stores.settings import Place
@@ -240,32 +267,33 @@ def verify() -> None:
 
 
 def _last_job(name: str) -> "Job":
-    from kpi_gate import steps, usecases
+    from kpi_gate import usecases
+    from kpi_gate.job import same_tick
     from kpi_gate.stores.settings import Place
 
-    return steps.same_tick(usecases.load(name), Place())
+    return same_tick(usecases.load(name), Place())
 
 
 def _stage(name: str, verb: str, words: str) -> None:
+    """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
     from kpi_gate import steps
+    from kpi_gate.job import Refusal
 
     job = _last_job(name)
-    with _refusals(job, as_json=False):
-        getattr(steps, verb)(job)
-    typer.echo(f"{name} as of {job.as_of:%Y-%m-%d}: {words}")
-
-
-@contextmanager
-def _refusals(job: "Job", as_json: bool) -> Iterator[None]:
-    """Turn the refusal of a single step into its decision's words and exit code."""
-    from kpi_gate import steps
-
     try:
-        yield
-    except steps.Refusal as error:
-        decision = steps.refusal(job, error, None)
-        _report(decision, as_json)
-        raise typer.Exit(decision.verdict.exit_code) from None
+        ran = getattr(steps, verb)(job)
+    except Refusal as refusal:
+        _refuse(job, refusal, as_json=False)
+    unchanged = "" if ran else " (nothing changed)"
+    typer.echo(f"{name} as of {job.as_of:%Y-%m-%d}: {words}{unchanged}")
+
+
+def _refuse(job: "Job", refusal: "Refusal", as_json: bool) -> NoReturn:
+    from kpi_gate.recording import refused
+
+    decision = refused(job, refusal, None)
+    _report(decision, as_json)
+    raise typer.Exit(decision.verdict.exit_code) from None
 
 
 def _report(decision: "Decision", as_json: bool, more: dict[str, Any] | None = None) -> None:
@@ -283,23 +311,14 @@ def main() -> None:
     """Run a command; a fault is one line on stderr and an exit code, never a traceback."""
     from kpi_gate.stores.settings import Place, prepare_environment
 
-    prepare_environment(Place())
     try:
+        prepare_environment(Place())
         app()
     except Exception as error:
         if os.environ.get("KPI_GATE_TRACEBACK"):
             raise
-        typer.echo(f"kpi-gate: {_one_line(error)}", err=True)
-        sys.exit(_exit_code(error))
-
-
-def _exit_code(error: Exception) -> int:
-    from kpi_gate.usecase import ConfigurationError
-
-    return WRONG_CALL if isinstance(error, ConfigurationError) else UNEXPECTED
-
-
-def _one_line(error: Exception) -> str:
-    name = type(error).__name__
-    words = " ".join(str(error).split()) or name
-    return words if type(error).__module__.startswith("kpi_gate") else f"{name}: {words}"
+        wrong = any(kind.__name__ == "ConfigurationError" for kind in type(error).__mro__)
+        words = " ".join(str(error).split())
+        known = type(error).__module__.startswith("kpi_gate")
+        typer.echo(f"kpi-gate: {words if known else f'{type(error).__name__}: {words}'}", err=True)
+        sys.exit(WRONG_CALL if wrong else UNEXPECTED)

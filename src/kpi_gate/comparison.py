@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ from kpi_gate.learning.scoring import (
 from kpi_gate.learning.windows import Windows, within
 from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE
 from kpi_gate.stores.models import (
-    GOLDEN_FILE,
     KEYS_FILE,
     MODEL_FILE,
     ModelCard,
@@ -71,7 +71,12 @@ class Side:
 
 
 def write_evidence(
-    work: Path, use_case: UseCase, rows: pd.DataFrame, windows: Windows, as_of: datetime, snapshot: str
+    work: Path,
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    windows: Windows,
+    as_of: datetime,
+    snapshot: str,
 ) -> None:
     """Score both sides and the anchor on the gate window and write the evidence.
 
@@ -125,7 +130,9 @@ def _folders(work: Path) -> dict[str, Path]:
     return {**folders, "anchor": anchor} if anchor.exists() else folders
 
 
-def _side(name: str, folder: Path, use_case: UseCase, gate: pd.DataFrame, candidate: ModelCard) -> Side:
+def _side(
+    name: str, folder: Path, use_case: UseCase, gate: pd.DataFrame, candidate: ModelCard
+) -> Side:
     card = ModelCard.read(folder)
     parameters = use_case.settings.base_values()
     if card.contender.is_baseline:
@@ -138,7 +145,9 @@ def _side(name: str, folder: Path, use_case: UseCase, gate: pd.DataFrame, candid
         try:
             probability = _score(estimator, gate, card)
         except ScoringError as error:
-            raise ScoringError(f"the {name} ({card.contender.name}) cannot score: {error}") from error
+            raise ScoringError(
+                f"the {name} ({card.contender.name}) cannot score: {error}"
+            ) from error
         action = act(_policy(card), use_case.value, probability, gate)
     value = use_case.value.value(action, gate["outcome"].to_numpy(dtype=float), gate, parameters)
     return Side(card, probability, action, value, estimator, size, folder)
@@ -203,10 +212,7 @@ def _time(
 ) -> None:
     batch = gate.head(LATENCY_ROWS)
     timed = [side for side in (candidate, champion) if side.estimator is not None]
-    scorers: list[Callable[[], Floats]] = [
-        lambda side=side: _score(side.estimator, batch, side.card) for side in timed
-    ]
-    times = latencies_ms(scorers)
+    times = latencies_ms([partial(_score, side.estimator, batch, side.card) for side in timed])
     measures["candidate"]["latency_ms"] = times[0]
     if len(times) > 1:
         measures["champion"]["latency_ms"] = times[1]
@@ -219,7 +225,9 @@ def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> fl
     if side.estimator is None:
         return 0.0
     seed = int(use_case.settings.model["seed"])
-    probability = _score(side.estimator, blank_some(gate, side.card.features, BLANK_SHARE, seed), side.card)
+    probability = _score(
+        side.estimator, blank_some(gate, side.card.features, BLANK_SHARE, seed), side.card
+    )
     action = act(_policy(side.card), use_case.value, probability, gate)
     outcome = gate["outcome"].to_numpy(dtype=float)
     value = use_case.value.value(action, outcome, gate, use_case.settings.base_values())
@@ -268,7 +276,8 @@ def _gain(
 ) -> float:
     outcome = gate["outcome"].to_numpy(dtype=float)
     ours, theirs = (
-        use_case.value.value(side.action, outcome, gate, parameters) for side in (candidate, champion)
+        use_case.value.value(side.action, outcome, gate, parameters)
+        for side in (candidate, champion)
     )
     return float((ours - theirs).mean())
 
@@ -307,5 +316,3 @@ def _shared(gate: pd.DataFrame, folder: Path) -> int:
     if not path.exists():
         return 0
     return int(np.isin(row_keys(gate), np.frombuffer(path.read_bytes(), dtype=np.uint64)).sum())
-
-

@@ -44,10 +44,14 @@ def _read_table(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such file") from None
     except (ValueError, OSError) as error:
-        raise ConfigurationError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(
+            f"{path}: cannot be read: {' '.join(str(error).split())}"
+        ) from None
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
-        raise ConfigurationError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+        raise ConfigurationError(
+            f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}"
+        )
     holes = int(table["unit"].isna().sum())
     if holes:
         raise ConfigurationError(f"{path}: unit is missing in {holes} of {len(table)} rows")
@@ -57,7 +61,9 @@ def _read_table(path: Path) -> pd.DataFrame:
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
     if event_time.isna().any():
-        raise ConfigurationError(f"{path}: event_time is missing in {int(event_time.isna().sum())} rows")
+        raise ConfigurationError(
+            f"{path}: event_time is missing in {int(event_time.isna().sum())} rows"
+        )
     return table.assign(event_time=event_time, **values)
 
 
@@ -77,4 +83,6 @@ def _read_measures(path: Path | None) -> dict[str, dict[str, float]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {side: {k: float(v) for k, v in content.get(side, {}).items()} for side in SIDES}
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ConfigurationError(f"{path}: must be JSON {{side: {{measure: number}}}}: {error}") from None
+        raise ConfigurationError(
+            f"{path}: must be JSON {{side: {{measure: number}}}}: {error}"
+        ) from None

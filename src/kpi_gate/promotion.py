@@ -50,7 +50,11 @@ def policy_hash(settings_json: str) -> str:
 
 
 def record(
-    place: Place, use_case: str, decision: Decision, content: tracking.RunContent, facts: dict[str, Any]
+    place: Place,
+    use_case: str,
+    decision: Decision,
+    content: tracking.RunContent,
+    facts: dict[str, Any],
 ) -> Entry:
     """Record a decision in MLflow and then in the ledger; recording it twice changes nothing.
 
@@ -90,7 +94,9 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
     """
     body, ledger = entry.body, Ledger(place.ledger_url)
     if body["verdict"] != Verdict.PROMOTE and not (forced and body["version"]):
-        raise PromotionError(f"decision {entry.subject} is {body['verdict']}: it has nothing to promote")
+        raise PromotionError(
+            f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
+        )
     after = _steps_after(ledger, entry)
     if any(step.kind == "done" for step in after):
         return Outcome(False, f"{body['version']} was promoted by this decision before")
@@ -157,9 +163,7 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
     return str(previous)
 
 
-def _finish(
-    place: Place, ledger: Ledger, use_case: str, subject: str, intent: Any
-) -> Outcome:
+def _finish(place: Place, ledger: Ledger, use_case: str, subject: str, intent: Any) -> Outcome:
     """Carry an intent through: each step may be repeated after a crash."""
     version, before = str(intent["version"]), str(intent["from"])
     current = _alias(place, use_case)
@@ -174,7 +178,9 @@ def _finish(
     if fault:
         registry.point(place, use_case, registry.CHAMPION, before.removeprefix("v"))
         ledger.append(use_case, "void", subject, {"version": version, "reason": fault})
-        raise PromotionError(f"{version} was not promoted; {fault}. The champion is {before or BASELINE}")
+        raise PromotionError(
+            f"{version} was not promoted; {fault}. The champion is {before or BASELINE}"
+        )
     if not registry.version_of(place, use_case, registry.ANCHOR):
         registry.point(place, use_case, registry.ANCHOR, version.removeprefix("v"))
     ledger.append(use_case, "done", subject, dict(intent))
@@ -207,7 +213,9 @@ def _differs(card: ModelCard, estimator: Any, golden: pd.DataFrame) -> str:
     except ScoringError as error:
         return f"its golden rows cannot be scored: {error}"
     wrong = int((scored != golden["golden_probability"].to_numpy()).sum())
-    return f"{wrong} of {len(golden)} golden rows score differently" if wrong or golden.empty else ""
+    return (
+        f"{wrong} of {len(golden)} golden rows score differently" if wrong or golden.empty else ""
+    )
 
 
 def _alias(place: Place, use_case: str) -> str:

@@ -13,7 +13,6 @@ import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-
 from kpi_gate.decision.measures import BUILT_IN
 from kpi_gate.decision.objective import Frozen, GateSettings, Range
 from kpi_gate.decision.value import ValueModel
@@ -48,7 +47,9 @@ class Schedule(Frozen):
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"timezone == {timezone!r} is not known, such as Europe/Lisbon") from None
+            raise ValueError(
+                f"timezone == {timezone!r} is not known, such as Europe/Lisbon"
+            ) from None
         return timezone
 
 
@@ -66,12 +67,12 @@ class Expectation(Frozen):
         type: Its name in Great Expectations, such as `expect_column_values_to_be_between`.
         column: Column it looks at.
         kwargs: Its further arguments.
-        rows: `all`, or `recent`: the rows that came since the previous snapshot.
+        rows: `all`, or `recent`: what came since the previous snapshot, `recent_days` at most.
     """
 
     type: str = Field(pattern=r"^expect_")
     column: str
-    kwargs: dict[str, Any] = {}
+    kwargs: dict[str, Any] = Field(default_factory=dict)
     rows: Literal["all", "recent"] = "all"
 
 
@@ -80,7 +81,7 @@ class Validation(Frozen):
 
     Attributes:
         freshness_days: Greatest age of the newest row.
-        recent_days: Length of the recent rows where there is no previous snapshot.
+        recent_days: Greatest length of the recent rows.
         row_count: How the number of rows may move between snapshots.
         expectations: Further expectations.
     """
@@ -181,8 +182,8 @@ class UseCase:
         for feature in self.features:
             if feature.name in late:
                 raise ConfigurationError(
-                    f"use case {self.name}: feature {feature.name!r} is known only after event_time, "
-                    "so no decision can use it; remove it from `features`"
+                    f"use case {self.name}: feature {feature.name!r} is known only after "
+                    "event_time, so no decision can use it; remove it from `features`"
                 )
         for column in self.value.columns:
             if column in late:
@@ -194,7 +195,8 @@ class UseCase:
             if rail.measure is not None and rail.measure not in (*BUILT_IN, *self.measures):
                 known = ", ".join(sorted((*BUILT_IN, *self.measures)))
                 raise ConfigurationError(
-                    f"use case {self.name}: guardrails: measure == {rail.measure!r}, must be one of {known}"
+                    f"use case {self.name}: guardrails: measure == {rail.measure!r}, "
+                    f"must be one of {known}"
                 )
 
     @property
@@ -237,7 +239,9 @@ def _parse(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(
+            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        ) from None
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: must hold keys such as `objective`, holds {content!r}")
     return content
@@ -256,7 +260,9 @@ def explain(error: ValidationError) -> list[str]:
     for fault in error.errors():
         key = ".".join(str(part) for part in fault["loc"] if part not in ("Range", "float"))
         given = fault.get("input")
-        shown = "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"
+        shown = (
+            "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"
+        )
         message = fault["msg"].removeprefix("Value error, ")
         lines.append(f"{key or 'file'}: {message}{shown}")
     return lines

@@ -56,7 +56,9 @@ class Contender(BaseModel):
 
     def seen_until(self) -> datetime | None:
         """Return the last moment whose rows are not fresh for this contender."""
-        return max(filter(None, (self.trained_until, self.tuned_until, self.promoted_on)), default=None)
+        return max(
+            filter(None, (self.trained_until, self.tuned_until, self.promoted_on)), default=None
+        )
 
 
 class Lineage(BaseModel):

@@ -140,7 +140,7 @@ def _digest(content: list[object]) -> str:
 
 def _verdict(checks: Sequence[Check]) -> Verdict:
     asked = {check.failing for check in checks if not check.passed}
-    if not asked and not REQUIRED_RULES <= {check.rule for check in checks}:
+    if not asked and not {check.rule for check in checks} >= REQUIRED_RULES:
         return Verdict.INVALID  # a rule that did not speak has not agreed
     return next((verdict for verdict in PRECEDENCE if verdict in asked), Verdict.PROMOTE)
 

@@ -20,7 +20,9 @@ def slice_gains(evidence: Evidence, guardrail: Guardrail, confidence: float) -> 
     for level in sorted({str(level) for level in levels}):
         mask = np.array([str(value) == level for value in levels], dtype=bool)
         events = int(np.count_nonzero(difference[mask]))
-        bounds = interval(cluster_sums(difference[mask], rows.unit[mask]), int(mask.sum()), confidence)
+        bounds = interval(
+            cluster_sums(difference[mask], rows.unit[mask]), int(mask.sum()), confidence
+        )
         gains.append(
             SliceGain(
                 column=column,
@@ -72,7 +74,10 @@ def _limits(guardrail: Guardrail) -> Iterator[tuple[str, str | None, float, int]
         yield "at most", None, guardrail.at_most, 1
     if guardrail.at_least is not None:
         yield "at least", None, -guardrail.at_least, -1
-    for margin, sign, words in ((guardrail.may_rise_by, 1, "rise"), (guardrail.may_fall_by, -1, "fall")):
+    for margin, sign, words in (
+        (guardrail.may_rise_by, 1, "rise"),
+        (guardrail.may_fall_by, -1, "fall"),
+    ):
         if margin is not None:
             yield f"{words} over the champion", "champion", margin, sign
             if guardrail.budget is not None:

@@ -105,7 +105,9 @@ class Guardrail(Frozen):
         if (self.measure in NEED_BY) != (self.by is not None):
             raise ValueError(f"`by` names a column for {', '.join(NEED_BY)}, and for nothing else")
         if all(bound is None for bound in bounds):
-            raise ValueError("a measure needs `at_most`, `at_least`, `may_rise_by` or `may_fall_by`")
+            raise ValueError(
+                "a measure needs `at_most`, `at_least`, `may_rise_by` or `may_fall_by`"
+            )
         if self.budget is not None and (self.may_rise_by is None) == (self.may_fall_by is None):
             raise ValueError("`budget` goes with one of `may_rise_by` and `may_fall_by`")
         return self
@@ -135,5 +137,7 @@ class Range(Frozen):
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
         if not self.low <= self.base <= self.high:
-            raise ValueError(f"low <= base <= high is needed, got {self.low}, {self.base}, {self.high}")
+            raise ValueError(
+                f"low <= base <= high is needed, got {self.low}, {self.base}, {self.high}"
+            )
         return self

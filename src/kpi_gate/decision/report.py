@@ -55,6 +55,11 @@ def sentence(decision: Decision) -> str:
     return f"{head}{why(decision)}. {measured[0].upper()}{measured[1:]}; {booked(decision)}."
 
 
+def reason(decision: Decision) -> str:
+    """Render only the why of a decision, for a table of several."""
+    return earns(decision) if decision.verdict == "PROMOTE" else why(decision)
+
+
 def _gain_lines(decision: Decision) -> Iterator[tuple[str, str]]:
     """Yield (what, how much) of the gain; nothing where none was measured."""
     gain = decision.gain

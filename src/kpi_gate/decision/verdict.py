@@ -172,6 +172,10 @@ class Decision(BaseModel):
         """Render the decision as one sentence."""
         return report.sentence(self)
 
+    def reason(self) -> str:
+        """Say why: what the candidate earns, or what stands in its way."""
+        return report.reason(self)
+
     def table(self) -> str:
         """Render the decision as a plain-text table for the terminal."""
         return report.table(self)

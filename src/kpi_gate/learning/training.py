@@ -109,7 +109,13 @@ def train(
             calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
             calibrated.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
-            fitted.append((_judge(name, calibrated, tune, columns, policy, value, len(part)), calibrated, last))
+            fitted.append(
+                (
+                    _judge(name, calibrated, tune, columns, policy, value, len(part)),
+                    calibrated,
+                    last,
+                )
+            )
         if not fitted:
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
         best, calibrated, last = max(fitted, key=lambda entry: entry[0].value)

@@ -37,7 +37,8 @@ class WindowSettings(BaseModel):
     def _is_ordered(self) -> Self:
         if self.gate_max_days < self.gate_min_days:
             raise ValueError(
-                f"gate_max_days == {self.gate_max_days}, must be >= gate_min_days == {self.gate_min_days}"
+                f"gate_max_days == {self.gate_max_days}, "
+                f"must be >= gate_min_days == {self.gate_min_days}"
             )
         if any(rows is not None and rows < 1 for rows in self.train_last_rows):
             raise ValueError(f"train_last_rows == {self.train_last_rows}, must be >= 1 or null")

@@ -2,12 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence, Lineage, PairedRows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TABLE_FILE, FACTS_FILE = "comparison.parquet", "evidence.json"
 

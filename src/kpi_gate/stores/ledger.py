@@ -144,7 +144,7 @@ class Ledger:
             if value is not None:
                 query = query.where(_entries.c[column] == value)
         with self._connect() as connection:
-            return [_entry(row) for row in connection.execute(query).mappings()]
+            return [_entry(dict(row)) for row in connection.execute(query).mappings()]
 
     def verify(self) -> list[str]:
         """Return what is wrong with the chain, one sentence a fault; empty when it is intact."""
@@ -152,7 +152,12 @@ class Ledger:
         for position, entry in enumerate(self.entries(), start=1):
             text = json.dumps(entry.body, sort_keys=True)
             values = _chained(
-                entry.at.isoformat(), entry.use_case, entry.kind, entry.subject, text, entry.previous_hash
+                entry.at.isoformat(),
+                entry.use_case,
+                entry.kind,
+                entry.subject,
+                text,
+                entry.previous_hash,
             )
             if entry.number != position:
                 faults.append(f"row {position} is missing; the next is number {entry.number}")

@@ -20,7 +20,12 @@ TRUSTED_TYPES = (
     "sklearn.tree._tree.Tree",
     "sklearn.utils.validation.check_array",
 )
-MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = "model.skops", "card.json", "golden.parquet", "rows.bin"
+MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
+    "model.skops",
+    "card.json",
+    "golden.parquet",
+    "rows.bin",
+)
 
 
 class ModelError(RuntimeError):

@@ -67,11 +67,15 @@ def fetch(place: Place, use_case: str, version: str, folder: Path) -> ModelCard:
             raise ModelError(f"{use_case} version {version}: {error}") from error
         files = {found.name: found for found in Path(path).rglob("*") if found.is_file()}
         if MODEL_FILE not in files or CARD_FILE not in files:
-            raise ModelError(f"{use_case} version {version}: {MODEL_FILE} or {CARD_FILE} is missing")
+            raise ModelError(
+                f"{use_case} version {version}: {MODEL_FILE} or {CARD_FILE} is missing"
+            )
         card = ModelCard.read(files[CARD_FILE].parent)
         content = dump_model(load_model(files[MODEL_FILE]))
         if digest(content, card) != card.contender.digest:
-            raise ModelError(f"{use_case} version {version}: the model is not the one its card names")
+            raise ModelError(
+                f"{use_case} version {version}: the model is not the one its card names"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         for name, found in files.items():
             if found.parent == files[CARD_FILE].parent and name != MODEL_FILE:

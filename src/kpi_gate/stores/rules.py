@@ -101,10 +101,13 @@ def checkable(rows: pd.DataFrame, use_case: UseCase, rules: list[Rule]) -> pd.Da
 
 
 def recent_start(recent_days: int, as_of: datetime, previous: PreviousSnapshot | None) -> datetime:
-    """Return the moment from which rows are recent: what came since the previous snapshot."""
-    if previous is None or previous.as_of >= as_of:
-        return as_of - timedelta(days=recent_days)
-    return previous.as_of
+    """Return the moment from which rows are recent.
+
+    What came since the previous snapshot, and no more than `recent_days`: a bad month must not
+    drown among the good ones of a longer gap.
+    """
+    longest = as_of - timedelta(days=recent_days)
+    return longest if previous is None or previous.as_of >= as_of else max(previous.as_of, longest)
 
 
 def _row_count(limits: RowCount, as_of: datetime, previous: PreviousSnapshot | None) -> Rule:

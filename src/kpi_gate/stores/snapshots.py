@@ -35,8 +35,12 @@ class Snapshot:
 
 
 def mask_future(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """Keep the events before `as_of`, and of their outcomes those that were known by then."""
-    kept = rows[rows["event_time"] < as_of].reset_index(drop=True)
+    """Keep the events before `as_of`, and of their outcomes those that were known by then.
+
+    The rows come back in time order. A row without a time is kept, for validation to refuse.
+    """
+    past = (rows["event_time"] < as_of) | rows["event_time"].isna()
+    kept = rows[past].sort_values("event_time", kind="stable", ignore_index=True)
     unknown = kept["label_time"].isna() | (kept["label_time"] >= as_of)
     kept["outcome"] = kept["outcome"].mask(unknown)
     kept["label_time"] = kept["label_time"].mask(unknown)
@@ -109,7 +113,9 @@ def restore(root: Path, wanted: str, target: Path) -> None:
                 place.fs.get_file(source, str(target))
                 target.chmod(0o644)
                 return
-    raise SnapshotError(f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`")
+    raise SnapshotError(
+        f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`"
+    )
 
 
 def clear(folder: Path) -> None:

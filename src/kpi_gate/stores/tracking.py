@@ -121,7 +121,10 @@ def _experiment(mlflow_client: Any, place: Place, name: str) -> str:
         return str(found.experiment_id)
     local = place.mlflow_uri.startswith("sqlite:")
     location = (place.home / "artifacts" / name).as_uri() if local else None
-    return str(mlflow_client.create_experiment(name, artifact_location=location))
+    made = str(mlflow_client.create_experiment(name, artifact_location=location))
+    # the MLflow UI opens such an experiment on its runs
+    mlflow_client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")
+    return made
 
 
 def _find_or_start(
@@ -136,9 +139,7 @@ def _find_or_start(
     return run.info.run_id, False
 
 
-def _log_numbers(
-    mlflow_client: Any, run_id: str, decision: Decision, content: RunContent
-) -> None:
+def _log_numbers(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
     now = int(datetime.now(UTC).timestamp() * 1000)
@@ -166,7 +167,10 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
         numbers |= {f"value.{side}.{name}": value for name, value in parts.items()}
         numbers[f"value.{side}.per_decision"] = sum(parts.values())
         numbers[f"value.{side}.per_horizon"] = sum(parts.values()) * decision.horizon_decisions
-    for kind, sides in (("guardrail", decision.measures), ("ml", decision.notes.get("metrics", {}))):
+    for kind, sides in (
+        ("guardrail", decision.measures),
+        ("ml", decision.notes.get("metrics", {})),
+    ):
         for side, values in sides.items():
             numbers |= {f"{kind}.{side}.{name}": value for name, value in values.items()}
     numbers["checks.failed"] = len(decision.failed)

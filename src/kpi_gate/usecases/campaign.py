@@ -114,6 +114,6 @@ USE_CASE = UseCase(
     measures={"contact_rate": contact_rate},
     limits=(
         "Only clients who were called are in the data: nothing is known of the others.",
-        "Contact cost, interest and deposited share are published assumptions, not the bank's books.",
+        "Contact cost, interest and deposited share are published assumptions, not its books.",
     ),
 )

@@ -1,0 +1,1 @@
+"""Ratios against a bare script, measured in the same run."""

@@ -1,0 +1,124 @@
+"""One run of one use case, and how it can end."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from kpi_gate import usecases
+from kpi_gate.decision.evidence import utc
+from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.learning.windows import Windows, plan_windows
+from kpi_gate.stores.ledger import Entry, Ledger
+from kpi_gate.stores.models import ModelCard
+from kpi_gate.stores.settings import Place
+from kpi_gate.usecase import ConfigurationError, UseCase
+
+
+class Refusal(Exception):  # noqa: N818  (a "no", which becomes a decision, not a fault of the machine)
+    """A step refuses to go on; the run ends in a recorded decision and the champion stays.
+
+    Attributes:
+        check: Name of the check that failed.
+        reason: What was wrong, where, and what to do.
+        verdict: INVALID, or INSUFFICIENT_EVIDENCE.
+    """
+
+    def __init__(self, check: str, reason: str, verdict: Verdict = Verdict.INVALID) -> None:
+        super().__init__(reason)
+        self.check, self.reason, self.verdict = check, reason, verdict
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one use case.
+
+    Attributes:
+        use_case: The problem.
+        as_of: Nothing later is known, UTC.
+        place: Where files and services are.
+    """
+
+    use_case: UseCase
+    as_of: datetime
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """Name of the use case."""
+        return self.use_case.name
+
+    @property
+    def work(self) -> Path:
+        """Folder of the use case's files under DVC."""
+        return self.place.work(self.name)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of this installation."""
+        return Ledger(self.place.ledger_url)
+
+    def stage(self, verb: str) -> str:
+        """Name of the DVC stage of a verb."""
+        return f"{verb}@{self.name}"
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a retraining came to.
+
+    Attributes:
+        entry: The decision, as the ledger holds it.
+        outcome: What became of the champion, in a sentence.
+        repeated: Whether there was nothing new, and the decision is an earlier one.
+    """
+
+    entry: Entry
+    outcome: str
+    repeated: bool = False
+
+    @property
+    def decision(self) -> Decision:
+        """The decision itself."""
+        return Decision.model_validate(self.entry.body["decision"])
+
+
+def open_job(name: str, as_of: datetime | None = None) -> Job:
+    """Return the job of a use case as of a moment, by default now.
+
+    Raises:
+        ConfigurationError: If the use case is unknown or wrong, or the moment is in the future.
+    """
+    moment = now() if as_of is None else utc(as_of)
+    if moment > now():
+        raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
+    return Job(usecases.load(name), moment, Place())
+
+
+def same_tick(use_case: UseCase, place: Place) -> Job:
+    """Return the job of the tick that the last snapshot wrote down."""
+    path = place.work(use_case.name) / "tick.yaml"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path}: no tick yet; run `kpi-gate snapshot {use_case.name} --as-of DATE`"
+        )
+    as_of = yaml.safe_load(path.read_text(encoding="utf-8"))["as_of"]
+    return Job(use_case, datetime.fromisoformat(as_of), place)
+
+
+def now() -> datetime:
+    """Return the present moment in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def plan(job: Job, rows: pd.DataFrame) -> Windows:
+    """Lay out the windows of this tick."""
+    seen = ModelCard.read(job.work / "champion").contender.seen_until()
+    return plan_windows(rows["event_time"], job.use_case.settings.window, job.as_of, seen)
+
+
+def read_snapshot(job: Job) -> pd.DataFrame:
+    """Read the frozen rows of this tick."""
+    return pd.read_parquet(job.work / "snapshot.parquet")

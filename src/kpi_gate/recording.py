@@ -1,0 +1,129 @@
+"""From a decision to its record, and from the record to what was decided before."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from kpi_gate import promotion
+from kpi_gate.decision.evidence import BASELINE, Evidence
+from kpi_gate.decision.gate import decision_id, refuse
+from kpi_gate.decision.verdict import Decision
+from kpi_gate.job import Job, Refusal
+from kpi_gate.stores import models, snapshots
+from kpi_gate.stores.evidence import read_evidence
+from kpi_gate.stores.ledger import Entry
+from kpi_gate.stores.snapshots import Snapshot
+from kpi_gate.stores.tracking import RunContent
+
+
+def run_content(
+    job: Job, decision: Decision, found: Snapshot | None, prefect_run: str
+) -> tuple[RunContent, dict[str, Any]]:
+    """Return what goes into the MLflow run of a decision, and its facts for the ledger."""
+    settings, trained = job.use_case.settings, decision.lineage is not None
+    facts: dict[str, Any] = {
+        "as_of": job.as_of.isoformat(),
+        "snapshot": found.fingerprint if found else "",
+        "snapshot_rows": found.rows if found else 0,
+        "policy_hash": promotion.policy_hash(settings.model_dump_json()),
+        "code": job.place.code_version(),
+        "environment": job.place.environment_hash(),
+        "prefect_run": prefect_run,
+    }
+    names = {"use_case": job.name, "decision_id": decision.decision_id, "verdict": decision.verdict}
+    tags = {**names, **{name: str(value) for name, value in facts.items()}}
+    if decision.lineage is not None:
+        tags["evidence_end"] = decision.lineage.window.end.isoformat()
+        tags["champion_then"] = decision.lineage.champion.name
+    content = RunContent(
+        parameters={
+            **_flat(settings.model_dump(mode="json")),
+            "chosen": decision.notes.get("chosen", ""),
+        },
+        tags=tags,
+        artifacts={
+            "validation": job.work / "validation",
+            **({"evidence": job.work / "evidence"} if trained else {}),
+        },
+        model=job.work / "candidate" if trained else None,
+        sample=_sample(job) if trained else None,
+        snapshot=facts["snapshot"],
+        snapshot_path=f"data/{job.name}/snapshot.parquet",
+    )
+    return content, facts
+
+
+def _sample(job: Job) -> pd.DataFrame:
+    """Return rows for the model's signature; as floats, whole numbers may be missing too."""
+    golden = pd.read_parquet(job.work / "candidate" / models.GOLDEN_FILE)
+    numbers = {feature.name: float for feature in job.use_case.features if feature.kind == "number"}
+    return golden[job.use_case.feature_names].head(5).astype(numbers)
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def refused(job: Job, error: Refusal, found: Snapshot | None) -> Decision:
+    """Return the decision of a run that a step refused."""
+    marks = found.fingerprint if found else ""
+    notes = {"title": job.use_case.title, "as_of": job.as_of.isoformat(), "snapshot": marks}
+    return refuse(
+        error.reason,
+        job.use_case.settings.gate(),
+        check=error.check,
+        subject=f"{job.name} {job.as_of.isoformat()} {marks}",
+        verdict=error.verdict,
+        notes=notes,
+    )
+
+
+def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
+    """Return (gain, standard error) of every earlier candidate, also the rejected ones.
+
+    Comparisons with the baseline and with a champion are different populations.
+    """
+    first = evidence.lineage is not None and evidence.lineage.champion.is_baseline
+    gains = []
+    for entry in job.ledger.entries(job.name, "decision"):
+        gain, body = entry.body["decision"]["gain"], entry.body
+        earlier = datetime.fromisoformat(body["as_of"]) < job.as_of
+        if gain and gain["standard_error"] and earlier and (body["champion"] == BASELINE) == first:
+            gains.append((gain["estimate"], gain["standard_error"]))
+    return gains
+
+
+def standing_decision(job: Job) -> Entry | None:
+    """Return the recorded decision on exactly this tick's files, if DVC sees nothing to do."""
+    root = job.place.root
+    if any(
+        snapshots.stage_changed(root, job.stage(verb)) for verb in ("validate", "train", "compare")
+    ):
+        return None
+    evidence = read_evidence(job.work / "evidence")
+    decision = decision_id(evidence, job.use_case.settings.gate())
+    found = job.ledger.entries(job.name, "decision", decision)
+    if not found:
+        return None
+    champion = champion_in_ledger(job)
+    return (
+        found[-1]
+        if champion in ("", found[-1].body["champion"], found[-1].body["version"])
+        else None
+    )
+
+
+def champion_in_ledger(job: Job) -> str:
+    """Return the version that the ledger's last release left in use; empty without one."""
+    entries = [
+        entry for entry in job.ledger.entries(job.name) if entry.kind in ("done", "rollback")
+    ]
+    return str(entries[-1].body["version"]) if entries else ""
