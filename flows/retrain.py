@@ -84,6 +84,7 @@ def retrain(name: str, as_of: datetime | None = None) -> Retrained:
             found = done(snapshot(job))
             standing = recording.standing_decision(job)
             if standing is not None:  # nothing new: no training
+                done.show(1)
                 return Retrained(standing, promote(job, standing).words, repeated=True)
             freeze_champion(job)
             done(validate(job))
@@ -95,6 +96,7 @@ def retrain(name: str, as_of: datetime | None = None) -> Retrained:
         entry = done(record(job, decision, found, str(runtime.flow_run.id)))
         outcome = promote(job, entry)
         publish(name, decision, entry)
+        done.show(1)
     return Retrained(entry, outcome.words)
 
 
@@ -109,8 +111,12 @@ class Progress:
     def __call__(self, result: R) -> R:
         """Move on by one step and hand its result through."""
         self._count += 1
-        update_progress_artifact(self._artifact, 100.0 * self._count / len(STEPS))
+        self.show(self._count / len(STEPS))
         return result
+
+    def show(self, share: float) -> None:
+        """Set the bar; a run that needs no further step is at its end."""
+        update_progress_artifact(self._artifact, 100.0 * share)
 
 
 def publish(name: str, decision: Decision, entry: Entry) -> None:

@@ -68,8 +68,10 @@ def list_use_cases(as_json: AsJson = False) -> None:
 def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
     from kpi_gate.job import open_job
+    from kpi_gate.stores.settings import require_prefect
 
     open_job(name, as_of)  # a wrong call is told before anything is started
+    require_prefect()
     from flows.retrain import retrain as flow
 
     result = flow(name, as_of)
@@ -215,6 +217,21 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     with one_at_a_time(job.place, name):
         version = promotion.rollback(job.place, name, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
+
+
+@app.command()
+def schedule() -> None:
+    """Serve every use case's flow on its cron expression, until Ctrl-C; needs a Prefect server."""
+    from kpi_gate.stores.settings import UnreachableError, require_prefect
+
+    if not os.environ.get("PREFECT_API_URL"):
+        raise UnreachableError(
+            "a schedule needs a Prefect server: start `kpi-gate ui`, or set PREFECT_API_URL"
+        )
+    require_prefect()
+    from flows.schedule import serve_all
+
+    serve_all()
 
 
 @app.command()

@@ -44,6 +44,7 @@ from kpi_gate.usecase import UseCase
 
 Floats = NDArray[np.float64]
 LATENCY_ROWS = 500
+MISSING_INPUT = "missing_input_loss"
 BLANK_SHARE = 0.10
 
 
@@ -191,8 +192,9 @@ def _measures(
             "action_rate": action_rate(side.action),
             "calibration_error": calibration_error(side.probability, outcome),
             "model_size_mb": side.size_mb,
-            "missing_input_loss": _missing_input_loss(side, use_case, gate),
         }
+        if any(rail.measure == MISSING_INPUT for rail in use_case.settings.guardrails):
+            found[MISSING_INPUT] = _missing_input_loss(side, use_case, gate)
         for rail in use_case.settings.guardrails:
             if rail.by is not None:
                 found[rail.name] = action_rate_gap(side.action, gate[rail.by].astype(str))
@@ -221,7 +223,11 @@ def _time(
 
 
 def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> float:
-    """Money per decision that is lost when a tenth of every input is missing."""
+    """Return the money per decision that is lost when a tenth of every input is missing.
+
+    Raises:
+        ScoringError: If the model cannot score such rows at all.
+    """
     if side.estimator is None:
         return 0.0
     seed = int(use_case.settings.model["seed"])

@@ -97,11 +97,12 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
         raise PromotionError(
             f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
         )
-    after = _steps_after(ledger, entry)
-    if any(step.kind == "done" for step in after):
+    steps = ledger.entries(entry.use_case, subject=entry.subject)
+    last = steps[-1]
+    if last.kind == "done":
         return Outcome(False, f"{body['version']} was promoted by this decision before")
-    if not forced and any(step.kind in ("void", "rollback") for step in after):
-        return Outcome(False, f"the promotion was given up: {after[-1].body['reason']}")
+    if last.kind in ("void", "rollback") and not forced:
+        return Outcome(False, f"the promotion was given up: {last.body['reason']}")
     approver = _approver(place, entry)
     if body["decision"]["approval"] == "required" and not approver:
         words = f"{body['version']} waits for approval: set tag `approved_by` on it in MLflow"
@@ -113,7 +114,7 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
         "asked_by": asked_by(),
         "forced": forced,
     }
-    if not any(step.kind == "intent" for step in after):
+    if last.kind != "intent":
         ledger.append(entry.use_case, "intent", entry.subject, intent)
     return _finish(place, ledger, entry.use_case, entry.subject, intent)
 
@@ -188,9 +189,13 @@ def _finish(place: Place, ledger: Ledger, use_case: str, subject: str, intent: A
 
 
 def _open_intents(ledger: Ledger, use_case: str) -> list[Entry]:
-    entries = ledger.entries(use_case)
-    closed = {entry.subject for entry in entries if entry.kind in ("done", "void", "rollback")}
-    return [entry for entry in entries if entry.kind == "intent" and entry.subject not in closed]
+    opened: dict[str, Entry] = {}
+    for entry in ledger.entries(use_case):
+        if entry.kind == "intent":
+            opened[entry.subject] = entry
+        elif entry.kind != "decision":
+            opened.pop(entry.subject, None)
+    return list(opened.values())
 
 
 def _golden_fault(place: Place, use_case: str, version: str) -> str:
@@ -228,8 +233,3 @@ def _approver(place: Place, entry: Entry) -> str:
         return ""
     version = entry.body["version"].removeprefix("v")
     return registry.tag_of(place, entry.use_case, version, "approved_by")
-
-
-def _steps_after(ledger: Ledger, entry: Entry) -> list[Entry]:
-    found = ledger.entries(entry.use_case, subject=entry.subject)
-    return [step for step in found if step.kind != "decision"]

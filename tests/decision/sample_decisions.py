@@ -31,6 +31,7 @@ def origin(champion="1", shared_rows=0):
     def day(month):
         return datetime(2024, month, 1, tzinfo=UTC)
 
+    trained = None if champion == "baseline" else day(4)
     return Lineage(
         use_case="toy",
         as_of=day(9),
@@ -42,7 +43,7 @@ def origin(champion="1", shared_rows=0):
         row_fingerprint="rows",
         shared_rows=shared_rows,
         matured=1.0,
-        champion=Contender(name=champion, digest="c" * 16),
+        champion=Contender(name=champion, digest="c" * 16, trained_until=trained),
         candidate=Contender(name="candidate", digest="d" * 16, trained_until=day(5)),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
+ROUNDING = 1e-12  # of the largest value, at least of 1: how far sums of doubles may stray
 
 
 class Window(BaseModel):
@@ -116,7 +118,33 @@ class PairedRows:
     @property
     def size(self) -> int:
         """Number of rows."""
-        return int(self.champion.size)
+        return int(np.size(self.champion))
+
+    @property
+    def difference(self) -> Floats:
+        """value(candidate) - value(champion), shape `(n,)`; mere rounding is a tie."""
+        champion = np.asarray(self.champion, dtype=np.float64)
+        candidate = np.asarray(self.candidate, dtype=np.float64)
+        largest = max(np.abs(champion).max(initial=1.0), np.abs(candidate).max(initial=1.0))
+        difference = candidate - champion
+        return np.where(np.abs(difference) <= ROUNDING * largest, 0.0, difference)
+
+    def fault(self) -> str:
+        """Say which array has the wrong shape or type; empty where all can be read."""
+        codes = {"unit": self.unit, "day": self.day}
+        values = {"champion": self.champion, "candidate": self.candidate}
+        for name, array in {**codes, **values, **self.slices}.items():
+            if np.shape(array) != (self.size,):
+                return f"{name} has shape {np.shape(array)}, must be ({self.size},)"
+        for kinds, what, arrays in (("iu", "whole", codes), ("iuf", "real", values)):
+            for name, array in arrays.items():
+                if np.asarray(array).dtype.kind not in kinds:
+                    return f"{name} holds {np.asarray(array).dtype}, must hold {what} numbers"
+        for name, levels in self.slices.items():
+            for kind in set(map(type, levels)):
+                if not issubclass(kind, str | NoneType):
+                    return f"{name} holds {kind.__name__}, must hold text"
+        return ""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class Gain:
         confidence: One-sided confidence of the bounds.
         rows: Decisions compared.
         units: Independent units (customers, members, cards).
-        effective_units: `(sum |S|)^2 / sum S^2` of the units' sums S.
+        effective_units: `(sum |S|)^2 / sum S^2` of the units' sums S of the difference.
         changed: Share of the decisions whose value differs.
         losing_units: Units that lose with the candidate.
         top_unit_share: Share of `sum |S|` that the largest unit carries.
@@ -64,7 +64,8 @@ class Gain:
         if not distance > 0 or not np.isfinite(self.standard_error):
             return None
         z = NormalDist().inv_cdf(self.confidence) + NormalDist().inv_cdf(POWER)
-        return int(np.ceil(self.rows * (z * self.standard_error / distance) ** 2))
+        needed = self.rows * (z * self.standard_error / distance) ** 2
+        return max(int(np.ceil(needed)), 1)
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,11 @@ class Interval:
     tail_skew: float
 
 
-def cluster_sums(difference: Floats, cluster: ArrayLike) -> Floats:
-    """Sum the differences of each cluster; the result has one entry a cluster."""
+def cluster_sums(difference: Floats, cluster: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the sum of the differences and the number of rows of each cluster."""
     _, index = np.unique(np.asarray(cluster), return_inverse=True)
-    return np.bincount(index.ravel(), weights=difference)
+    sums = np.bincount(index.ravel(), weights=difference).astype(np.float64)
+    return sums, np.bincount(index.ravel()).astype(np.float64)
 
 
 def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
@@ -110,34 +112,50 @@ def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
 def bootstrap_sums(sums: Floats, resamples: int, generator: np.random.Generator) -> Floats:
     """Draw the clusters with replacement; return the total of each replicate, shape `(resamples,)`.
 
-    Exact multinomial bootstrap that touches only the clusters that differ: of G draws,
-    Binomial(G, m / G) fall on the m clusters whose sum is not zero. Where more than `MAX_BLOCKS`
-    clusters differ, clusters are first pooled at random into that many blocks.
+    Exact multinomial bootstrap that touches only the clusters that differ from the commonest sum,
+    as all without a change do: of G draws, Binomial(G, m / G) fall on the m clusters that differ.
+    Where these are more than `MAX_BLOCKS`, clusters are first pooled at random into that many
+    blocks of equal size.
     """
-    if np.count_nonzero(sums) > MAX_BLOCKS:
-        block = generator.integers(0, MAX_BLOCKS, sums.size)
-        sums = np.bincount(block, weights=sums, minlength=MAX_BLOCKS)
-    changed = sums[sums != 0]
-    totals = np.zeros(resamples)
-    if changed.size:
-        draws = generator.binomial(sums.size, changed.size / sums.size, resamples)
+    ordered = np.sort(sums)  # so that the labels of the clusters do not matter
+    levels, counts = np.unique(ordered, return_counts=True)
+    common = float(levels[counts.argmax()])
+    changed = ordered[ordered != common]
+    if changed.size > MAX_BLOCKS:
+        block = generator.permutation(sums.size) % MAX_BLOCKS
+        ordered = np.bincount(block, weights=ordered, minlength=MAX_BLOCKS).astype(np.float64)
+        common, changed = 0.0, ordered
+    totals = np.full(resamples, common * ordered.size)
+    excess = changed - common
+    if excess.size:
+        draws = generator.binomial(ordered.size, excess.size / ordered.size, resamples)
         for i, count in enumerate(draws):
-            totals[i] = changed[generator.integers(0, changed.size, count, dtype=np.int32)].sum()
+            totals[i] += excess[generator.integers(0, excess.size, count, dtype=np.int32)].sum()
     return totals
 
 
-def interval(sums: Floats, rows: int, confidence: float) -> Interval:
-    """Return the interval of the mean per row from the clusters' sums, shape `(G,)`."""
-    count = sums.size
+def interval(sums: Floats, sizes: Floats, confidence: float) -> Interval:
+    """Return the interval of the mean per row from the clusters.
+
+    The number of rows of a cluster is as random as its sum, so the mean is a ratio of both and
+    its error comes from `sum - mean * size`.
+
+    Args:
+        sums: Sum of the differences of each cluster, shape `(G,)`.
+        sizes: Rows of each cluster, shape `(G,)`.
+        confidence: One-sided confidence of the bounds.
+    """
+    count, rows = sums.size, float(sizes.sum())
     mean = float(sums.sum() / rows)
     if count < 2:
         return Interval(mean, np.inf, -np.inf, np.inf, 0.0)
-    centred = sums - sums.mean()
-    variance = float(centred @ centred) / (count - 1)
+    left = sums - mean * sizes
+    variance = float(left @ left) / (count - 1)
+    # a spread that is only rounding noise is none
+    if variance <= (1e-12 * float(np.abs(sums).max())) ** 2:
+        return Interval(mean, 0.0, mean, mean, 0.0)
     error = float(np.sqrt(variance * count)) / rows
-    # a spread that is only rounding noise has no skewness worth the name
-    spread = variance > (1e-12 * float(np.abs(sums).max(initial=0.0))) ** 2
-    skew = float((centred**3).mean()) / variance**1.5 / np.sqrt(count) if spread else 0.0
+    skew = float((left**3).mean()) / variance**1.5 / np.sqrt(count)
     z = NormalDist().inv_cdf(confidence)
     return Interval(
         estimate=mean,
@@ -184,14 +202,14 @@ def paired_gain(
     clusterings = [cluster_sums(values, unit)]
     if day is not None and np.unique(np.asarray(day)).size >= MIN_DAYS:
         clusterings.append(cluster_sums(values, day))
-    views = [interval(sums, values.size, confidence) for sums in clusterings]
+    views = [interval(sums, sizes, confidence) for sums, sizes in clusterings]
     chances = [
-        float((bootstrap_sums(sums, resamples, generator) > threshold * values.size).mean())
+        float((bootstrap_sums(sums - threshold * sizes, resamples, generator) > 0).mean())
         if sums.size > 1
         else 0.0
-        for sums in clusterings
+        for sums, sizes in clusterings
     ]
-    sums = clusterings[0]
+    sums, _ = clusterings[0]
     size, squares = np.abs(sums), float(sums @ sums)
     return Gain(
         estimate=views[0].estimate,

@@ -10,9 +10,10 @@ import numpy as np
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gain import Gain, paired_gain
 from kpi_gate.decision.guardrails import check_measure, check_slices, slice_gains
-from kpi_gate.decision.objective import GateSettings, Objective
+from kpi_gate.decision.measures import TIMINGS, is_finite
+from kpi_gate.decision.objective import LARGEST, GateSettings, Objective
 from kpi_gate.decision.shrinkage import learn_prior
-from kpi_gate.decision.validity import check_enough, check_valid
+from kpi_gate.decision.validity import check_enough, check_valid, rows_for_enough
 from kpi_gate.decision.verdict import Check, Decision, GainSummary, SliceGain, Verdict
 
 PRECEDENCE = (
@@ -23,6 +24,7 @@ PRECEDENCE = (
     Verdict.AB_REQUIRED,
 )
 REQUIRED_RULES = {"V0", "V1", "V2", "V3", "V4"}
+UNMEASURABLE = {"rows_readable", "values_finite"}  # without them there is no gain to speak of
 
 
 def decide(
@@ -43,9 +45,9 @@ def decide(
     checks = list(check_valid(evidence, settings))
     gain, summary = None, None
     slices: list[SliceGain] = []
-    if rows.size and np.isfinite(rows.candidate - rows.champion).all():
+    if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if not check.passed):
         gain = paired_gain(
-            rows.candidate - rows.champion,
+            rows.difference,
             rows.unit,
             rows.day,
             threshold=objective.delta,
@@ -65,12 +67,15 @@ def decide(
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
     checks += _advisory_rules(evidence, objective)
+    checks += _silent_rules(checks)
     verdict = _verdict(checks)
     return Decision(
         decision_id=decision_id(evidence, settings),
         verdict=verdict,
         gain=summary,
-        rows_needed=None if gain is None or verdict is Verdict.PROMOTE else gain.rows_needed(),
+        rows_needed=None
+        if gain is None or verdict is Verdict.PROMOTE
+        else _rows_needed(gain, objective),
         checks=tuple(sorted(checks, key=lambda check: check.rule)),
         slices=tuple(slices),
         kpi=objective.kpi,
@@ -81,9 +86,9 @@ def decide(
         confidence=objective.confidence,
         approval=objective.approval,
         lineage=evidence.lineage,
-        parts=evidence.parts,
-        measures=evidence.measures,
-        corners=evidence.corners,
+        parts={side: _finite(parts) for side, parts in evidence.parts.items()},
+        measures={side: _finite(numbers) for side, numbers in evidence.measures.items()},
+        corners={name: ends for name, ends in evidence.corners.items() if np.isfinite(ends).all()},
         notes=evidence.notes,
     )
 
@@ -129,26 +134,62 @@ def decision_id(evidence: Evidence, settings: GateSettings) -> str:
     """Hash what is judged and by which rules; timings are left out, so a replay agrees."""
     rows = evidence.rows
     arrays = (rows.unit, rows.day, rows.champion, rows.candidate)
-    values = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    values = hashlib.sha256(b"".join(map(_bytes, arrays)))
+    slices = {name: _digest(["\0".join(map(str, levels))]) for name, levels in rows.slices.items()}
+    measures = {
+        side: {name: repr(value) for name, value in numbers.items() if name not in TIMINGS}
+        for side, numbers in evidence.measures.items()
+    }
     lineage = None if evidence.lineage is None else evidence.lineage.model_dump(mode="json")
-    return _digest([values.hexdigest(), lineage, settings.model_dump(mode="json")])
+    content = [values.hexdigest(), slices, measures, lineage, settings.model_dump(mode="json")]
+    return _digest(content)
 
 
-def _digest(content: list[object]) -> str:
+def _bytes(array: object) -> bytes:
+    """Return the bytes of numbers; zero has one sign, and objects are spelled."""
+    given = np.asarray(array)
+    if given.dtype.kind in "iuf":
+        return bytes((np.ascontiguousarray(given) + 0).tobytes())
+    return repr(given.tolist()).encode()
+
+
+def _digest(content: list[Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Leave out what strict JSON cannot say; the check on it has made the verdict INVALID."""
+    return {name: float(value) for name, value in numbers.items() if is_finite(value)}
+
+
+def _silent_rules(checks: Sequence[Check]) -> Iterator[Check]:
+    """Yield a failure for every rule that did not speak: silence is no consent."""
+    if any(check.rule == "V0" and not check.passed for check in checks):
+        return
+    for rule in sorted(REQUIRED_RULES - {check.rule for check in checks}):
+        yield Check(
+            name="every_rule_speaks",
+            rule="V0",
+            passed=False,
+            reason=f"rule {rule} gave no answer",
+            failing=Verdict.INVALID,
+        )
 
 
 def _verdict(checks: Sequence[Check]) -> Verdict:
     asked = {check.failing for check in checks if not check.passed}
-    if not asked and not {check.rule for check in checks} >= REQUIRED_RULES:
-        return Verdict.INVALID  # a rule that did not speak has not agreed
     return next((verdict for verdict in PRECEDENCE if verdict in asked), Verdict.PROMOTE)
+
+
+def _rows_needed(gain: Gain, objective: Objective) -> int | None:
+    needed = gain.rows_needed()
+    return None if needed is None else max(needed, rows_for_enough(gain, objective))
 
 
 def _shrink(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
     """Shrink the gain; the candidate itself belongs to the candidates that the prior knows."""
     measured = [*past, (gain.estimate, gain.standard_error)]
-    usable = [(x, s) for x, s in measured if np.isfinite([x, s]).all() and s > 0]
+    usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
     if not (gain.standard_error > 0 and np.isfinite(gain.standard_error)):
         return gain.estimate if gain.standard_error == 0 else 0.0
     return learn_prior(*zip(*usable, strict=True)).shrink(gain.estimate, gain.standard_error)
@@ -170,7 +211,7 @@ def _summary(
         rows=gain.rows,
         units=gain.units,
         changed=gain.changed,
-        uncapped=uncapped,
+        uncapped=uncapped if is_finite(uncapped) else None,
     )
 
 
@@ -183,7 +224,8 @@ def _gain_rules(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Che
         passed=gain.upper >= delta,
         value=gain.upper if np.isfinite(gain.upper) else None,
         bound=delta,
-        reason=f"upper bound of the gain {gain.upper:+.4f} {unit}, a release needs {delta:g}",
+        reason=f"upper bound of the gain {_in_words(gain.upper, unit)}, "
+        f"a release needs {delta:g} {unit}",
         failing=Verdict.REJECT,
     )
     yield Check(
@@ -202,7 +244,8 @@ def _gain_rules(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Che
         passed=gain.lower > delta,
         value=gain.lower if np.isfinite(gain.lower) else None,
         bound=delta,
-        reason=f"lower bound of the gain {gain.lower:+.4f} {unit} must exceed {delta:g}",
+        reason=f"lower bound of the gain {_in_words(gain.lower, unit)}, "
+        f"must exceed {delta:g} {unit}",
         failing=Verdict.HOLD,
     )
     net = shrunk * objective.horizon_decisions - objective.switch_cost
@@ -212,10 +255,14 @@ def _gain_rules(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Che
         passed=net > 0,
         value=net,
         bound=0.0,
-        reason=f"shrunk gain {shrunk:+.4f} {unit} x {objective.horizon_decisions} decisions "
+        reason=f"shrunk gain {shrunk:+.4g} {unit} x {objective.horizon_decisions} decisions "
         f"- {objective.switch_cost:g} = {net:+,.0f} {unit} over {objective.horizon}",
         failing=Verdict.HOLD,
     )
+
+
+def _in_words(bound: float, unit: str) -> str:
+    return f"{bound:+.4g} {unit}" if np.isfinite(bound) else "unknown: a single unit"
 
 
 def _advisory_rules(evidence: Evidence, objective: Objective) -> Iterator[Check]:
@@ -232,14 +279,17 @@ def _advisory_rules(evidence: Evidence, objective: Objective) -> Iterator[Check]
     )
     if evidence.corners:
         ends = [(gain, name) for name, both in evidence.corners.items() for gain in both]
-        worst, name = min(ends)
+        broken = [name for gain, name in ends if not is_finite(gain)]
+        worst, name = (None, broken[0]) if broken else min(ends)
         yield Check(
             name="sensitivity",
             rule="V5",
-            passed=True,
+            passed=worst is not None,
             value=worst,
             bound=objective.delta,
-            reason=f"advisory: the gain falls to {worst:+.4f} {objective.unit} "
+            reason=f"the gain is not finite at an end of {name}"
+            if worst is None
+            else f"advisory: the gain falls to {worst:+.4g} {objective.unit} "
             f"at the least favourable end of {name}",
-            failing=Verdict.HOLD,
+            failing=Verdict.INVALID if broken else Verdict.HOLD,
         )

@@ -6,7 +6,7 @@ import numpy as np
 
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gain import cluster_sums, interval
-from kpi_gate.decision.measures import NEEDS_CHAMPION
+from kpi_gate.decision.measures import NEEDS_CHAMPION, is_finite
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 
@@ -14,20 +14,23 @@ from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 def slice_gains(evidence: Evidence, guardrail: Guardrail, confidence: float) -> list[SliceGain]:
     """Measure the gain of every level of a slice column, money per decision."""
     column, rows = str(guardrail.slice), evidence.rows
-    difference = rows.candidate - rows.champion
-    levels = rows.slices[column]
+    difference, levels = rows.difference, rows.slices[column]
+    names = sorted(set(map(str, levels)))
+    number = {name: place for place, name in enumerate(names)}
+    code = {level: number[str(level)] for level in set(levels)}
+    codes = np.fromiter(map(code.__getitem__, levels), dtype=np.intp, count=rows.size)
+    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
     gains = []
-    for level in sorted({str(level) for level in levels}):
-        mask = np.array([str(value) == level for value in levels], dtype=bool)
-        events = int(np.count_nonzero(difference[mask]))
-        bounds = interval(
-            cluster_sums(difference[mask], rows.unit[mask]), int(mask.sum()), confidence
-        )
+    for name, part in zip(
+        names, np.split(np.argsort(codes, kind="stable"), ends[:-1]), strict=True
+    ):
+        bounds = interval(*cluster_sums(difference[part], rows.unit[part]), confidence)
+        events = int(np.count_nonzero(difference[part]))
         gains.append(
             SliceGain(
                 column=column,
-                level=level,
-                rows=int(mask.sum()),
+                level=name,
+                rows=part.size,
                 events=events,
                 estimate=bounds.estimate,
                 lower=bounds.lower if np.isfinite(bounds.lower) else None,
@@ -41,26 +44,29 @@ def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Che
     """Test that no level loses more than it may.
 
     A level that loses more than `may_lose` breaks the guardrail; one that might, because its
-    lower bound reaches below, needs more evidence.
+    lower bound reaches below, needs more evidence, and so does a column without a tested level.
     """
     margin = float(guardrail.may_lose or 0.0)
     tested = [gain for gain in gains if gain.tested]
     listed = f"{len(tested)} of {len(gains)} levels have {guardrail.min_events} differing decisions"
     broken = [gain for gain in tested if gain.estimate < -margin]
     unproven = [gain for gain in tested if gain.lower is None or gain.lower <= -margin]
+    value: float | None
     if broken:
         worst = min(broken, key=lambda gain: gain.estimate)
-        value, words = worst.estimate, f"{worst.level} loses {-worst.estimate:.4f} {unit}"
+        value, words = worst.estimate, f"{worst.level} loses {-worst.estimate:.4g} {unit}"
     elif unproven:
         worst = min(unproven, key=lambda gain: -np.inf if gain.lower is None else gain.lower)
-        value, words = worst.lower, f"{worst.level} may lose more: its lower bound is {worst.lower}"
+        value = worst.lower
+        bound = "unknown, with a single unit" if value is None else f"{value:+.4g} {unit}"
+        words = f"{worst.level} may lose more than allowed: its lower bound is {bound}"
     else:
         value = min((gain.lower for gain in tested if gain.lower is not None), default=None)
-        words = "no level loses more than it may"
+        words = "no level loses more than it may" if tested else "no level can be tested"
     return Check(
         name=guardrail.name,
         rule="V4",
-        passed=not (broken or unproven),
+        passed=bool(tested) and not (broken or unproven),
         value=value,
         bound=-margin,
         reason=f"{words} ({listed}; allowed: {margin:g} {unit} per decision)",
@@ -99,14 +105,14 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
         if side == "anchor" and first:
             continue
         reference = 0.0 if side is None else evidence.measures.get(side, {}).get(name)
-        if value is None or reference is None or not np.isfinite([value, reference]).all():
-            missing = "candidate" if value is None or not np.isfinite(value) else side
+        if not (is_finite(value) and is_finite(reference)):
+            missing = side if is_finite(value) else "candidate"
             reason = f"the evidence holds no finite {name} of the {missing}"
             checks.append(
                 Check(name=name, rule="V4", passed=False, reason=reason, failing=Verdict.INVALID)
             )
             continue
-        moved = sign * (value - reference)
+        moved, shown = sign * (value - reference), bound * sign if side is None else bound
         against = "" if side is None else f" ({side}: {reference:.4g})"
         checks.append(
             Check(
@@ -115,7 +121,7 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
                 passed=bool(moved <= bound),
                 value=value if side is None else value - reference,
                 bound=bound * sign,
-                reason=f"{value:.4g}{against}; {words}: {abs(bound):g}",
+                reason=f"{value:.4g}{against}; {words}: {shown:g}",
                 failing=Verdict.REJECT,
             )
         )

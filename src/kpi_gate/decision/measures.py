@@ -1,10 +1,14 @@
 """Numbers of a whole model that guardrails watch."""
 
+from typing import TypeGuard
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+LARGEST_MEASURE = 1e300  # below it the difference of two is finite
+TIMINGS = ("latency_ms", "latency_ratio")  # never the same twice
 # compare two models, so they say nothing while the champion is the baseline
 NEEDS_CHAMPION = ("changed_decisions", "latency_ratio")
 BUILT_IN = (
@@ -17,6 +21,12 @@ BUILT_IN = (
     "missing_input_loss",
     "model_size_mb",
 )
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Say whether a measure is there and is a finite number."""
+    number = value.item() if isinstance(value, np.integer | np.floating) else value
+    return isinstance(number, int | float) and -LARGEST_MEASURE <= number <= LARGEST_MEASURE
 
 
 def calibration_bins(

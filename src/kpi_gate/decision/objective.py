@@ -6,7 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-
+LARGEST = 1e15  # money beyond it is no money: a double holds no cents there
+Money = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 
 NEED_BY = ("action_rate_gap",)
 
@@ -41,10 +42,10 @@ class Objective(Frozen):
 
     kpi: str = Field(min_length=1)
     unit: str = Field(min_length=1)
-    horizon_decisions: int = Field(gt=0)
+    horizon_decisions: int = Field(gt=0, le=int(LARGEST))
     horizon: str = "a year"
-    min_effect: NonNegative
-    switch_cost: NonNegative
+    min_effect: Money
+    switch_cost: Money
     confidence: float = Field(default=0.95, ge=0.8, lt=1)
     kpi_link: Literal["required", "advisory"] = "advisory"
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
@@ -52,7 +53,7 @@ class Objective(Frozen):
     min_effective_units: int = Field(default=30, ge=2)
     min_loss_events: int = Field(default=0, ge=0)
     max_unit_share: float = Field(default=0.10, gt=0, le=1)
-    max_tail_skew: float = Field(default=0.20, gt=0)
+    max_tail_skew: float = Field(default=0.20, gt=0, allow_inf_nan=False)
     resamples: int = Field(default=10_000, ge=1_000)
     seed: int = Field(default=7, ge=0)
 

@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 
-from kpi_gate.decision.evidence import Evidence, Lineage
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage, PairedRows
 from kpi_gate.decision.gain import Gain
-from kpi_gate.decision.objective import GateSettings, Objective
+from kpi_gate.decision.objective import LARGEST, GateSettings, Objective
 from kpi_gate.decision.verdict import Check, Verdict
 
 MATURE = 0.95  # least share of known outcomes in a gate window
@@ -26,18 +26,33 @@ def check_valid(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         bound=1,
         reason=f"{rows.size} decisions to compare, at least 1 is needed",
     )
+    fault = rows.fault()
+    yield _wrong(
+        name="rows_readable",
+        passed=not fault,
+        reason=fault or "every row has a unit, a day and both values",
+    )
+    if not fault:
+        yield from _check_rows(rows, settings)
+    if evidence.lineage is not None:
+        yield from _check_lineage(evidence.lineage, rows.size)
+
+
+def _check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
     for side, values in (("champion", rows.champion), ("candidate", rows.candidate)):
-        broken = int((~np.isfinite(values)).sum())
+        broken = int((~(np.abs(np.asarray(values, dtype=np.float64)) <= LARGEST)).sum())
         yield _wrong(
             name="values_finite",
             passed=broken == 0,
             value=broken,
             bound=0,
-            reason=f"{broken} of {rows.size} rows of the {side} have no finite value",
+            reason=f"{broken} of {rows.size} rows of the {side} have no finite value "
+            f"within {LARGEST:g}",
         )
     for column in sorted({str(rail.slice) for rail in settings.guardrails if rail.slice}):
         levels = rows.slices.get(column)
-        holes = rows.size if levels is None else sum(level is None for level in levels)
+        blank = {level for level in set(() if levels is None else levels) if _is_blank(level)}
+        holes = rows.size if levels is None else sum(map(blank.__contains__, levels))
         yield _wrong(
             name="slices_present",
             passed=levels is not None and holes == 0,
@@ -47,28 +62,36 @@ def check_valid(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
             if levels is not None
             else f"the evidence has no column {column}, which a guardrail names",
         )
-    if evidence.lineage is not None:
-        yield from _check_lineage(evidence.lineage, rows.size)
+
+
+def _is_blank(level: str | None) -> bool:
+    return not level or level.isspace()
 
 
 def _check_lineage(lineage: Lineage, rows: int) -> Iterator[Check]:
     window = lineage.window
     yield _wrong(
         name="same_snapshot",
-        passed=lineage.snapshot == lineage.scored_snapshot,
+        passed=bool(lineage.snapshot) and lineage.snapshot == lineage.scored_snapshot,
         reason=f"the run froze {lineage.snapshot[:12]}, both sides scored "
         f"{lineage.scored_snapshot[:12]}",
     )
-    for side in (lineage.champion, lineage.candidate):
+    for side, words in (
+        (lineage.champion, _champion_in_words(lineage.champion)),
+        (lineage.candidate, "the candidate"),
+    ):
         seen = side.seen_until()
+        known = side.trained_until is not None or (side is lineage.champion and side.is_baseline)
         seen_days = 0.0 if seen is None else (seen - window.start).total_seconds() / 86_400
         past = "nothing" if seen is None else f"rows until {seen:%Y-%m-%d}"
         yield _wrong(
             name="window_fresh",
-            passed=seen_days <= 0,
-            value=max(seen_days, 0.0),
+            passed=known and seen_days <= 0,
+            value=max(seen_days, 0.0) if known else None,
             bound=0,
-            reason=f"the {side.name} has seen {past}; the gate window is {window}",
+            reason=f"{words} has seen {past}; the gate window is {window}"
+            if known
+            else f"nobody says until when {words} was trained",
         )
     yield _wrong(
         name="no_shared_rows",
@@ -99,8 +122,24 @@ def _check_lineage(lineage: Lineage, rows: int) -> Iterator[Check]:
     )
 
 
+def _champion_in_words(champion: Contender) -> str:
+    if champion.is_baseline:
+        return "the baseline"
+    return f"the champion {'v' if champion.name.isdigit() else ''}{champion.name}"
+
+
 def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
+    yield _too_little(
+        name="scatter_seen",
+        passed=gain.standard_error > 0,
+        value=gain.standard_error if np.isfinite(gain.standard_error) else None,
+        bound=0,
+        reason="the units scatter around the gain"
+        if gain.standard_error > 0
+        else f"all {gain.units} units differ by the same {gain.estimate:+.4g}: without scatter "
+        "nobody knows how sure the gain is",
+    )
     yield _too_little(
         name="effective_units",
         passed=gain.effective_units >= objective.min_effective_units,
@@ -134,3 +173,15 @@ def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
         reason=f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
         "the losses are too rare and too large for the interval",
     )
+
+
+def rows_for_enough(gain: Gain, objective: Objective) -> int:
+    """Return the decisions at which `check_enough` would pass if further ones are like these."""
+    shortfalls = (
+        (objective.min_effective_units, gain.effective_units),
+        (objective.min_loss_events, gain.losing_units),
+        (gain.top_unit_share, objective.max_unit_share),
+        (gain.tail_skew**2 if gain.tail_skew < 0 else 0.0, objective.max_tail_skew**2),
+    )
+    most = max(needed / found for needed, found in shortfalls if found > 0)
+    return int(np.ceil(gain.rows * most)) if most > 1 else 0

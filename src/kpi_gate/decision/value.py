@@ -44,7 +44,8 @@ class ValueModel:
     ) -> Floats:
         """Return the money per decision, shape `(n,)`."""
         parts = self.breakdown(action, outcome, columns, parameters).values()
-        return np.sum(list(parts), axis=0, dtype=float)
+        total: Floats = np.sum(list(parts), axis=0, dtype=float)
+        return total
 
     def expected(
         self, action: Floats, probability: Floats, columns: Columns, parameters: Parameters

@@ -45,7 +45,8 @@ class Policy(BaseModel):
 
         A probability that is not finite gives an action that is NaN: the gate refuses it.
         """
-        advantage = expected_advantage(probability, columns, value, self.parameters)
+        known = np.where(np.isfinite(probability), probability, np.nan)
+        advantage = expected_advantage(known, columns, value, self.parameters)
         act = np.asarray(advantage > self.settings.margin, dtype=float)
         room = int(np.floor(self.settings.budget_share * act.size))
         if act.sum() > room:

@@ -41,8 +41,11 @@ def act(policy: Policy, value: ValueModel, probability: Floats, rows: pd.DataFra
 
 def row_keys(rows: pd.DataFrame) -> NDArray[np.uint64]:
     """Hash the unit and the event time of each row: the identity of a decision."""
-    keys = pd.DataFrame({"unit": rows["unit"].astype(str), "event_time": rows["event_time"]})
-    return pd.util.hash_pandas_object(keys, index=False).to_numpy(dtype=np.uint64)
+    # one resolution and one zone: the same moment must hash alike, whoever wrote it
+    moment = rows["event_time"].dt.tz_convert("UTC").dt.as_unit("us")
+    table = pd.DataFrame({"unit": rows["unit"].astype(str), "event_time": moment})
+    keys: NDArray[np.uint64] = pd.util.hash_pandas_object(table, index=False).to_numpy(np.uint64)
+    return keys
 
 
 def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 15) -> list[float]:

@@ -91,6 +91,7 @@ def train(
     Raises:
         TrainingError: If a window lacks rows or one of the two outcomes.
     """
+    rows = rows.sort_values("event_time", kind="stable")  # so that the last rows are the latest
     past = rows[within(rows, windows.train) & known_before(rows, windows.tune.start)]
     tune = rows[within(rows, windows.tune) & known_before(rows, windows.gate.start)]
     before_gate = rows[

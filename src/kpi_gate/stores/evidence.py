@@ -2,15 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.evidence import Evidence, Lineage, PairedRows
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 TABLE_FILE, FACTS_FILE = "comparison.parquet", "evidence.json"
 
@@ -35,15 +31,22 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
 
     A slice column that the table lacks is left out: the gate then finds it missing.
     """
-    levels: dict[str, NDArray[np.object_]] = {}
-    for name in slices:
-        if name in table.columns:
-            column = table[name].astype(object)
-            levels[name] = column.where(column.notna(), None).to_numpy(dtype=object)
     return PairedRows(
-        unit=pd.factorize(table["unit"])[0].astype(np.int64),
+        unit=pd.factorize(as_text(table["unit"]))[0].astype(np.int64),
         day=pd.factorize(table["event_time"].dt.floor("D"))[0].astype(np.int64),
         champion=table["value_champion"].to_numpy(dtype=np.float64),
         candidate=table["value_candidate"].to_numpy(dtype=np.float64),
-        slices=levels,
+        slices={
+            name: as_text(table[name]).to_numpy(dtype=object)
+            for name in slices
+            if name in table.columns
+        },
     )
+
+
+def as_text(column: pd.Series) -> pd.Series:
+    """Return each value as text without outer blanks; None where nothing is left."""
+    codes, values = pd.factorize(column)
+    words = [str(value).strip() or None for value in values]
+    found = np.array([*words, None], dtype=object)[codes]  # a missing value has the code -1
+    return pd.Series(found, column.index, dtype=object)

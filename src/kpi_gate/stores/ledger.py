@@ -88,7 +88,7 @@ class Ledger:
                 yield connection
         except IntegrityError:
             raise
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             shown = make_url(self.url).render_as_string(hide_password=True)
             raise LedgerError(

@@ -101,10 +101,29 @@ def prepare_environment(place: Place) -> None:
             os.environ["PREFECT_API_URL"] = address
 
 
+class UnreachableError(RuntimeError):
+    """A service does not answer; the message names its address and what to do."""
+
+
+def require_prefect() -> None:
+    """Check that the Prefect server answers, where one is named.
+
+    Raises:
+        UnreachableError: If it does not.
+    """
+    address = os.environ.get("PREFECT_API_URL", "")
+    if address and not _answers(address):
+        raise UnreachableError(
+            f"Prefect at {address} does not answer; nothing was run. Start it (make ui) or unset "
+            "PREFECT_API_URL to run without a server"
+        )
+
+
 def _answers(address: str) -> bool:
     parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+        with socket.create_connection((parts.hostname or "", port), timeout=2):
             return True
     except OSError:
         return False

@@ -1,6 +1,7 @@
 """Runs (MLflow): what a reviewer opens to see what was decided and why."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from kpi_gate.decision.verdict import Decision
 from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
 from kpi_gate.stores.settings import Place
 
+TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
 
@@ -68,7 +70,8 @@ def client(place: Place) -> Any:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    mlflow.set_tracking_uri(place.mlflow_uri)
+    before = os.environ.get(TRACKING_URI)
+    mlflow.set_tracking_uri(place.mlflow_uri)  # for the calls that take no client
     try:
         yield mlflow.MlflowClient(place.mlflow_uri)
     except (MlflowException, SQLAlchemyError) as error:
@@ -77,6 +80,11 @@ def client(place: Place) -> Any:
             f"MLflow at {place.mlflow_uri}: {reason}; nothing was promoted. "
             "Start it (make ui) or check KPI_GATE_MLFLOW_URI"
         ) from error
+    finally:  # mlflow writes the address into the environment, where the next place would find it
+        if before is None:
+            os.environ.pop(TRACKING_URI, None)
+        else:
+            os.environ[TRACKING_URI] = before
 
 
 def record_run(place: Place, use_case: str, decision: Decision, content: RunContent) -> Recorded:

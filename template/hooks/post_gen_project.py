@@ -1,0 +1,138 @@
+"""Fill the new project with this repository's own files, under the new name.
+
+The repository is the template, so nothing is kept twice. Cookiecutter renders this hook and the
+new README; every other file that git lists is copied and renamed. The locked ruff then puts
+imports and line breaks in order again, since a name of another length moves both.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from fnmatch import fnmatch
+from pathlib import Path
+
+TEMPLATE_ONLY = [
+    "README.md",  # the new project has one of its own
+    "benchmarks/screenshots.py",
+    "cookiecutter.json",
+    "docs/*.png",
+    "docs/*.svg",
+    "dvc.lock",  # what was run here
+    "template/*",
+    "tests/test_template.py",
+]
+NEW_NAMES = {
+    "kpi_gate": "{{ cookiecutter.package_name }}",
+    "kpi-gate": "{{ cookiecutter.project_slug }}",
+    "KPI_GATE": "{{ cookiecutter.package_name | upper }}",
+    "KPI Gate": "{{ cookiecutter.project_name }}",
+}
+OLD_NAME = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(NEW_NAMES)})(?![A-Za-z0-9])")
+
+
+def main() -> None:
+    """Fill the folder that cookiecutter made; it is the working folder of a hook."""
+    with tempfile.TemporaryDirectory() as scratch:
+        repository = find_repository(Path(scratch, "clone"))
+        refuse_locked_name(repository)
+        for name in list_files(repository, Path(scratch, "index")):
+            if not any(fnmatch(name, pattern) for pattern in TEMPLATE_ONLY):
+                copy(repository / name, Path(rename(name)))
+        ruff = find_ruff(repository, Path(scratch, "ruff"))
+        if ruff:
+            tidy(ruff)
+        else:
+            sys.stderr.write("The locked ruff is not to be had here: run `make format` once.\n")
+
+
+def git(*arguments: str | Path) -> str:
+    """Run git and return what it prints."""
+    return subprocess.run(
+        ["git", *arguments], check=True, stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout
+
+
+def find_repository(clone: Path) -> Path:
+    """Locate this repository: cookiecutter says where it is, cruft only which commit."""
+    template = r"{{ cookiecutter._repo_dir | default('') }}"
+    if template:  # relative to where cookiecutter was called, and a hook runs elsewhere
+        return Path(os.environ.get("PWD", "."), template).parent
+    git("clone", "--quiet", r"{{ cookiecutter._template }}", clone)
+    git("-C", clone, "checkout", "--quiet", "{{ cookiecutter._commit | default('HEAD') }}")
+    return clone
+
+
+def list_files(repository: Path, index: Path) -> list[str]:
+    """List the files that git tracks or would track."""
+    where: list[str | Path] = ["-C", repository]
+    if not (repository / ".git").exists():  # unpacked from an archive
+        git("init", "--quiet", "--bare", index)
+        where += ["--git-dir", index, "--work-tree", "."]
+    names = git(*where, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return [name for name in names if name and (repository / name).is_file()]
+
+
+def refuse_locked_name(repository: Path) -> None:
+    """Refuse the name of a package that the project itself installs."""
+    lock = (repository / "requirements-dev.lock").read_text(encoding="utf-8")
+    locked = set(re.findall(r"^([a-z0-9-]+)", lock, re.MULTILINE))
+    for name in (NEW_NAMES["kpi-gate"], NEW_NAMES["kpi_gate"].replace("_", "-")):
+        if name in locked:
+            sys.exit(f"{name!r} is a package that the project installs: choose another name")
+
+
+def rename(text: str) -> str:
+    """Put the new names in place of the old."""
+    return OLD_NAME.sub(lambda old: NEW_NAMES[old[0]], text)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file with its mode; a text is renamed on the way."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source, target)
+    try:
+        text = source.read_bytes().decode()
+    except UnicodeDecodeError:
+        return
+    target.write_bytes(rename(text).encode())
+
+
+def find_ruff(repository: Path, home: Path) -> Path | None:
+    """Find the ruff that the repository's lock pins, or else install it for the moment."""
+    lock = (repository / "requirements-dev.lock").read_text(encoding="utf-8")
+    pin = re.search(r"^ruff==(\S+).*(?:\n    .*)*", lock, re.MULTILINE)
+    for place in (Path(sys.executable).with_name("ruff"), Path(shutil.which("ruff") or "")):
+        if place.is_file():
+            version = subprocess.run(
+                [place, "--version"], capture_output=True, text=True, check=False
+            )
+            if version.stdout.split()[1:2] == [pin[1]]:
+                return place
+    try:
+        venv.create(home, with_pip=True)
+        wanted = home / "ruff.lock"
+        wanted.write_text(pin[0], encoding="utf-8")
+        pip = [home / "bin/pip", "install", "--quiet", "--require-hashes", "-r", wanted]
+        subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return home / "bin/ruff"
+
+
+def tidy(ruff: Path) -> None:
+    """Sort imports, break lines, and excuse strings that the new name made too long."""
+    for arguments in (
+        ["check", "--select", "I", "--fix"],
+        ["format"],
+        ["check", "--select", "E501", "--add-noqa"],
+    ):
+        command = [ruff, *arguments, "--quiet", "--no-cache", "."]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

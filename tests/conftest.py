@@ -1,0 +1,85 @@
+"""A project of its own for every test that needs one: the toy use case, DVC, MLflow on SQLite."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kpi_gate import usecases
+from kpi_gate.job import Job
+from kpi_gate.stores.settings import ENVIRONMENT, Place
+
+REPOSITORY = Path(__file__).parents[1]
+TOY = Path(__file__).parent / "toy"
+FIRST_TICK = datetime(2024, 3, 1, tzinfo=UTC)
+
+os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
+for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
+    del os.environ[name]
+
+
+def make_project(root: Path) -> Path:
+    """Lay out a project with the toy as its one use case, as a clone would have it."""
+    for part in ("src", "flows"):
+        shutil.copytree(
+            REPOSITORY / part, root / part, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    cases = root / "src/kpi_gate/usecases"
+    for path in cases.glob("[!_]*"):
+        path.unlink()
+    for path in TOY.glob("toy.*"):
+        shutil.copy(path, cases)
+    stages = (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8")
+    known = ", ".join(usecases.names())
+    assert f"[{known}]" in stages
+    (root / "dvc.yaml").write_text(stages.replace(f"[{known}]", "[toy]"), encoding="utf-8")
+    shutil.copytree(
+        REPOSITORY / ".dvc",
+        root / ".dvc",
+        ignore=shutil.ignore_patterns("cache", "tmp", "config.local"),
+    )
+    (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    shutil.copy(REPOSITORY / ".dvcignore", root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database that is migrated already; a copy costs nothing."""
+    from kpi_gate.stores.registry import version_of
+
+    home = tmp_path_factory.mktemp("migrated")
+    version_of(Place(root=home, mlflow_uri=f"sqlite:///{home}/mlflow.db"), "none", "champion")
+    return home / "mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project folder; the process is in it, and finds the toy."""
+    root = make_project(tmp_path / "project")
+    (root / ".kpi-gate").mkdir()
+    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
+    sys.modules.pop("kpi_gate.usecases.toy", None)
+    yield root
+    sys.modules.pop("kpi_gate.usecases.toy", None)
+
+
+@pytest.fixture
+def job(project: Path) -> Callable[..., Job]:
+    """Make jobs of the toy at a moment; keywords replace parts of its settings."""
+
+    def make(as_of: datetime = FIRST_TICK, **changes: Any) -> Job:
+        use_case = usecases.load("toy")
+        if changes:
+            settings = use_case.settings.model_copy(update=changes)
+            use_case = type(use_case)(**{**vars(use_case), "settings": settings})
+        return Job(use_case, as_of, Place(root=project))
+
+    return make

@@ -1,0 +1,182 @@
+"""The flow on a real Prefect server: tasks, artifacts, retries, the lock, kills and races."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from test_steps import AFTER_DRIFT, LATER, champion
+
+from kpi_gate.stores.ledger import Ledger
+from kpi_gate.stores.lock import one_at_a_time
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
+FIRST = datetime(2024, 3, 1, tzinfo=UTC)
+COMMAND = "from kpi_gate.cli import main; main()"
+
+
+@pytest.fixture(scope="module")
+def prefect_server(tmp_path_factory):
+    """A Prefect server for this module, stopped at its end."""
+    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        from prefect.settings import PREFECT_API_URL
+
+        yield PREFECT_API_URL.value()
+
+
+def shell(project, server, *words, **more):
+    """Run the command line in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": f"{project}/src:{project}", "PREFECT_API_URL": server}
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", COMMAND, *words],
+        cwd=project,
+        env=environment | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(project, server, *words, **more):
+    process = shell(project, server, *words, **more)
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out, err
+
+
+def test_a_promotion_with_its_artifacts_and_names(prefect_server, job):
+    from prefect.client.orchestration import get_client
+
+    from flows.retrain import retrain
+
+    result = retrain("toy", FIRST)
+    assert result.decision.verdict == "PROMOTE"
+    assert champion(job()) == "1"
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(result.entry.body["prefect_run"])
+        artifacts = client.read_artifacts()
+        tasks = client.read_task_runs()
+    assert run.name == "toy as of 2024-03-01"
+    assert {a.key: a.type for a in artifacts} == {
+        "toy-progress": "progress",
+        "toy-decision": "markdown",
+        "toy-evidence": "table",
+    }
+    assert next(a.data for a in artifacts if a.type == "progress") == 100.0
+    named = {task.name.rsplit("-", 1)[0] for task in tasks}
+    verbs = {"heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote"}
+    assert verbs <= named
+
+
+def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, job):
+    from flows.retrain import retrain
+
+    first = retrain("toy", FIRST)
+    again = retrain("toy", FIRST)
+    assert not first.repeated
+    assert again.repeated
+    assert again.entry == first.entry
+
+
+def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(prefect_server, job, monkeypatch):
+    import flows.retrain as module
+
+    calls = []
+
+    def flaky(error):
+        def heal(place, name):
+            calls.append(name)
+            if len(calls) < 2:
+                raise error
+            return []
+
+        return module.step(heal, minutes=1).with_options(retry_delay_seconds=0.1)
+
+    locked = OperationalError("select 1", {}, Exception("database is locked"))
+    monkeypatch.setattr(module, "heal", flaky(locked))
+    assert module.retrain("toy", FIRST).decision.verdict == "PROMOTE"
+    assert len(calls) == 2
+    calls.clear()
+    monkeypatch.setattr(module, "heal", flaky(ValueError("a bug")))
+    with pytest.raises(ValueError, match="a bug"):
+        module.retrain("toy", LATER)
+    assert len(calls) == 1
+
+
+def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, job):
+    with one_at_a_time(job().place, "toy"):
+        code, _, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    assert "another retrain of toy is running" in err
+    assert "Traceback" not in err
+    assert job().ledger.entries() == []
+
+
+def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, job):
+    both = [shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)]
+    ends = [(process.communicate(timeout=200), process.returncode) for process in both]
+    codes = sorted(code for _, code in ends)
+    assert codes in ([0, 0], [0, 1]), ends
+    assert champion(job()) == "1"
+    assert [entry.kind for entry in job().ledger.entries()] == ["decision", "intent", "done"]
+
+
+def test_kills_at_odd_moments_then_a_restart(prefect_server, project, job):
+    assert run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")[0] == 0
+    for seconds in (3.5, 6.0, 7.5):
+        process = shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert job().ledger.verify() == []
+        assert champion(job()) in ("1", "2")
+    code, out, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+    assert code == 0, out + err
+    assert champion(job()) == "2"
+    kinds = [entry.kind for entry in Ledger(job().place.ledger_url).entries()]
+    assert kinds == ["decision", "intent", "done"] * 2
+    assert job(AFTER_DRIFT).ledger.verify() == []
+
+
+def test_exit_codes_and_json_at_the_door(prefect_server, project):
+    import json
+
+    code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01", "--json")
+    answer = json.loads(out)
+    assert (code, answer["verdict"], answer["repeated"]) == (0, "PROMOTE", False)
+    keys = {"estimate", "standard_error", "lower", "threshold", "p_above_threshold", "shrunk", "unit"}
+    assert keys <= set(answer["gain"])
+    assert {"name", "passed", "value", "bound", "reason"} <= set(answer["checks"][0])
+    code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2020-01-01", "--json")
+    assert (code, json.loads(out)["verdict"]) == (14, "INVALID")
+
+
+def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, job):
+    code, _, err = run(
+        project,
+        prefect_server,
+        "retrain",
+        "toy",
+        "--as-of",
+        "2024-03-01",
+        KPI_GATE_MLFLOW_URI="http://127.0.0.1:9",
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
+    )
+    assert code == 1
+    assert err.startswith("kpi-gate: MLflow at http://127.0.0.1:9")
+    assert len(err.strip().splitlines()) == 1
+    assert job().ledger.entries() == []
+
+
+def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, job):
+    code, _, err = run(project, "http://127.0.0.1:9/api", "retrain", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    assert err.startswith("kpi-gate: Prefect at http://127.0.0.1:9/api")
+    assert len(err.strip().splitlines()) == 1
+    assert job().ledger.entries() == []

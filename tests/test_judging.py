@@ -1,0 +1,409 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from kpi_gate.cli import app
+from kpi_gate.usecase import ConfigurationError
+
+OBJECTIVE = {
+    "objective": {
+        "kpi": "profit",
+        "unit": "EUR",
+        "horizon_decisions": 10_000,
+        "min_effect": 0.02,
+        "switch_cost": 150,
+        "resamples": 1_000,
+    },
+    "guardrails": [{"slice": "region", "may_lose": 0.5, "min_events": 20}],
+}
+CODES = {
+    "PROMOTE": 0,
+    "HOLD": 10,
+    "REJECT": 11,
+    "INSUFFICIENT_EVIDENCE": 12,
+    "AB_REQUIRED": 13,
+    "INVALID": 14,
+}
+
+
+def table(gain=0.5, rows=600, sd=2.0, **columns):
+    difference = np.random.default_rng(1).normal(0, sd, rows)
+    number = np.arange(rows)
+    return pd.DataFrame(
+        {
+            "unit": [f"c{i:04d}" for i in number],
+            "event_time": pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(number, unit="h"),
+            "value_champion": np.where(number % 3, 0.0, 1.0),
+            "value_candidate": np.where(number % 3, 0.0, 1.0)
+            + (difference - difference.mean() if rows else difference)
+            + gain,
+            "region": np.where(number % 2, "north", "south").astype(object),
+        }
+    ).assign(**columns)
+
+
+@pytest.fixture
+def judge(tmp_path):
+    def run(rows, suffix=".parquet", measures=None, wanted=OBJECTIVE, **objective):
+        content = {**wanted, "objective": {**wanted["objective"], **objective}}
+        (tmp_path / "objective.yaml").write_text(yaml.safe_dump(content))
+        path = tmp_path / f"rows{suffix}"
+        if isinstance(rows, bytes):
+            path.write_bytes(rows)
+        elif suffix == ".csv":
+            rows.to_csv(path, index=False)
+        elif rows is not None:
+            rows.to_parquet(path, index=False)
+        call = ["judge", "--objective", tmp_path / "objective.yaml", "--rows", path, "--json"]
+        if measures is not None:
+            (tmp_path / "measures.json").write_text(measures)
+            call += ["--measures", tmp_path / "measures.json"]
+        return CliRunner().invoke(app, list(map(str, call)))
+
+    return run
+
+
+def answer(result):
+    """Return the JSON answer; it is strict, and the exit code is the verdict's."""
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    found = json.loads(result.stdout, parse_constant=refuse)
+    assert result.exit_code == CODES[found["verdict"]]
+    return found
+
+
+def complaint(result):
+    """Return the message of a wrong call, which `main` turns into exit code 2."""
+    assert isinstance(result.exception, ConfigurationError)
+    assert result.stdout == ""
+    return str(result.exception)
+
+
+def failing(found):
+    return {check["name"] for check in found["checks"] if not check["passed"]}
+
+
+def test_the_answer_has_its_keys(judge):
+    found = answer(judge(table()))
+    assert found["verdict"] == "PROMOTE"
+    assert set(found["gain"]) >= {
+        "estimate",
+        "standard_error",
+        "lower",
+        "threshold",
+        "p_above_threshold",
+        "shrunk",
+        "unit",
+    }
+    assert {"rows_needed", "decision_id"} <= set(found)
+    for check in found["checks"]:
+        assert {"name", "passed", "value", "bound", "reason"} <= set(check)
+    assert found["gain"]["unit"] == "EUR"
+    assert found["gain"]["threshold"] == 0.02
+    assert found["gain"]["estimate"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "objective", "verdict"),
+    [
+        (table(), {}, "PROMOTE"),
+        (table(0.1), {}, "HOLD"),
+        (table(-0.5), {}, "REJECT"),
+        (table(rows=20), {}, "INSUFFICIENT_EVIDENCE"),
+        (table(), {"kpi_link": "required"}, "AB_REQUIRED"),
+        (table(np.nan), {}, "INVALID"),
+    ],
+)
+def test_every_verdict_has_its_exit_code(judge, rows, objective, verdict):
+    found = answer(judge(rows, **objective))
+    assert found["verdict"] == verdict
+    assert bool(failing(found)) == (verdict != "PROMOTE")
+    if verdict == "HOLD":
+        assert found["rows_needed"] > 600
+
+
+def test_noise_is_not_promoted(judge):
+    assert answer(judge(table(0.0)))["verdict"] != "PROMOTE"
+
+
+@pytest.mark.parametrize("objective", [{}, {"min_effect": 0, "switch_cost": 0}])
+def test_ties_are_not_promoted(judge, objective):
+    rows = table()
+    twin = rows.assign(value_candidate=rows["value_champion"])
+    assert answer(judge(twin, **objective))["verdict"] != "PROMOTE"
+    rounded = rows.assign(value_champion=0.3, value_candidate=0.1 + 0.2)
+    assert answer(judge(rounded, **objective))["verdict"] != "PROMOTE"
+    negative_zero = rows.assign(value_champion=-0.0, value_candidate=0.0)
+    assert answer(judge(negative_zero, **objective))["verdict"] != "PROMOTE"
+
+
+def test_one_constant_difference_is_not_promoted(judge):
+    rows = table()
+    found = answer(judge(rows.assign(value_candidate=rows["value_champion"] + 1)))
+    assert failing(found) == {"scatter_seen"}
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("column", ["value_champion", "value_candidate"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_value_that_is_not_finite_is_invalid(judge, hole, column, suffix):
+    rows = table()
+    rows.loc[7, column] = hole
+    found = answer(judge(rows, suffix))
+    assert (found["verdict"], found["gain"]) == ("INVALID", None)
+    assert "values_finite" in failing(found)
+
+
+def test_duplicated_rows_of_a_unit_are_no_more_evidence(judge):
+    rows = table(0.15)
+    once, often = (answer(judge(pd.concat([rows] * times))) for times in (1, 20))
+    assert once["verdict"] == often["verdict"] == "HOLD"
+    assert often["gain"]["units"] == 600
+    for name in ("estimate", "standard_error", "lower"):
+        assert often["gain"][name] == pytest.approx(once["gain"][name])
+
+
+def test_one_unit_may_not_dominate(judge):
+    rows = table(0.1, sd=0.1)
+    rows.loc[5, "value_candidate"] += 5_000
+    assert "top_unit_share" in failing(answer(judge(rows)))
+    everyone = answer(judge(table(unit="c1")))
+    assert everyone["verdict"] == "INSUFFICIENT_EVIDENCE"
+    assert everyone["gain"]["lower"] is None
+    assert all("inf" not in check["reason"].split() for check in everyone["checks"])
+
+
+@pytest.mark.parametrize("losses", [0, 1, 5])
+def test_frequent_savings_do_not_hide_rare_big_losses(judge, losses):
+    rows = table(rows=5_000)
+    rows["value_candidate"] = rows["value_champion"] + 0.1
+    rows.loc[: losses - 1, "value_candidate"] -= 40.0
+    found = answer(judge(rows))
+    assert found["gain"]["estimate"] > 0.02
+    assert found["verdict"] != "PROMOTE"
+
+
+def test_a_slice_that_loses_stops_a_gain_in_total(judge):
+    rows = table(1.0, region=["mainland" if i % 10 else "islands" for i in range(600)])
+    rows.loc[::10, "value_candidate"] -= 4.0
+    found = answer(judge(rows))
+    assert (found["verdict"], failing(found)) == ("REJECT", {"slice region"})
+    assert found["gain"]["lower"] > 0.02
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_missing_slice_is_invalid(judge, suffix):
+    assert answer(judge(table().drop(columns="region"), suffix))["verdict"] == "INVALID"
+    for hole in (None, "", "  "):
+        rows = table()
+        rows.loc[3, "region"] = hole
+        found = answer(judge(rows, suffix))
+        assert (found["verdict"], failing(found)) == ("INVALID", {"slices_present"})
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("word", ["NA", "nan", "null", "007"])
+def test_a_word_is_a_level_whatever_it_says(judge, suffix, word):
+    found = answer(judge(table(region=word), suffix))
+    assert found["verdict"] == "PROMOTE"
+    assert [level["level"] for level in found["slices"]] == [word]
+
+
+def test_a_level_of_one_row_is_listed(judge):
+    rows = table()
+    rows.loc[3, "region"] = "islet"
+    levels = {level["level"]: level for level in answer(judge(rows))["slices"]}
+    assert levels["islet"]["tested"] is False
+    assert levels["islet"]["lower"] is None
+
+
+def test_csv_and_parquet_agree(judge):
+    assert answer(judge(table(), ".csv")) == answer(judge(table(), ".parquet"))
+
+
+def test_units_are_text(judge):
+    plain = answer(judge(table()))
+    padded = table(unit=[f"{i:020d}" for i in range(600)])
+    long = table(unit=[10**19 + i for i in range(600)])
+    floats = table(unit=np.arange(600) / 7)
+    for rows in (padded, long, floats):
+        for suffix in (".csv", ".parquet"):
+            assert answer(judge(rows, suffix))["gain"] == plain["gain"]
+
+
+def test_order_does_not_matter_and_a_byte_order_mark_neither(judge):
+    rows = table()
+    plain = answer(judge(rows))
+    shuffled = answer(judge(rows.sample(frac=1, random_state=7)))
+    assert shuffled["gain"]["lower"] == pytest.approx(plain["gain"]["lower"])
+    assert shuffled["verdict"] == plain["verdict"]
+    marked = judge(b"\xef\xbb\xbf" + rows.to_csv(index=False).encode(), ".csv")
+    assert answer(marked) == plain
+
+
+def test_time_zones_are_one_time(judge):
+    rows = table()
+    plain = answer(judge(rows))
+    zones = ["UTC", "America/Lima", "Asia/Tokyo"]
+    mixed = [str(t.tz_convert(zones[i % 3])) for i, t in enumerate(rows["event_time"])]
+    assert answer(judge(rows.assign(event_time=mixed), ".csv"))["gain"] == plain["gain"]
+    naive = rows["event_time"].dt.tz_localize(None)
+    assert answer(judge(rows.assign(event_time=naive)))["gain"] == plain["gain"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_zero_rows_are_too_little(judge, suffix):
+    found = answer(judge(table(rows=0), suffix))
+    assert (found["verdict"], found["gain"]) == ("INSUFFICIENT_EVIDENCE", None)
+
+
+@pytest.mark.parametrize("column", ["unit", "event_time", "value_champion", "value_candidate"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_missing_column_is_named(judge, column, suffix):
+    message = complaint(judge(table().drop(columns=column), suffix))
+    assert f"no column {column}; it has " in message
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"unit": None}, "unit is missing in 600 of 600 rows"),
+        ({"unit": " "}, "unit is missing in 600 of 600 rows"),
+        ({"event_time": pd.NaT}, "event_time is missing in 600 rows"),
+        ({"event_time": range(600)}, "event_time holds integer, must hold times"),
+        ({"event_time": 1.7e9}, "event_time holds floating, must hold times"),
+        ({"event_time": "13/05/2024"}, "13/05/2024"),
+        ({"value_candidate": "a lot"}, "value_candidate: could not convert"),
+        ({"value_candidate": True}, "value_candidate holds boolean"),
+        ({"value_candidate": pd.Timestamp("2024-05-01")}, "value_candidate holds datetime64"),
+        ({"value_candidate": pd.Timedelta(hours=1)}, "value_candidate holds timedelta64"),
+        ({"score_champion": "high"}, "score_champion: could not convert"),
+    ],
+)
+def test_a_column_of_the_wrong_type_is_named(judge, columns, words):
+    assert words in complaint(judge(table(**columns)))
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix", "words"),
+    [
+        (table(), ".json", "must end in .parquet or .csv"),
+        (None, ".parquet", "there is no such file"),
+        (b"no parquet", ".parquet", "cannot be read"),
+        (b"", ".csv", "cannot be read"),
+        (b"\xff\xfe\x00", ".csv", "cannot be read"),
+        (b"unit,unit,event_time\n1,2,3\n", ".csv", "a column name is there twice"),
+        (b"unit,event_time\n1,2,3,4\n", ".csv", "more fields than the header"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(judge, content, suffix, words):
+    message = complaint(judge(content, suffix))
+    assert words in message
+    assert f"rows{suffix}" in message
+
+
+def test_numbers_may_be_text_integers_or_nullable(judge):
+    plain = answer(judge(table().round(0).assign(value_champion=0)))
+    for kind in ("Int64", "Float64", "int64", "str"):
+        rows = table().round(0).assign(value_champion=0)
+        rows["value_candidate"] = rows["value_candidate"].astype("int64").astype(kind)
+        assert answer(judge(rows))["gain"] == plain["gain"]
+    rows = table().astype({"value_candidate": "Float64"})
+    rows.loc[3, "value_candidate"] = pd.NA
+    assert answer(judge(rows))["verdict"] == "INVALID"
+
+
+CALIBRATION = {**OBJECTIVE, "guardrails": [{"measure": "calibration_error", "at_most": 0.2}]}
+
+
+def test_calibration_is_measured_from_scores(judge):
+    outcome = np.arange(600) % 2
+    good = table(outcome=outcome, score_candidate=0.5 + (outcome - 0.5) * 0.9)
+    found = answer(judge(good, wanted=CALIBRATION))
+    assert found["verdict"] == "PROMOTE"
+    assert found["measures"]["candidate"]["calibration_error"] == pytest.approx(0.05)
+    bad = good.assign(score_candidate=1 - good["score_candidate"])
+    assert answer(judge(bad, wanted=CALIBRATION))["verdict"] == "REJECT"
+    hole = good.assign(score_candidate=good["score_candidate"].where(good.index > 0))
+    assert answer(judge(hole, wanted=CALIBRATION))["verdict"] == "INVALID"
+    assert answer(judge(table(), wanted=CALIBRATION))["verdict"] == "INVALID"
+
+
+@pytest.mark.parametrize(
+    ("measures", "verdict"),
+    [
+        ('{"candidate": {"calibration_error": 0.1}}', "PROMOTE"),
+        ('{"candidate": {"calibration_error": 0.3}}', "REJECT"),
+        ('{"candidate": {"calibration_error": NaN}}', "INVALID"),
+        ('{"candidate": {"calibration_error": Infinity}}', "INVALID"),
+        ('{"candidate": {}}', "INVALID"),
+        ("{}", "INVALID"),
+    ],
+)
+def test_measures_come_from_a_file(judge, measures, verdict):
+    assert answer(judge(table(), measures=measures, wanted=CALIBRATION))["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    "measures",
+    [
+        "",
+        "[]",
+        "1",
+        '{"candidate": 1}',
+        '{"candidate": {"m": "x"}}',
+        '{"candidate": {"m": null}}',
+        f'{{"candidate": {{"m": 1{"0" * 400}}}}}',
+    ],
+)
+def test_measures_that_cannot_be_read_are_named(judge, measures):
+    assert "measures.json: must be JSON" in complaint(judge(table(), measures=measures))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({**OBJECTIVE, "guardrails": []}, "guardrails"),
+        ({"objective": OBJECTIVE["objective"]}, "guardrails: Field required"),
+        ({**OBJECTIVE, "objective": {"kpi": "profit"}}, "objective.unit: Field required"),
+        ({**OBJECTIVE, "more": 1}, "more"),
+    ],
+)
+def test_an_objective_that_is_wrong_is_named(judge, wanted, words):
+    message = complaint(judge(table(), wanted=wanted))
+    assert "objective.yaml" in message
+    assert words in message
+
+
+def test_the_command_ends_with_two_on_a_wrong_call(monkeypatch, tmp_path, capsys):
+    from kpi_gate import cli
+
+    (tmp_path / "o.yaml").write_text(yaml.safe_dump(OBJECTIVE))
+    call = ["kpi-gate", "judge", "--objective", str(tmp_path / "o.yaml"), "--rows", "no.csv"]
+    monkeypatch.setattr("sys.argv", call)
+    monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.strip() == "kpi-gate: no.csv: there is no such file"
+
+
+def test_the_table_and_the_page_are_written(judge, tmp_path):
+    judge(table())
+    call = [
+        "judge",
+        "--objective",
+        tmp_path / "objective.yaml",
+        "--rows",
+        tmp_path / "rows.parquet",
+    ]
+    result = CliRunner().invoke(app, list(map(str, [*call, "--html", tmp_path / "page.html"])))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("PROMOTE: ")
+    assert (tmp_path / "page.html").read_text().lower().startswith("<!doctype html>")

@@ -1,0 +1,153 @@
+"""Moving the alias: intent, move, golden rows, done; stale evidence; approval; rollback."""
+
+from datetime import UTC, datetime
+
+import pytest
+from test_steps import AFTER_DRIFT, LATER, champion, play
+
+from kpi_gate import promotion, recording, steps
+from kpi_gate.promotion import PromotionError
+from kpi_gate.stores import registry
+from kpi_gate.stores.models import MODEL_FILE
+
+pytestmark = pytest.mark.slow
+
+
+def kinds(job):
+    return [entry.kind for entry in job.ledger.entries()]
+
+
+def decided(job):
+    """Do everything but promote."""
+    found = steps.snapshot(job)
+    steps.freeze_champion(job)
+    steps.validate(job)
+    steps.train(job)
+    steps.compare(job)
+    return steps.record(job, steps.decide(job), found)
+
+
+def test_evidence_against_another_champion_is_stale(job):
+    play(job())
+    entry = decided(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "PROMOTE"
+    registry.point(job().place, "toy", registry.CHAMPION, "")
+    with pytest.raises(PromotionError, match="stale: measured against v1, now there is baseline"):
+        steps.promote(job(AFTER_DRIFT), entry)
+    assert champion(job()) == ""
+    assert kinds(job())[-2:] == ["intent", "void"]
+    assert not steps.promote(job(AFTER_DRIFT), entry).moved, "a voided promotion stays void"
+
+
+def test_of_two_open_promotions_the_first_in_the_ledger_wins(job):
+    play(job())
+    entry = decided(job(AFTER_DRIFT))
+    rival = {"version": "v2", "from": "v1", "approved_by": "", "asked_by": "x", "forced": ""}
+    job().ledger.append("toy", "intent", "rival", rival)
+    with pytest.raises(PromotionError, match="stale"):
+        steps.promote(job(AFTER_DRIFT), entry)
+    assert champion(job()) == "1"
+
+
+def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(job):
+    play(job())
+    entry = decided(job(AFTER_DRIFT))
+    stored = sorted((job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime)
+    stored[-1].write_bytes(stored[0].read_bytes())
+    with pytest.raises(PromotionError, match="golden rows"):
+        steps.promote(job(AFTER_DRIFT), entry)
+    assert champion(job()) == "1"
+    assert kinds(job())[-1] == "void"
+
+
+def test_a_first_version_that_cannot_be_loaded_leaves_the_baseline(job):
+    entry = decided(job())
+    next((job().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
+    with pytest.raises(PromotionError, match="The champion is baseline"):
+        steps.promote(job(), entry)
+    assert champion(job()) == ""
+
+
+def test_what_a_crash_left_open_is_finished_or_voided(job):
+    entry = decided(job())
+    intent = {"version": "v1", "from": "", "approved_by": "", "asked_by": "x", "forced": ""}
+    job().ledger.append("toy", "intent", entry.subject, intent)
+    outcomes = promotion.heal(job().place, "toy")
+    assert [outcome.moved for outcome in outcomes] == [True]
+    assert champion(job()) == "1"
+    assert kinds(job()) == ["decision", "intent", "done"]
+    assert promotion.heal(job().place, "toy") == []
+
+
+def test_only_a_promote_promotes_unless_a_person_forces_it(job):
+    play(job())
+    entry, outcome, _ = play(job(LATER))
+    assert entry.body["verdict"] != "PROMOTE"
+    assert outcome.words == "the champion stays"
+    with pytest.raises(PromotionError, match="nothing to promote"):
+        promotion.promote(job().place, entry)
+    forced = promotion.promote(job().place, entry, forced="the board wants it")
+    assert forced.moved
+    assert champion(job()) == "2"
+    assert job().ledger.entries()[-1].body["forced"] == "the board wants it"
+
+
+def test_an_invalid_decision_cannot_be_forced(job):
+    entry, _, _ = play(job(datetime(2020, 1, 1, tzinfo=UTC)))
+    with pytest.raises(PromotionError, match="nothing to promote"):
+        promotion.promote(job().place, entry, forced="please")
+
+
+def test_a_promotion_that_needs_approval_waits_for_the_reviewers_tag(job):
+    from kpi_gate.stores.tracking import client
+
+    objective = job().use_case.settings.objective.model_copy(update={"approval": "required"})
+    entry, outcome, _ = play(job(objective=objective))
+    assert entry.body["verdict"] == "PROMOTE"
+    assert "waits for approval" in outcome.words
+    assert champion(job()) == ""
+    with client(job().place) as mlflow_client:
+        mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
+    again, outcome, _ = play(job(objective=objective))
+    assert again == entry
+    assert outcome.moved
+    assert champion(job()) == "1"
+    assert job().ledger.entries()[-1].body["approved_by"] == "jane"
+
+
+def test_rollback_returns_to_the_champion_before_with_its_reason(job):
+    play(job())
+    play(job(AFTER_DRIFT))
+    assert champion(job()) == "2"
+    assert promotion.rollback(job().place, "toy", "refunds rose") == "v1"
+    assert champion(job()) == "1"
+    assert recording.champion_in_ledger(job()) == "v1"
+    assert job().ledger.entries()[-1].body["reason"] == "refunds rose"
+    assert promotion.rollback(job().place, "toy", "and again") == ""
+    assert champion(job()) == ""
+    with pytest.raises(PromotionError, match="no promotion to roll back"):
+        promotion.rollback(job().place, "toy", "once more")
+    with pytest.raises(PromotionError, match="needs a reason"):
+        promotion.rollback(job().place, "toy", " ")
+
+
+def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job):
+    play(job())
+    play(job(AFTER_DRIFT))
+    promotion.rollback(job().place, "toy", "refunds rose")
+    _, outcome, trained = play(job(AFTER_DRIFT))
+    assert not outcome.moved
+    assert not trained
+    assert "given up" in outcome.words
+    assert champion(job()) == "1"
+    last = job().ledger.entries("toy", "decision")[-1]
+    assert promotion.promote(job().place, last, forced="refunds were a bug").moved
+    assert champion(job()) == "2"
+
+
+def test_an_alias_moved_by_hand_is_not_rolled_over(job):
+    play(job())
+    play(job(LATER))
+    registry.point(job().place, "toy", registry.CHAMPION, "2")
+    with pytest.raises(PromotionError, match="moved the alias by hand"):
+        promotion.rollback(job().place, "toy", "why not")

@@ -1,0 +1,239 @@
+"""The verbs on the toy, with real DVC, Great Expectations and MLflow."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+
+from kpi_gate import promotion, recording, steps
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.job import Refusal, read_snapshot
+from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores.models import MODEL_FILE
+
+pytestmark = pytest.mark.slow
+LATER = datetime(2024, 4, 1, tzinfo=UTC)
+AFTER_DRIFT = datetime(2024, 7, 1, tzinfo=UTC)
+
+
+def play(job):
+    """Run every verb of a retraining, as the flow does."""
+    promotion.heal(job.place, job.name)
+    found = None
+    try:
+        found = steps.snapshot(job)
+        standing = recording.standing_decision(job)
+        if standing is not None:
+            return standing, steps.promote(job, standing), False
+        steps.freeze_champion(job)
+        trained = [steps.validate(job), steps.train(job), steps.compare(job)]
+        decision = steps.decide(job)
+    except Refusal as refusal:
+        trained, decision = [], recording.refused(job, refusal, found)
+    entry = steps.record(job, decision, found)
+    return entry, steps.promote(job, entry), any(trained)
+
+
+def champion(job):
+    return registry.version_of(job.place, job.name, registry.CHAMPION)
+
+
+def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(job):
+    first = job()
+    entry, outcome, trained = play(first)
+    assert (entry.body["verdict"], outcome.moved, trained) == ("PROMOTE", True, True), entry.body["sentence"]
+    assert champion(first) == "1"
+    assert registry.version_of(first.place, first.name, registry.ANCHOR) == "1"
+
+    quiet = job(LATER)
+    entry, outcome, _ = play(quiet)
+    assert entry.body["verdict"] != "PROMOTE"
+    assert not outcome.moved
+    assert champion(quiet) == "1"
+
+    drifted = job(AFTER_DRIFT)
+    entry, outcome, _ = play(drifted)
+    assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
+    assert champion(drifted) == entry.body["version"].removeprefix("v") != "1"
+    assert registry.version_of(drifted.place, drifted.name, registry.ANCHOR) == "1"
+    assert entry.body["decision"]["gain"]["lower"] > 0.05
+    assert drifted.ledger.verify() == []
+
+
+def test_nothing_new_means_no_training_and_the_same_answer(job):
+    entry, _, _ = play(job())
+    again, outcome, trained = play(job())
+    assert again == entry
+    assert not trained
+    assert "promoted by this decision before" in outcome.words
+    assert [found.kind for found in job().ledger.entries()] == ["decision", "intent", "done"]
+
+
+def test_dvc_repro_after_a_run_says_that_nothing_changed(job, project):
+    play(job())
+    command = [sys.executable, "-m", "dvc", "repro"]
+    answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert "Data and pipelines are up to date." in answer.stdout
+    assert "Running stage" not in answer.stdout
+
+
+def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(job, project):
+    play(job())
+    model = project / "data/toy/candidate" / MODEL_FILE
+    before, card = model.read_bytes(), (model.parent / "card.json").read_text()
+    snapshots.clear(model.parent)
+    assert steps.train(job())
+    assert model.read_bytes() == before
+    assert (model.parent / "card.json").read_text() == card
+
+
+def test_a_snapshot_has_one_fingerprint_which_restores_it(job, tmp_path):
+    first, second = steps.snapshot(job()), steps.snapshot(job())
+    assert first.fingerprint == second.fingerprint
+    rows = read_snapshot(job())
+    other = steps.snapshot(job(LATER))
+    assert other.fingerprint != first.fingerprint
+    snapshots.restore(job().place.root, first.fingerprint, tmp_path / "back.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "back.parquet"), rows)
+    with pytest.raises(snapshots.SnapshotError, match="no snapshot"):
+        snapshots.restore(job().place.root, "0" * 32, tmp_path / "none.parquet")
+
+
+def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(job, project, tmp_path):
+    found = steps.snapshot(job())
+    snapshots.clear(project / ".dvc/cache")
+    snapshots.restore(project, found.fingerprint, tmp_path / "back.parquet")
+    assert len(pd.read_parquet(tmp_path / "back.parquet")) == found.rows
+
+
+def test_a_snapshot_holds_nothing_of_the_future(job):
+    steps.snapshot(job())
+    rows = read_snapshot(job())
+    assert (rows["event_time"] < job().as_of).all()
+    assert not (rows["label_time"] >= job().as_of).any()
+    fresh = rows["event_time"] >= job().as_of - timedelta(days=2)
+    assert rows.loc[fresh, "outcome"].isna().all()
+    assert rows.loc[~fresh, "outcome"].notna().all()
+
+
+def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(job, project):
+    play(job())
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw)
+    visits.loc[2000:2019, "taste"] = 400.0
+    visits.to_csv(raw, index=False)
+    entry, outcome, trained = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "taste" in entry.body["sentence"]
+    assert not outcome.moved
+    assert not trained
+    assert champion(job()) == "1"
+    kept = list((project / ".kpi-gate/quarantine/toy").glob("*.parquet"))
+    assert len(kept) == 1
+    bad = pd.read_parquet(kept[0])
+    assert list(bad["unit"]) == [f"v{number}" for number in range(2000, 2020)]
+    assert bad["reason"].str.contains("taste").all()
+    again, _, _ = play(job(LATER))
+    assert again == entry, "the same refusal is recorded once"
+
+
+def test_rows_that_cannot_be_loaded_are_an_invalid_decision(job, project):
+    play(job())
+    (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
+    entry, _, _ = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "cannot be loaded" in entry.body["sentence"]
+
+
+def test_no_rows_before_the_data_begins(job):
+    entry, _, _ = play(job(datetime(2020, 1, 1, tzinfo=UTC)))
+    assert entry.body["verdict"] == "INVALID"
+    assert "0 rows before 2020-01-01" in entry.body["sentence"]
+
+
+def test_too_little_history_is_insufficient_evidence(job):
+    entry, _, _ = play(job(datetime(2024, 1, 8, tzinfo=UTC)))
+    assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"
+
+
+@pytest.mark.parametrize("content", [b"", b"PK half a model"])
+def test_an_unreadable_champion_stops_the_run_and_stays(job, content):
+    play(job())
+    stored = list((job().place.home / "artifacts").rglob(MODEL_FILE))
+    assert len(stored) == 1
+    stored[0].write_bytes(content)
+    entry, outcome, trained = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert MODEL_FILE in entry.body["sentence"]
+    assert not (outcome.moved or trained)
+    assert champion(job()) == "1"
+
+
+def test_a_champion_whose_model_was_exchanged_is_refused(job):
+    play(job())
+    play(job(LATER))
+    stored = sorted((job().place.home / "artifacts").rglob(MODEL_FILE))
+    contents = [path.read_bytes() for path in stored]
+    assert contents[0] != contents[1]
+    stored[0].write_bytes(contents[1])
+    stored[1].write_bytes(contents[0])
+    entry, _, _ = play(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert "not the one its card names" in entry.body["sentence"]
+
+
+def test_the_record_tells_everything(job):
+    from kpi_gate.stores.tracking import client
+
+    entry, _, _ = play(job())
+    with client(job().place) as mlflow_client:
+        run = mlflow_client.get_run(entry.body["run_id"])
+        version = mlflow_client.get_model_version_by_alias("toy", "champion")
+        files = {
+            found.path
+            for folder in ("decision", "evidence", "validation")
+            for found in mlflow_client.list_artifacts(run.info.run_id, folder)
+        }
+    assert run.info.run_name == "2024-03-01 PROMOTE"
+    assert run.data.metrics["gain.estimate"] == entry.body["decision"]["gain"]["estimate"]
+    assert run.data.metrics["value.candidate.per_horizon"] > 0
+    assert run.data.params["objective.min_effect"] == "0.05"
+    assert run.data.tags["decision_id"] == entry.subject
+    assert run.inputs.dataset_inputs[0].dataset.digest == entry.body["snapshot"]
+    assert {"decision/decision.html", "evidence/evidence.json", "validation/report.html"} <= files
+    assert version.tags["verdict"] == "PROMOTE"
+    assert "USD" in version.description
+    assert set(version.aliases) == {"candidate", "champion", "anchor"}
+    for key in ("policy_hash", "code", "snapshot", "asked_by"):
+        assert entry.body[key]
+
+
+def test_recording_twice_makes_one_run_one_version_one_row(job):
+    from kpi_gate.stores.tracking import client
+
+    entry, _, _ = play(job())
+    found = snapshots.Snapshot("toy", job().as_of, 1, entry.body["snapshot"], job().work)
+    again = steps.record(job(), steps.decide(job()), found)
+    assert again == entry
+    with client(job().place) as mlflow_client:
+        query = f"tags.decision_id = '{entry.subject}'"
+        assert len(mlflow_client.search_runs(["1"], query)) == 1
+        assert len(mlflow_client.search_model_versions("name = 'toy'")) == 1
+
+
+def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
+    from kpi_gate.judging import judge_table
+
+    entry, _, _ = play(job())
+    measures = tmp_path / "measures.json"
+    measures.write_text(json.dumps(entry.body["decision"]["measures"]))
+    decision = judge_table(
+        project / "src/kpi_gate/usecases/toy.yaml",
+        project / "data/toy/evidence/comparison.parquet",
+        measures,
+    )
+    assert decision.verdict is Verdict.PROMOTE
+    assert decision.gain.estimate == pytest.approx(entry.body["decision"]["gain"]["estimate"])

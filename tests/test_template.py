@@ -1,0 +1,207 @@
+"""A project made from this repository works, and has forgotten this repository's name.
+
+`make test` here runs the new project's fast checks and tests; its types and its slow tests are
+what they are here, line for line.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+OLD_NAME = re.compile(rb"kpi[^a-z0-9]?gate", re.IGNORECASE)
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("template")]
+
+
+def run(*command, cwd, **more):
+    """Run a tool of this environment as its own process and return what it printed."""
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"} | more
+    arguments = [sys.executable, "-m", *map(str, command)]
+    return subprocess.run(
+        arguments, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def passes(*command, cwd, **more):
+    done = run(*command, cwd=cwd, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def git(folder, *arguments):
+    return subprocess.run(
+        ["git", "-C", folder, *arguments], check=True, capture_output=True, text=True
+    ).stdout
+
+
+def commit(folder):
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", "all")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def empty_home(tmp_path_factory):
+    """Keep cookiecutter's replays and clones, and the person's git settings, out of it."""
+    person = {"NAME": "A Person", "EMAIL": "person@example.org"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        for role in ("AUTHOR", "COMMITTER"):
+            for key, value in person.items():
+                patch.setenv(f"GIT_{role}_{key}", value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Return a repository with everything committed that git would keep of this one."""
+    folder = tmp_path_factory.mktemp("published") / "kpi-gate"
+    listed = git(REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in listed.split("\0"):
+        source, target = REPOSITORY / name, folder / name
+        if name and source.is_file():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+            target.chmod(source.stat().st_mode)
+    commit(folder)
+    return folder
+
+
+def make(template, folder, **answers):
+    """Make a project; `template` is a folder or an address."""
+    extra = [f"{key}={value}" for key, value in answers.items()]
+    return run("cookiecutter", template, "--no-input", "-o", folder, *extra, cwd=REPOSITORY)
+
+
+@pytest.fixture(scope="module", params=["Ox", "Nationwide Retention Programme Radar"])
+def project(request, tmp_path_factory):
+    """Return projects whose names are shorter, sort elsewhere, and are much longer than the old."""
+    folder = tmp_path_factory.mktemp("made")
+    done = make(".", folder, project_name=request.param)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / request.param.lower().replace(" ", "-")
+
+
+def files(project):
+    found = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
+    passing = {".git", ".cruft.json", "__pycache__", ".import_linter_cache", ".ruff_cache"}
+    return sorted(path for path in found if passing.isdisjoint(path.parts))
+
+
+def test_old_name_is_gone(project):
+    found = [
+        path
+        for path in files(project)
+        if OLD_NAME.search(bytes(path)) or OLD_NAME.search((project / path).read_bytes())
+    ]
+    assert found == []
+
+
+def test_new_name_is_in_its_places(project):
+    package = project.name.replace("-", "_")
+    assert (project / "src" / package / "decision/gate.py").is_file()
+    pyproject = (project / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'name = "{project.name}"' in pyproject
+    assert f'{project.name} = "{package}.cli:main"' in pyproject
+    settings = (project / "src" / package / "stores/settings.py").read_text(encoding="utf-8")
+    assert f'env_prefix="{package.upper()}_"' in settings
+    assert f'Path(".{project.name}")' in settings
+    assert f".{project.name}/" in (project / ".gitignore").read_text(encoding="utf-8")
+    assert project.name in (project / "README.md").read_text(encoding="utf-8")
+
+
+def test_nothing_of_the_template_is_left(project):
+    left = {"cookiecutter.json", "template", "dvc.lock"} & {path.name for path in project.iterdir()}
+    assert left == set()
+    assert not (project / "tests/test_template.py").exists()
+    unrendered = [path for path in files(project) if b"{{ cookie" in (project / path).read_bytes()]
+    assert unrendered == []
+    assert os.access(project / ".ci/run", os.X_OK) == os.access(REPOSITORY / ".ci/run", os.X_OK)
+
+
+def test_its_own_checks_pass(project):
+    for path in files(project):
+        if path.suffix == ".py":
+            compile((project / path).read_bytes(), str(path), "exec")
+    passes("ruff", "format", "--check", "--no-cache", ".", cwd=project)
+    passes("ruff", "check", "--no-cache", ".", cwd=project)
+    passes("tests.locks", cwd=project)
+    contracts = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"
+    done = subprocess.run(
+        [sys.executable, "-c", contracts],
+        cwd=project,
+        env=os.environ | {"PYTHONPATH": f"{project}/src:{project}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_own_fast_tests_pass(project):
+    if project.name != "ox":
+        return  # once is enough: names change no behaviour
+    printed = passes("pytest", "-m", "not slow", cwd=project, PYTHONPATH=f"{project}/src:{project}")
+    assert re.search(r"\d+ passed", printed)
+
+
+def test_a_git_address_gives_the_same_project(published, tmp_path):
+    for name, template in (("path", published), ("address", f"git+{published.as_uri()}")):
+        done = make(template, tmp_path / name, project_name="Ad Lift")
+        assert done.returncode == 0, done.stdout + done.stderr
+    made, cloned = tmp_path / "path/ad-lift", tmp_path / "address/ad-lift"
+    assert files(made) == files(cloned)
+    assert all((made / name).read_bytes() == (cloned / name).read_bytes() for name in files(made))
+
+
+def test_cruft_creates_and_updates(published, tmp_path):
+    answers = json.dumps({"project_name": "Ad Lift"})
+    create = ["create", published.as_uri(), "--directory", "template", "--no-input"]
+    passes("cruft", *create, "--extra-context", answers, "--output-dir", tmp_path, cwd=tmp_path)
+    project = tmp_path / "ad-lift"
+    example = sorted((project / "src/ad_lift/usecases").glob("*.yaml"))[0]
+    example.unlink()  # an owner who does not want the example
+    own = project / "src/ad_lift/usecases/own.yaml"
+    own.write_text("mine: kpi_gate\n", encoding="utf-8")
+    commit(project)
+
+    changed = published / "src/kpi_gate/decision/gate.py"
+    changed.write_text(
+        changed.read_text(encoding="utf-8") + "# kpi-gate, kpi_gate, KPI_GATE_X\n", encoding="utf-8"
+    )
+    commit(published)
+    passes("cruft", "update", "--skip-apply-ask", cwd=project)
+
+    updated = (project / "src/ad_lift/decision/gate.py").read_text(encoding="utf-8")
+    assert updated.endswith("# ad-lift, ad_lift, AD_LIFT_X\n")
+    assert not example.exists()
+    touched = {line[3:] for line in git(project, "status", "--porcelain").splitlines()}
+    assert touched == {".cruft.json", "src/ad_lift/decision/gate.py"}
+    passes("cruft", "check", cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ({"project_name": 'Say "Radar"'}, "is no project name"),
+        ({"project_slug": "Ad Lift"}, "is no project slug"),
+        ({"package_name": "ad-lift"}, "is no package name"),
+        ({"package_name": "AdLift"}, "is no package name"),
+        ({"package_name": "class"}, "is no package name"),
+        ({"package_name": "json"}, "is taken by Python"),
+        ({"package_name": "flows"}, "is taken by Python or by a folder"),
+        ({"project_slug": "pandas"}, "is a package that the project installs"),
+    ],
+)
+def test_a_bad_name_is_refused(answers, message, tmp_path):
+    done = make(".", tmp_path, **({"project_name": "Ad Lift"} | answers))
+    assert done.returncode != 0
+    assert message in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
