@@ -1,7 +1,7 @@
-# One image, two uses: a flow worker, or any single command. The locks pin all that is in it.
+# One image, two uses: a worker for flows, or any single command. The locks pin all that is in it.
 #   docker build --build-arg GIT_COMMIT="$(git rev-parse HEAD)" --tag kpi-gate .
 #   docker run --rm --init kpi-gate kpi-gate list
-#   docker run --rm --init kpi-gate prefect worker start --pool kpi-gate --type process
+#   docker run --rm --init kpi-gate kpi-gate schedule    # or: prefect worker start --pool NAME
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS builder

@@ -1,5 +1,7 @@
 """Serve every use case's flow on the cron expression of its YAML."""
 
+from typing import cast
+
 from prefect import serve
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.deployments.runner import RunnerDeployment
@@ -14,17 +16,16 @@ def deployments() -> list[RunnerDeployment]:
     made = []
     for name in usecases.names():
         plan = usecases.load(name).settings.schedule
-        made.append(
-            retrain.to_deployment(
-                name=name,
-                parameters={"name": name},
-                schedule=Cron(plan.retrain, timezone=plan.timezone),
-                tags=[name],
-                concurrency_limit=ConcurrencyLimitConfig(
-                    limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-                ),
-            )
+        deployment = retrain.to_deployment(
+            name=name,
+            parameters={"name": name},
+            schedule=Cron(plan.retrain, timezone=plan.timezone),
+            tags=[name],
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
         )
+        made.append(cast("RunnerDeployment", deployment))
     return made
 
 

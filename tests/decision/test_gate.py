@@ -250,8 +250,7 @@ def test_one_unit_or_few_rows_never_promote(rows, unit, day):
         if code is not None
     }
     decision = decide(evidence(noise(rows, 2.0) if rows > 1 else [2.0], **codes), settings())
-    if day is None:
-        assert decision.verdict is Verdict.INSUFFICIENT_EVIDENCE
+    assert decision.verdict is Verdict.INSUFFICIENT_EVIDENCE
     if unit == 0:
         reasons = " ".join(check.reason for check in decision.checks)
         assert "unknown: a single unit" in reasons

@@ -20,10 +20,11 @@ def wrong(found, *rails):
     return {check.name: check for check in checks if not check.passed}
 
 
-def enough(difference, unit=None, **objective):
+def enough(difference, unit=None, day=None, **objective):
     asked = settings(**objective).objective
     unit = np.arange(len(difference)) if unit is None else unit
-    gain = paired_gain(difference, unit, threshold=0.02, resamples=1_000)
+    day = np.arange(len(difference)) % 12 if day is None else day
+    gain = paired_gain(difference, unit, day, threshold=0.02, resamples=1_000)
     return gain, {c.name for c in check_enough(gain, asked) if not c.passed}, asked
 
 
@@ -165,6 +166,13 @@ def test_few_units_are_too_little():
     assert enough(noise(600))[1] == set()
     assert "effective_units" in enough(noise(20))[1]
     assert "effective_units" in enough(noise(600), np.arange(600) % 20)[1]
+
+
+def test_few_days_are_too_little():
+    for days in (1, 9):
+        assert enough(noise(600), day=np.arange(600) % days)[1] == {"days"}
+    assert enough(noise(600), day=np.arange(600) % 10)[1] == set()
+    assert enough(noise(600), day=np.arange(600) % 7, min_days=7)[1] == set()
 
 
 def test_one_unit_may_not_carry_the_gain():

@@ -29,6 +29,7 @@ class Gain:
         confidence: One-sided confidence of the bounds.
         rows: Decisions compared.
         units: Independent units (customers, members, cards).
+        days: Days with a decision; 0 where none are given.
         effective_units: `(sum |S|)^2 / sum S^2` of the units' sums S of the difference.
         changed: Share of the decisions whose value differs.
         losing_units: Units that lose with the candidate.
@@ -47,6 +48,7 @@ class Gain:
     confidence: float
     rows: int
     units: int
+    days: int
     effective_units: float
     changed: float
     losing_units: int
@@ -200,8 +202,9 @@ def paired_gain(
         raise ValueError(f"{int((~np.isfinite(values)).sum())} differences are not finite")
     generator = np.random.default_rng(seed)
     clusterings = [cluster_sums(values, unit)]
-    if day is not None and np.unique(np.asarray(day)).size >= MIN_DAYS:
-        clusterings.append(cluster_sums(values, day))
+    days = 0 if day is None else np.unique(np.asarray(day)).size
+    if days >= MIN_DAYS:
+        clusterings.append(cluster_sums(values, np.asarray(day)))
     views = [interval(sums, sizes, confidence) for sums, sizes in clusterings]
     chances = [
         float((bootstrap_sums(sums - threshold * sizes, resamples, generator) > 0).mean())
@@ -221,6 +224,7 @@ def paired_gain(
         confidence=confidence,
         rows=values.size,
         units=sums.size,
+        days=days,
         effective_units=float(size.sum() ** 2 / squares) if squares > 0 else 0.0,
         changed=float((values != 0).mean()),
         losing_units=int((sums < 0).sum()),

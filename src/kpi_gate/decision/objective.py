@@ -33,6 +33,7 @@ class Objective(Frozen):
         kpi_confidence: Probability with which the KPI must rise where the link is required.
         approval: Whether a reviewer must tag the version before the alias moves.
         min_effective_units: Least effective number of units whose value differs.
+        min_days: Least number of days with a decision; the scatter between fewer than 10 is unseen.
         min_loss_events: Least number of units that lose; 100 where money is in rare events.
         max_unit_share: Largest share of the absolute difference that one unit may carry.
         max_tail_skew: Largest skewness of the mean towards rare big losses that is believed.
@@ -51,6 +52,7 @@ class Objective(Frozen):
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
     approval: Literal["none", "required"] = "none"
     min_effective_units: int = Field(default=30, ge=2)
+    min_days: int = Field(default=10, ge=1)
     min_loss_events: int = Field(default=0, ge=0)
     max_unit_share: float = Field(default=0.10, gt=0, le=1)
     max_tail_skew: float = Field(default=0.20, gt=0, allow_inf_nan=False)

@@ -148,6 +148,15 @@ def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
         reason=f"{gain.effective_units:.0f} effective units differ, "
         f"{objective.min_effective_units} are needed",
     )
+    # a shock of one day hits all its units: without it 1 gate in 4 opened on nothing
+    yield _too_little(
+        name="days",
+        passed=gain.days >= objective.min_days,
+        value=gain.days,
+        bound=objective.min_days,
+        reason=f"decisions of {gain.days} days, {objective.min_days} are needed to see how days "
+        "differ",
+    )
     yield _too_little(
         name="top_unit_share",
         passed=gain.top_unit_share <= objective.max_unit_share,

@@ -1,0 +1,110 @@
+"""Measure against a bare script in the same run: `make bench`. Prints medians and ratios."""
+
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from kpi_gate.decision.gain import paired_gain
+from kpi_gate.stores.settings import Place, prepare_environment
+
+ROOT = Path(__file__).parents[1]
+REPEATS = 3
+TICK = "2009-07-01"
+PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
+UI_PORTS = ("5391", "4391")
+
+
+def seconds(
+    command: list[str], environment: dict[str, str], codes: tuple[int, ...] = (0,)
+) -> float:
+    """Run a command in a fresh process and return its wall time."""
+    start = time.perf_counter()
+    answer = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False)
+    taken = time.perf_counter() - start
+    if answer.returncode not in codes:
+        raise RuntimeError(f"{command}: exit {answer.returncode}\n{answer.stderr.decode()[-2000:]}")
+    return taken
+
+
+def median(measure: Callable[[], float]) -> float:
+    """Return the median of a few measurements."""
+    return statistics.median(measure() for _ in range(REPEATS))
+
+
+@contextmanager
+def servers(home: Path) -> Iterator[dict[str, str]]:
+    """Run `kpi-gate ui` over an empty home; yield the environment that uses it."""
+    environment = os.environ | {"KPI_GATE_HOME": str(home)}
+    words = [PROGRAM, "ui", "--mlflow-port", UI_PORTS[0], "--prefect-port", UI_PORTS[1]]
+    process = subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout is None or not process.stdout.readline():
+            raise RuntimeError("kpi-gate ui did not start")
+        yield environment
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def retrain(home: Path, environment: dict[str, str]) -> float:
+    """Time a whole retrain with nothing cached: a first champion, promoted."""
+    for path in (home / "ledger.db", ROOT / "dvc.lock"):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(ROOT / "data/campaign", ignore_errors=True)
+    database = {"KPI_GATE_MLFLOW_URI": f"sqlite:///{home}/bench.db"}
+    shutil.copy(home / "mlflow.db", home / "bench.db")
+    return seconds([PROGRAM, "retrain", "campaign", "--as-of", TICK], environment | database)
+
+
+def gate() -> tuple[float, float]:
+    """Time the gate on 1,000,000 rows in 200,000 units; return seconds and peak GB."""
+    generator = np.random.default_rng(7)
+    rows = 1_000_000
+    difference = generator.standard_t(3, rows) + 0.01
+    unit = generator.integers(0, 200_000, rows)
+    day = generator.integers(0, 28, rows)
+    start = time.perf_counter()
+    paired_gain(difference, unit, day, threshold=0.0, resamples=10_000)
+    taken = time.perf_counter() - start
+    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Print the figures as one table."""
+    console = Console(highlight=False)
+    table = Table("what", "median s", "bare script s", "ratio", "aim")
+    with console.status("gate on 1,000,000 rows in 200,000 units ..."):
+        gates = [gate() for _ in range(REPEATS)]
+    took, memory = statistics.median(g[0] for g in gates), gates[-1][1]
+    table.add_row(f"gate, {memory:.2f} GB", f"{took:.2f}", "", "", "3 s, 1 GB")
+    home = Path(tempfile.mkdtemp())
+    prepare_environment(Place())
+    with console.status("servers, retrain, bare script ..."), servers(home) as environment:
+        help_time = median(lambda: seconds([PROGRAM, "--help"], environment))
+        bare = [sys.executable, str(ROOT / "benchmarks/bare.py"), TICK, str(home)]
+        pairs = [(retrain(home, environment), seconds(bare, environment)) for _ in range(REPEATS)]
+        whole, plain = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
+        again = {"KPI_GATE_MLFLOW_URI": f"sqlite:///{home}/bench.db"}
+        words = [PROGRAM, "retrain", "campaign", "--as-of", TICK]
+        nothing_new = median(lambda: seconds(words, environment | again))
+    shutil.rmtree(home)
+    table.add_row("kpi-gate --help", f"{help_time:.2f}", "", "", "0.7 s")
+    table.add_row("retrain", f"{whole:.1f}", f"{plain:.1f}", f"{whole / plain:.2f}", "25 s, 2.5 x")
+    table.add_row("retrain, nothing new", f"{nothing_new:.1f}", "", "", "6 s")
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

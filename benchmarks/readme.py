@@ -1,0 +1,90 @@
+"""Keep the README true: `python -m benchmarks.readme [tree] [demo] [bench]` fills its sections."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+NOTES = {
+    "Makefile": "demo, ui, test, quick, check, bench",
+    "Dockerfile": "one image: a command, or a flow worker",
+    "compose.yaml": "MLflow, Prefect and a worker",
+    "cookiecutter.json": "this repository is a template",
+    "dvc.yaml": "the deterministic half, file to file, on one page",
+    "pyproject.toml": "dependencies, tools, import contracts",
+    "requirements.lock": "what runs, by hash; -dev for tests, -data for the data carrier",
+    "template/": "what makes it a cookiecutter template; never copied into a project",
+    "data/": "raw inputs and the last tick's files; content is never in git",
+    "src/kpi_gate/usecases/campaign.yaml": "its objective, guardrails, value, windows, schedule",
+    "tests/": "mirrors src/ and flows/; tests/toy is their own use case",
+    "benchmarks/": "ratios against a bare script; pictures; this README's sections",
+}
+LISTED = ("flows", "src/kpi_gate")
+
+
+def tree() -> str:
+    """Return the tree with one comment a file, taken from each module's first line."""
+    lines = [_line(name, 0, note) for name, note in NOTES.items() if "/" not in name]
+    lines += [_line(name, 0, NOTES[name]) for name in NOTES if name.count("/") == 1]
+    for folder in LISTED:
+        lines += _folder(ROOT / folder, 0, folder)
+    return "```\n" + "\n".join(lines) + "\n```"
+
+
+def _folder(folder: Path, depth: int, shown: str) -> list[str]:
+    lines = [_line(f"{shown}/", depth, _doc(folder / "__init__.py"))]
+    for path in sorted(folder.iterdir(), key=lambda found: (found.is_dir(), found.name)):
+        if path.is_dir() and (path / "__init__.py").exists():
+            lines += _folder(path, depth + 1, path.name)
+        elif path.suffix == ".py" and path.name != "__init__.py":
+            lines.append(_line(path.name, depth + 1, _doc(path)))
+        elif path.suffix == ".yaml":
+            note = NOTES.get(str(path.relative_to(ROOT)), "its settings")
+            lines.append(_line(path.name, depth + 1, note))
+    return lines
+
+
+def _doc(path: Path) -> str:
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return text.splitlines()[0].rstrip(".") if text else ""
+
+
+def _line(name: str, depth: int, note: str) -> str:
+    return f"{'  ' * depth + name:<28} {note}".rstrip()
+
+
+def printed(*command: str) -> str:
+    """Return what a command prints, as a code block."""
+    environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    answer = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    text = "\n".join(line.rstrip() for line in answer.stdout.strip().splitlines())
+    return f"```\n{text}\n```"
+
+
+def fill(text: str, section: str, content: str) -> str:
+    """Put content between the marks of a section."""
+    marks = rf"(<!-- {section} -->\n).*?(<!-- /{section} -->)"
+    return re.sub(marks, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+
+
+def main(sections: list[str]) -> None:
+    """Fill the named sections, or all."""
+    makers = {
+        "tree": tree,
+        "demo": lambda: printed(sys.executable, "-m", "flows.demo"),
+        "bench": lambda: printed(sys.executable, "-m", "benchmarks"),
+    }
+    text = README.read_text(encoding="utf-8")
+    for section in sections or list(makers):
+        text = fill(text, section, makers[section]())
+    README.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,37 @@
+"""The README's tree is the tree, and what it names is there."""
+
+import re
+
+from benchmarks.readme import NOTES, README, ROOT, fill, tree
+from kpi_gate.cli import app, ledger_app
+from kpi_gate.decision.measures import BUILT_IN
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_the_tree_is_the_tree():
+    assert fill(TEXT, "tree", tree()) == TEXT, "run `python -m benchmarks.readme tree`"
+
+
+def test_what_the_tree_names_is_there():
+    assert [name for name in NOTES if not (ROOT / name).exists()] == []
+
+
+def test_every_command_of_the_readme_exists():
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    known |= {"ledger"} | {command.name for command in ledger_app.registered_commands}
+    used = set(re.findall(r"kpi-gate (?!\.)([a-z]+)\b(?! gate)", TEXT.replace("kpi-gate:", "")))
+    assert used <= known, used - known
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"make ([a-z]+)(?=`|\s{2,}#|\s{2,})", TEXT)) <= targets
+
+
+def test_every_measure_is_named():
+    assert [measure for measure in BUILT_IN if f"`{measure}`" not in TEXT] == []
+
+
+def test_every_picture_is_there_and_small():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
+    assert pictures
+    for name in pictures:
+        assert 0 < (ROOT / name).stat().st_size < 300_000, name
