@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -70,19 +71,20 @@ def printed(*command: str) -> str:
 def fill(text: str, section: str, content: str) -> str:
     """Put content between the marks of a section."""
     marks = rf"(<!-- {section} -->\n).*?(<!-- /{section} -->)"
-    return re.sub(marks, lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL)
+    return re.sub(marks, lambda old: f"{old[1]}{content}\n{old[2]}", text, flags=re.DOTALL)
 
 
 def main(sections: list[str]) -> None:
     """Fill the named sections, or all."""
-    makers = {
+    makers: dict[str, Callable[[], str]] = {
         "tree": tree,
         "demo": lambda: printed(sys.executable, "-m", "flows.demo"),
         "bench": lambda: printed(sys.executable, "-m", "benchmarks"),
     }
     text = README.read_text(encoding="utf-8")
     for section in sections or list(makers):
-        text = fill(text, section, makers[section]())
+        make = makers[section]
+        text = fill(text, section, make())
     README.write_text(text, encoding="utf-8")
 
 

@@ -11,14 +11,14 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from test_steps import champion, play
-
 import dvc.repo  # noqa: F401
 import great_expectations  # noqa: F401
-import mlflow.sklearn  # noqa: F401
-import mlflow.store.model_registry.sqlalchemy_store  # noqa: F401
+import mlflow.sklearn
+import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import skops.io  # noqa: F401
+from test_steps import champion, play
+
 from kpi_gate import candidate, comparison, promotion, steps, usecases  # noqa: F401
 from kpi_gate.job import Job
 from kpi_gate.learning import training  # noqa: F401
@@ -123,7 +123,7 @@ def prepare(root):
     """Play the first tick, and keep the state before the second."""
     if in_child(lambda: play(Job(usecases.load("toy"), FIRST, Place(root=root)))) != 0:
         raise SystemExit("the first tick failed")
-    os.system("mkdir prepared && cp -r .kpi-gate data dvc.lock prepared/")  # noqa: S605, S607
+    os.system("mkdir prepared && cp -r .kpi-gate data dvc.lock prepared/")  # noqa: S605
 
 
 if __name__ == "__main__":

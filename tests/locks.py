@@ -63,7 +63,9 @@ def faults(root: Path) -> list[str]:
             found.append(f"{lock} names an address")
         blocks = re.findall(r"^([A-Za-z0-9_.\-\[\]]+)==(\S+)(.*(?:\n    .*)*)", text, re.MULTILINE)
         pins = {canonicalize_name(name.split("[")[0]): version for name, version, _ in blocks}
-        found += [f"{lock}: {name} has no hash" for name, _, rest in blocks if "--hash=" not in rest]
+        found += [
+            f"{lock}: {name} has no hash" for name, _, rest in blocks if "--hash=" not in rest
+        ]
         for requirement in map(Requirement, wanted(root, lock)):
             pinned = pins.get(canonicalize_name(requirement.name))
             if pinned is None or pinned not in requirement.specifier:

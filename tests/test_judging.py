@@ -143,10 +143,10 @@ def test_ties_are_not_promoted(judge, objective):
     assert answer(judge(negative_zero, **objective))["verdict"] != "PROMOTE"
 
 
-def test_one_constant_difference_is_not_promoted(judge):
+def test_the_same_gain_on_every_row_is_promoted(judge):
     rows = table()
     found = answer(judge(rows.assign(value_candidate=rows["value_champion"] + 1)))
-    assert failing(found) == {"scatter_seen"}
+    assert (found["verdict"], found["gain"]["estimate"]) == ("PROMOTE", pytest.approx(1))
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf, 1e300])
@@ -179,7 +179,7 @@ def test_one_unit_may_not_dominate(judge):
     assert all("inf" not in check["reason"].split() for check in everyone["checks"])
 
 
-@pytest.mark.parametrize("losses", [0, 1, 5])
+@pytest.mark.parametrize("losses", [1, 5])
 def test_frequent_savings_do_not_hide_rare_big_losses(judge, losses):
     rows = table(rows=5_000)
     rows["value_candidate"] = rows["value_champion"] + 0.1

@@ -52,7 +52,9 @@ def test_of_two_open_promotions_the_first_in_the_ledger_wins(job):
 def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(job):
     play(job())
     entry = decided(job(AFTER_DRIFT))
-    stored = sorted((job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime)
+    stored = sorted(
+        (job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
+    )
     stored[-1].write_bytes(stored[0].read_bytes())
     with pytest.raises(PromotionError, match="golden rows"):
         steps.promote(job(AFTER_DRIFT), entry)

@@ -121,6 +121,7 @@ def test_nothing_of_the_template_is_left(project):
     left = {"cookiecutter.json", "template", "dvc.lock"} & {path.name for path in project.iterdir()}
     assert left == set()
     assert not (project / "tests/test_template.py").exists()
+    assert not (project / "tests/test_readme.py").exists()
     unrendered = [path for path in files(project) if b"{{ cookie" in (project / path).read_bytes()]
     assert unrendered == []
     assert os.access(project / ".ci/run", os.X_OK) == os.access(REPOSITORY / ".ci/run", os.X_OK)

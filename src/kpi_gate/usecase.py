@@ -4,17 +4,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 import yaml
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from kpi_gate.decision.measures import BUILT_IN
-from kpi_gate.decision.objective import Frozen, GateSettings, Range
+from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
@@ -92,6 +100,15 @@ class Validation(Frozen):
     expectations: tuple[Expectation, ...] = ()
 
 
+def _kind(given: object) -> str:
+    return "range" if isinstance(given, Mapping | Range) else "number"
+
+
+Parameter = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Finite, Tag("number")], Discriminator(_kind)
+]
+
+
 class Settings(GateSettings):
     """The YAML beside a use case: everything that can change one of its decisions.
 
@@ -106,7 +123,7 @@ class Settings(GateSettings):
         schedule: When the flows run.
     """
 
-    value: dict[str, Range | float] = Field(min_length=1)
+    value: dict[str, Parameter] = Field(min_length=1)
     policy: PolicySettings = PolicySettings()
     window: WindowSettings
     model: dict[str, Any]
@@ -233,9 +250,22 @@ def read_objective(path: Path) -> GateSettings:
     return _read(path, Settings if "window" in _parse(path) else GateSettings)
 
 
+class _OneOfEachKey(yaml.SafeLoader):
+    """Refuse a key that is given twice; YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(
+                    f"key {key!r} is given twice in line {node.start_mark.line + 1}"
+                )
+        return super().construct_mapping(node, deep)
+
+
 def _parse(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEachKey)  # noqa: S506
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -258,7 +288,7 @@ def explain(error: ValidationError) -> list[str]:
     """Return one line for each fault: the key, what is wrong, and the value given."""
     lines = []
     for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"] if part not in ("Range", "float"))
+        key = ".".join(str(part) for part in fault["loc"] if part not in ("range", "number"))
         given = fault.get("input")
         shown = (
             "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"

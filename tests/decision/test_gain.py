@@ -74,7 +74,21 @@ def test_the_larger_of_both_clusterings_counts():
     gain = gain_of(noise(1_000, sd=0.5) + shock, day=day)
     assert gain.day_standard_error > 3 * gain.unit_standard_error
     assert gain.standard_error == gain.day_standard_error
-    assert gain_of(noise(1_000), day=np.arange(1_000) % 9).day_standard_error is None
+    assert gain_of(noise(1_000), day=np.zeros(1_000)).day_standard_error is None
+
+
+def test_few_days_are_judged_by_students_t():
+    false = 0
+    for seed in range(300):
+        generator = np.random.default_rng(seed)
+        day = np.repeat(np.arange(5), 100)
+        shocks = generator.normal(0, 0.5, 5)[day] + generator.normal(0, 1, 500)
+        found = gain_of(shocks, day=day, resamples=1_000)
+        false += found.lower > 0 and found.p_above_threshold > 0.95
+    assert false / 300 < 0.08
+    steady = gain_of(noise(500, 1.0), day=np.arange(500) % 3)
+    assert steady.lower > 0
+    assert steady.p_above_threshold > 0.95
 
 
 def test_hall_without_skewness_is_the_normal_bound():

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from builders import SLICE, START, evidence, failed, lineage, noise, paired, settings
+from builders import SLICE, START, evidence, lineage, noise, paired, settings
 
 from kpi_gate.decision.evidence import Contender, PairedRows, Window
 from kpi_gate.decision.gain import paired_gain
@@ -168,11 +168,9 @@ def test_few_units_are_too_little():
     assert "effective_units" in enough(noise(600), np.arange(600) % 20)[1]
 
 
-def test_few_days_are_too_little():
-    for days in (1, 9):
-        assert enough(noise(600), day=np.arange(600) % days)[1] == {"days"}
-    assert enough(noise(600), day=np.arange(600) % 10)[1] == set()
-    assert enough(noise(600), day=np.arange(600) % 7, min_days=7)[1] == set()
+def test_a_number_of_days_can_be_asked_for():
+    assert enough(noise(600), day=np.arange(600) % 7)[1] == set()
+    assert enough(noise(600), day=np.arange(600) % 7, min_days=8)[1] == {"days"}
 
 
 def test_one_unit_may_not_carry_the_gain():
@@ -193,13 +191,6 @@ def test_loss_events_can_be_asked_for():
     savings = np.abs(noise(600, 0.1, sd=0.05))
     assert enough(savings)[1] == set()
     assert enough(savings, min_loss_events=100)[1] == {"loss_events"}
-
-
-def test_a_gain_without_scatter_is_not_believed():
-    assert enough(np.full(600, 0.5))[1] == {"scatter_seen"}
-    assert failed(decide(evidence(np.full(600, 0.5)), settings())) == {"scatter_seen"}
-    almost = np.full(600, 0.5) + 1e-15 * noise()
-    assert "scatter_seen" in enough(almost)[1]
 
 
 def test_the_decisions_needed_are_enough():

@@ -84,7 +84,9 @@ def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, job):
     assert again.entry == first.entry
 
 
-def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(prefect_server, job, monkeypatch):
+def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
+    prefect_server, job, monkeypatch
+):
     import flows.retrain as module
 
     calls = []
@@ -119,7 +121,9 @@ def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, pro
 
 
 def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, job):
-    both = [shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)]
+    both = [
+        shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)
+    ]
     ends = [(process.communicate(timeout=200), process.returncode) for process in both]
     codes = sorted(code for _, code in ends)
     assert codes in ([0, 0], [0, 1]), ends
@@ -150,7 +154,15 @@ def test_exit_codes_and_json_at_the_door(prefect_server, project):
     code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01", "--json")
     answer = json.loads(out)
     assert (code, answer["verdict"], answer["repeated"]) == (0, "PROMOTE", False)
-    keys = {"estimate", "standard_error", "lower", "threshold", "p_above_threshold", "shrunk", "unit"}
+    keys = {
+        "estimate",
+        "standard_error",
+        "lower",
+        "threshold",
+        "p_above_threshold",
+        "shrunk",
+        "unit",
+    }
     assert keys <= set(answer["gain"])
     assert {"name", "passed", "value", "bound", "reason"} <= set(answer["checks"][0])
     code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2020-01-01", "--json")

@@ -29,8 +29,9 @@ def test_entries_come_back_in_order_and_chained(ledger):
 @pytest.mark.parametrize("statement", ["UPDATE ledger SET body = '{}'", "DELETE FROM ledger"])
 def test_rows_can_be_neither_changed_nor_removed(ledger, tmp_path, statement):
     ledger.append("ads", "decision", "a1", {})
-    with sqlite3.connect(tmp_path / "ledger.db") as connection, pytest.raises(
-        sqlite3.IntegrityError, match="append-only"
+    with (
+        sqlite3.connect(tmp_path / "ledger.db") as connection,
+        pytest.raises(sqlite3.IntegrityError, match="append-only"),
     ):
         connection.execute(statement)
 
@@ -39,7 +40,10 @@ def test_rows_can_be_neither_changed_nor_removed(ledger, tmp_path, statement):
     ("edit", "fault"),
     [
         ("UPDATE ledger SET body = '{\"gain\": 9}' WHERE number = 2", "row 2 .* was changed"),
-        ("UPDATE ledger SET at = '2030-01-01T00:00:00+00:00' WHERE number = 1", "row 1 .* was changed"),
+        (
+            "UPDATE ledger SET at = '2030-01-01T00:00:00+00:00' WHERE number = 1",
+            "row 1 .* was changed",
+        ),
         ("DELETE FROM ledger WHERE number = 2", "row 2 is missing"),
         ("DELETE FROM ledger WHERE number = 1", "row 1 is missing"),
     ],

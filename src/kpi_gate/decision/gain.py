@@ -5,10 +5,11 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 POWER = 0.80
-MIN_DAYS = 10  # fewer blocks than this say nothing about the scatter between days
+MIN_DAYS = 10  # fewer clusters are too few for a bootstrap
 MAX_BLOCKS = 16_384  # more clusters are pooled at random; the standard error then moves by 0.6 %
 
 
@@ -36,7 +37,7 @@ class Gain:
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
-        day_standard_error: Standard error clustered by day; None with fewer than 10 days.
+        day_standard_error: Standard error clustered by day; None where there is a single day.
     """
 
     estimate: float
@@ -136,7 +137,7 @@ def bootstrap_sums(sums: Floats, resamples: int, generator: np.random.Generator)
     return totals
 
 
-def interval(sums: Floats, sizes: Floats, confidence: float) -> Interval:
+def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = False) -> Interval:
     """Return the interval of the mean per row from the clusters.
 
     The number of rows of a cluster is as random as its sum, so the mean is a ratio of both and
@@ -146,6 +147,7 @@ def interval(sums: Floats, sizes: Floats, confidence: float) -> Interval:
         sums: Sum of the differences of each cluster, shape `(G,)`.
         sizes: Rows of each cluster, shape `(G,)`.
         confidence: One-sided confidence of the bounds.
+        few: Whether the clusters are few, as days are: Student's quantile instead of the normal.
     """
     count, rows = sums.size, float(sizes.sum())
     mean = float(sums.sum() / rows)
@@ -158,7 +160,7 @@ def interval(sums: Floats, sizes: Floats, confidence: float) -> Interval:
         return Interval(mean, 0.0, mean, mean, 0.0)
     error = float(np.sqrt(variance * count)) / rows
     skew = float((left**3).mean()) / variance**1.5 / np.sqrt(count)
-    z = NormalDist().inv_cdf(confidence)
+    z = float(stdtrit(count - 1, confidence)) if few else NormalDist().inv_cdf(confidence)
     return Interval(
         estimate=mean,
         standard_error=error,
@@ -166,6 +168,24 @@ def interval(sums: Floats, sizes: Floats, confidence: float) -> Interval:
         upper=hall_bound(mean, error, skew, -z),
         tail_skew=float(skew),
     )
+
+
+def _chance(
+    sums: Floats,
+    sizes: Floats,
+    view: Interval,
+    threshold: float,
+    resamples: int,
+    generator: np.random.Generator,
+) -> float:
+    """Return P(gain > threshold): by bootstrap, or by Student's t of too few clusters for one."""
+    if sums.size < 2:
+        return 0.0
+    if sums.size < MIN_DAYS and view.standard_error > 0:
+        distance = (view.estimate - threshold) / view.standard_error
+        return float(stdtr(sums.size - 1, distance))
+    totals = bootstrap_sums(sums - threshold * sizes, resamples, generator)
+    return float((totals > 0).mean())
 
 
 def paired_gain(
@@ -201,18 +221,14 @@ def paired_gain(
     if not np.isfinite(values).all():
         raise ValueError(f"{int((~np.isfinite(values)).sum())} differences are not finite")
     generator = np.random.default_rng(seed)
-    clusterings = [cluster_sums(values, unit)]
+    sums, sizes = cluster_sums(values, unit)
+    views = [interval(sums, sizes, confidence)]
+    chances = [_chance(sums, sizes, views[0], threshold, resamples, generator)]
     days = 0 if day is None else np.unique(np.asarray(day)).size
-    if days >= MIN_DAYS:
-        clusterings.append(cluster_sums(values, np.asarray(day)))
-    views = [interval(sums, sizes, confidence) for sums, sizes in clusterings]
-    chances = [
-        float((bootstrap_sums(sums - threshold * sizes, resamples, generator) > 0).mean())
-        if sums.size > 1
-        else 0.0
-        for sums, sizes in clusterings
-    ]
-    sums, _ = clusterings[0]
+    if days > 1:  # a shock of one day hits all its units
+        by_day = cluster_sums(values, np.asarray(day))
+        views.append(interval(*by_day, confidence, few=True))
+        chances.append(_chance(*by_day, views[1], threshold, resamples, generator))
     size, squares = np.abs(sums), float(sums @ sums)
     return Gain(
         estimate=views[0].estimate,

@@ -52,7 +52,7 @@ class Objective(Frozen):
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
     approval: Literal["none", "required"] = "none"
     min_effective_units: int = Field(default=30, ge=2)
-    min_days: int = Field(default=10, ge=1)
+    min_days: int = Field(default=1, ge=1)
     min_loss_events: int = Field(default=0, ge=0)
     max_unit_share: float = Field(default=0.10, gt=0, le=1)
     max_tail_skew: float = Field(default=0.20, gt=0, allow_inf_nan=False)

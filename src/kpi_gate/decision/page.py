@@ -76,7 +76,8 @@ rect.champion, circle.champion { fill: var(--champion); }
 polyline { fill: none; stroke-width: 2; }
 polyline.candidate { stroke: var(--candidate); }
 polyline.champion { stroke: var(--champion); stroke-dasharray: 6 3; }
-@media (max-width: 640px) { .row { flex-direction: column; } .arrow { display: none; } }
+@media (max-width: 860px) { .row { flex-direction: column; } .arrow { display: none; } }
+.row td, .row th { overflow-wrap: normal; }
 @media print {
   svg, tr, li, header, .row { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

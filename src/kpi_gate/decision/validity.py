@@ -131,16 +131,6 @@ def _champion_in_words(champion: Contender) -> str:
 def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
     yield _too_little(
-        name="scatter_seen",
-        passed=gain.standard_error > 0,
-        value=gain.standard_error if np.isfinite(gain.standard_error) else None,
-        bound=0,
-        reason="the units scatter around the gain"
-        if gain.standard_error > 0
-        else f"all {gain.units} units differ by the same {gain.estimate:+.4g}: without scatter "
-        "nobody knows how sure the gain is",
-    )
-    yield _too_little(
         name="effective_units",
         passed=gain.effective_units >= objective.min_effective_units,
         value=gain.effective_units,
@@ -148,7 +138,6 @@ def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
         reason=f"{gain.effective_units:.0f} effective units differ, "
         f"{objective.min_effective_units} are needed",
     )
-    # a shock of one day hits all its units: without it 1 gate in 4 opened on nothing
     yield _too_little(
         name="days",
         passed=gain.days >= objective.min_days,
