@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo ui test quick check format lock bench screenshots clean
+.PHONY: help install demo ui test quick check format lock bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -51,9 +51,6 @@ lock: install  ## Write the locks anew from pyproject.toml
 
 bench: install  ## Ratios against a bare script in the same run
 	$(BIN)/python -m benchmarks
-
-screenshots: install  ## Take the README's pictures again (needs chromium)
-	$(BIN)/python -m benchmarks.screenshots
 
 clean:  ## Remove the environment and all local state
 	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp data/raw data/campaign dvc.lock

@@ -99,7 +99,7 @@ class Ledger:
         if self._engine is None:
             address = make_url(self.url)
             sqlite = address.get_backend_name() == "sqlite"
-            if sqlite and address.database:
+            if sqlite and address.database and not address.database.startswith("file:"):
                 Path(address.database).parent.mkdir(parents=True, exist_ok=True)
             engine = sql.create_engine(address, connect_args={"timeout": 30} if sqlite else {})
             if not sql.inspect(engine).has_table("ledger"):
