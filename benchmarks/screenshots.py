@@ -1,4 +1,4 @@
-"""Take the README's pictures from the demo's state: `python -m benchmarks.screenshots` (needs chromium)."""
+"""Take the README's pictures from the demo's state; needs chromium."""
 
 import os
 import subprocess
