@@ -240,3 +240,27 @@ def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
     )
     assert decision.verdict is Verdict.PROMOTE
     assert decision.gain.estimate == pytest.approx(entry.body["decision"]["gain"]["estimate"])
+
+
+def halve(values):
+    return values / 2
+
+
+def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(job):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    def decided(**more):
+        made = job()
+        model = made.use_case.estimator(made.use_case.settings.model)
+        changes = {"estimator": lambda _: make_pipeline(FunctionTransformer(halve), model)}
+        use_case = type(made.use_case)(**{**vars(made.use_case), **changes, **more})
+        return type(made)(use_case, made.as_of, made.place)
+
+    entry, _, _ = play(decided())
+    assert entry.body["verdict"] == "INVALID"
+    assert "trusted_types" in entry.body["sentence"]
+    trusting = decided(trusted_types=(f"{halve.__module__}.halve",))
+    assert steps.train(trusting)
+    assert steps.compare(trusting)
+    assert steps.decide(trusting).verdict is Verdict.PROMOTE

@@ -19,7 +19,11 @@ GOLDEN_ROWS = 20
 def write_candidate(
     job: Job, trained: Trained, policy: Policy, windows: Windows, rows: pd.DataFrame
 ) -> None:
-    """Write the candidate of this tick; the same model gives the same bytes."""
+    """Write the candidate of this tick; the same model gives the same bytes.
+
+    Raises:
+        ModelError: If the model could not be loaded again.
+    """
     features, folder = job.use_case.feature_names, job.work / "candidate"
     snapshots.clear(folder)
     content = models.dump_model(trained.estimator)
@@ -42,6 +46,7 @@ def write_candidate(
     named = contender.model_copy(update={"digest": digest})
     card.model_copy(update={"contender": named}).write(folder)
     (folder / models.MODEL_FILE).write_bytes(content)
+    models.load_model(folder / models.MODEL_FILE, job.use_case.trusted_types)
     (folder / models.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
     golden = rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS)
     probability = probabilities(trained.estimator, golden, features)

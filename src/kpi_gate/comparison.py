@@ -142,7 +142,7 @@ def _side(
         action = np.asarray(use_case.baseline(gate), dtype=np.float64)
     else:
         path = folder / MODEL_FILE
-        estimator, size = load_model(path), path.stat().st_size / 1e6
+        estimator, size = load_model(path, use_case.trusted_types), path.stat().st_size / 1e6
         try:
             probability = _score(estimator, gate, card)
         except ScoringError as error:

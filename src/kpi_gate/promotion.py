@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from kpi_gate import usecases
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.stores import registry, tracking
@@ -203,9 +204,10 @@ def _golden_fault(place: Place, use_case: str, version: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         try:
-            card = registry.fetch(place, use_case, version.removeprefix("v"), folder)
+            trusted = usecases.load(use_case).trusted_types
+            card = registry.fetch(place, use_case, version.removeprefix("v"), folder, trusted)
             golden = pd.read_parquet(folder / GOLDEN_FILE)
-            return _differs(card, load_model(folder / MODEL_FILE), golden)
+            return _differs(card, load_model(folder / MODEL_FILE, trusted), golden)
         except (ModelError, OSError) as error:
             return f"its golden rows cannot be scored: {error}"
 

@@ -49,6 +49,7 @@ def run_content(
         },
         model=job.work / "candidate" if trained else None,
         sample=_sample(job) if trained else None,
+        trusted_types=job.use_case.trusted_types,
         snapshot=facts["snapshot"],
         snapshot_path=f"data/{job.name}/snapshot.parquet",
     )
@@ -113,12 +114,9 @@ def standing_decision(job: Job) -> Entry | None:
     found = job.ledger.entries(job.name, "decision", decision)
     if not found:
         return None
-    champion = champion_in_ledger(job)
-    return (
-        found[-1]
-        if champion in ("", found[-1].body["champion"], found[-1].body["version"])
-        else None
-    )
+    entry = found[-1]
+    rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
+    return entry if champion_in_ledger(job) in (rival, entry.body["version"]) else None
 
 
 def champion_in_ledger(job: Job) -> str:

@@ -98,10 +98,11 @@ def freeze_champion(job: Job) -> ModelCard:
         card.write(folder)
         return card
     try:
-        card = registry.fetch(job.place, job.name, version, folder)
+        trusted = job.use_case.trusted_types
+        card = registry.fetch(job.place, job.name, version, folder, trusted)
         anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
         if anchor:
-            registry.fetch(job.place, job.name, anchor, folder / "anchor")
+            registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
     except ModelError as error:
         reason = f"{error}; the alias stays. Use `kpi-gate rollback {job.name} --reason ...`"
         raise Refusal("champion_readable", reason) from error
@@ -177,7 +178,10 @@ def _train(job: Job) -> None:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
     except ScoringError as error:
         raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
-    write_candidate(job, trained, policy, windows, rows)
+    try:
+        write_candidate(job, trained, policy, windows, rows)
+    except ModelError as error:
+        raise Refusal("candidate_loadable", str(error)) from error
 
 
 def compare(job: Job) -> bool:

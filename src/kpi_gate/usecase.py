@@ -177,6 +177,7 @@ class UseCase:
         limits: What a reader must know before he believes the money.
         measures: Numbers that guardrails may name: (actions, rows) to a number.
         fetch: Fills an empty raw folder, where the data can be fetched.
+        trusted_types: Types that your estimator holds and skops does not know, if you trust them.
     """
 
     name: str
@@ -192,6 +193,7 @@ class UseCase:
     known_later: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
     fetch: Callable[[Path], None] | None = None
+    trusted_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a use case that would leak, or that guards what nobody measures."""

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,24 @@ def dump_model(estimator: Any) -> bytes:
     return _canonical(skops.io.dumps(estimator))
 
 
-def load_model(path: Path) -> Any:
+def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:
     """Load an estimator, if all its types are trusted.
+
+    Args:
+        path: The file.
+        trusted: Types that the use case trusts beyond those that every use case may hold.
 
     Raises:
         ModelError: If the file is missing, half-written, or holds a type that is not trusted.
     """
     import skops.io
+    import skops.io.exceptions
 
     try:
-        return skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        return skops.io.load(path, trusted=[*TRUSTED_TYPES, *trusted])
+    except skops.io.exceptions.UntrustedTypesFoundException as error:
+        words = f"{path}: {_one_line(error)}. If you trust them: UseCase(trusted_types=...)"
+        raise ModelError(words) from error
     except Exception as error:  # skops raises a different type for every way a file can be broken
         raise ModelError(f"{path}: {_one_line(error)}") from error
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from kpi_gate.decision.evidence import Contender
@@ -48,7 +49,9 @@ def tag_of(place: Place, use_case: str, version: str, name: str) -> str:
         return str(mlflow_client.get_model_version(use_case, version).tags.get(name, ""))
 
 
-def fetch(place: Place, use_case: str, version: str, folder: Path) -> ModelCard:
+def fetch(
+    place: Place, use_case: str, version: str, folder: Path, trusted: Sequence[str] = ()
+) -> ModelCard:
     """Download a registered version into `folder`: its model, card, golden rows and row keys.
 
     Raises:
@@ -71,7 +74,7 @@ def fetch(place: Place, use_case: str, version: str, folder: Path) -> ModelCard:
                 f"{use_case} version {version}: {MODEL_FILE} or {CARD_FILE} is missing"
             )
         card = ModelCard.read(files[CARD_FILE].parent)
-        content = dump_model(load_model(files[MODEL_FILE]))
+        content = dump_model(load_model(files[MODEL_FILE], trusted))
         if digest(content, card) != card.contender.digest:
             raise ModelError(
                 f"{use_case} version {version}: the model is not the one its card names"

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -46,6 +46,7 @@ class RunContent:
         artifacts: Files or folders by the artifact folder that they go to.
         model: Folder of the candidate; None where none was trained.
         sample: A few input rows for the model's signature.
+        trusted_types: Types that the use case trusts in its model.
         snapshot: Fingerprint of the rows; empty where none were frozen.
         snapshot_path: File of the snapshot, relative to the project.
     """
@@ -55,6 +56,7 @@ class RunContent:
     artifacts: Mapping[str, Path]
     model: Path | None = None
     sample: Any = None
+    trusted_types: Sequence[str] = ()
     snapshot: str = ""
     snapshot_path: str = ""
 
@@ -215,14 +217,14 @@ def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunConten
     from mlflow.models import infer_signature
 
     folder = Path(str(content.model))
-    estimator = load_model(folder / MODEL_FILE)
+    estimator = load_model(folder / MODEL_FILE, content.trusted_types)
     answer = estimator.predict_proba(content.sample)
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(
             estimator,
             name="model",
             serialization_format="skops",
-            skops_trusted_types=list(TRUSTED_TYPES),
+            skops_trusted_types=[*TRUSTED_TYPES, *content.trusted_types],
             pip_requirements=["scikit-learn", "skops", "pandas"],
             pyfunc_predict_fn="predict_proba",
             signature=infer_signature(content.sample, answer),
