@@ -5,7 +5,8 @@ import yaml
 
 from kpi_gate import usecase as contract
 from kpi_gate.decision.value import ValueModel
-from kpi_gate.usecase import ConfigurationError, Feature, UseCase, read_objective, read_settings
+from kpi_gate.settings_file import read_objective
+from kpi_gate.usecase import ConfigurationError, Feature, UseCase, read_settings
 
 GOOD = """
 objective: {kpi: profit, unit: EUR, horizon_decisions: 1000, min_effect: 0.02, switch_cost: 10}

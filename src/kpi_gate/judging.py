@@ -10,8 +10,8 @@ from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.measures import calibration_error
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.settings_file import ConfigurationError, read_objective
 from kpi_gate.stores.evidence import as_text, paired_rows
-from kpi_gate.usecase import ConfigurationError, read_objective
 
 REQUIRED = ("unit", "event_time", "value_champion", "value_candidate")
 SCORES = ("outcome", "score_champion", "score_candidate")

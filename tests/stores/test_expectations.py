@@ -13,8 +13,9 @@ import pytest
 
 from kpi_gate import usecases
 from kpi_gate.decision.value import ValueModel
+from kpi_gate.settings_file import Settings
 from kpi_gate.stores.expectations import PreviousSnapshot, ValidationReport, validate_rows
-from kpi_gate.usecase import Feature, Settings, UseCase
+from kpi_gate.usecase import Feature, UseCase
 
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 PREVIOUS = PreviousSnapshot(as_of=datetime(2024, 6, 1, tzinfo=UTC), rows=152)

@@ -79,13 +79,7 @@ def decide(
         else _rows_needed(gain, objective),
         checks=tuple(sorted(checks, key=lambda check: check.rule)),
         slices=tuple(slices),
-        kpi=objective.kpi,
-        unit=objective.unit,
-        horizon=objective.horizon,
-        horizon_decisions=objective.horizon_decisions,
-        switch_cost=objective.switch_cost,
-        confidence=objective.confidence,
-        approval=objective.approval,
+        **_terms(objective),
         lineage=evidence.lineage,
         parts={side: _finite(parts) for side, parts in evidence.parts.items()},
         measures={side: _finite(numbers) for side, numbers in evidence.measures.items()},
@@ -120,13 +114,7 @@ def refuse(
         gain=None,
         rows_needed=None,
         checks=(Check(name=check, rule="V0", passed=False, reason=reason, failing=verdict),),
-        kpi=objective.kpi,
-        unit=objective.unit,
-        horizon=objective.horizon,
-        horizon_decisions=objective.horizon_decisions,
-        switch_cost=objective.switch_cost,
-        confidence=objective.confidence,
-        approval=objective.approval,
+        **_terms(objective),
         notes=notes or {},
     )
 
@@ -144,6 +132,12 @@ def decision_id(evidence: Evidence, settings: GateSettings) -> str:
     lineage = None if evidence.lineage is None else evidence.lineage.model_dump(mode="json")
     content = [values.hexdigest(), slices, measures, lineage, settings.model_dump(mode="json")]
     return _digest(content)
+
+
+def _terms(objective: Objective) -> dict[str, Any]:
+    """Return the terms of the objective that a decision repeats for its readers."""
+    names = ("kpi", "unit", "horizon", "horizon_decisions", "switch_cost", "confidence", "approval")
+    return {name: getattr(objective, name) for name in names}
 
 
 def _bytes(array: object) -> bytes:

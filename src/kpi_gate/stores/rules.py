@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpi_gate.usecase import Expectation, RowCount, UseCase
+from kpi_gate.settings_file import Expectation, RowCount
+from kpi_gate.usecase import UseCase
 
 TIMES = ("event_time", "label_time")
 KNOWN_SHARE = 0.95  # of the outcomes that are due; the rest may be late

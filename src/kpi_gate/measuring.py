@@ -1,0 +1,172 @@
+"""Numbers of both sides on the gate window: guardrail measures, parts, corners, ML metrics."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+
+from kpi_gate.decision.measures import (
+    action_rate,
+    action_rate_gap,
+    calibration_bins,
+    calibration_error,
+)
+from kpi_gate.decision.objective import Range
+from kpi_gate.learning.scoring import act, blank_some, latencies_ms
+from kpi_gate.sides import Side, policy_of, score
+from kpi_gate.usecase import UseCase
+
+Floats = NDArray[np.float64]
+LATENCY_ROWS = 500
+MISSING_INPUT = "missing_input_loss"
+BLANK_SHARE = 0.10
+
+
+def measure(
+    sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame
+) -> dict[str, dict[str, float]]:
+    """Return the numbers that guardrails watch, by side and name."""
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    measures: dict[str, dict[str, float]] = {}
+    for name, side in sides.items():
+        found = {
+            "action_rate": action_rate(side.action),
+            "calibration_error": calibration_error(side.probability, outcome),
+            "model_size_mb": side.size_mb,
+        }
+        if any(rail.measure == MISSING_INPUT for rail in use_case.settings.guardrails):
+            found[MISSING_INPUT] = _missing_input_loss(side, use_case, gate)
+        for rail in use_case.settings.guardrails:
+            if rail.by is not None:
+                found[rail.name] = action_rate_gap(side.action, gate[rail.by].astype(str))
+        for measure, function in use_case.measures.items():
+            found[measure] = float(function(side.action, gate))
+        measures[name] = found
+    candidate, champion = sides["candidate"], sides["champion"]
+    _time(measures, candidate, champion, gate)
+    changed = float((candidate.action != champion.action).mean())
+    measures["candidate"]["changed_decisions"] = changed
+    measures["champion"]["changed_decisions"] = 0.0
+    return measures
+
+
+def _time(
+    measures: dict[str, dict[str, float]], candidate: Side, champion: Side, gate: pd.DataFrame
+) -> None:
+    batch = gate.head(LATENCY_ROWS)
+    timed = [side for side in (candidate, champion) if side.estimator is not None]
+    times = latencies_ms([partial(score, side.estimator, batch, side.card) for side in timed])
+    measures["candidate"]["latency_ms"] = times[0]
+    if len(times) > 1:
+        measures["champion"]["latency_ms"] = times[1]
+        measures["candidate"]["latency_ratio"] = times[0] / times[1]
+        measures["champion"]["latency_ratio"] = 1.0
+
+
+def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> float:
+    """Return the money per decision that is lost when a tenth of every input is missing.
+
+    Raises:
+        ScoringError: If the model cannot score such rows at all.
+    """
+    if side.estimator is None:
+        return 0.0
+    seed = int(use_case.settings.model["seed"])
+    probability = score(
+        side.estimator, blank_some(gate, side.card.features, BLANK_SHARE, seed), side.card
+    )
+    action = act(policy_of(side.card), use_case.value, probability, gate)
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    value = use_case.value.value(action, outcome, gate, use_case.settings.base_values())
+    return float((side.value - value).mean())
+
+
+def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]:
+    """Return the mean of each part of the value, money per decision; empty of no rows."""
+    if gate.empty:
+        return {}
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    parts = use_case.value.breakdown(side.action, outcome, gate, use_case.settings.base_values())
+    return {name: float(np.mean(values)) for name, values in parts.items()}
+
+
+def corners(
+    candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
+) -> dict[str, tuple[float, float]]:
+    """Return the gain with one value parameter at its low and its high end, actions as they are."""
+    base = use_case.settings.base_values()
+    corners = {}
+    for name, given in use_case.settings.value.items():
+        if isinstance(given, Range) and len(gate):
+            low, high = (
+                _gain(candidate, champion, use_case, gate, {**base, name: end})
+                for end in (given.low, given.high)
+            )
+            corners[name] = (low, high)
+    return corners
+
+
+def uncapped_gain(
+    candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
+) -> float | None:
+    """Return the gain with the cap on amounts lifted; None where nothing is capped."""
+    if use_case.value.amount_cap is None or gate.empty:
+        return None
+    uncapped = use_case.value.uncapped(use_case.settings.base_values())
+    return _gain(candidate, champion, use_case, gate, uncapped)
+
+
+def _gain(
+    candidate: Side,
+    champion: Side,
+    use_case: UseCase,
+    gate: pd.DataFrame,
+    parameters: Mapping[str, float],
+) -> float:
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    ours, theirs = (
+        use_case.value.value(side.action, outcome, gate, parameters)
+        for side in (candidate, champion)
+    )
+    return float((ours - theirs).mean())
+
+
+def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> dict[str, Any]:
+    """Return what the decision page tells beside the gate, JSON-able."""
+    card, outcome = sides["candidate"].card, gate["outcome"].to_numpy(dtype=float)
+    both = len(set(outcome)) == 2
+    pair = {name: sides[name] for name in ("candidate", "champion")}
+    return {
+        "title": use_case.title,
+        "baseline_name": use_case.baseline_name,
+        "limits": list(use_case.limits),
+        "slices": slice_columns(use_case),
+        "variants": list(card.variants),
+        "chosen": card.chosen,
+        "trained_rows": card.trained_rows,
+        "metrics": {name: _metrics(side.probability, outcome) for name, side in pair.items()}
+        if both
+        else {},
+        "calibration": {
+            name: calibration_bins(side.probability, outcome) for name, side in pair.items()
+        },
+    }
+
+
+def _metrics(probability: Floats, outcome: Floats) -> dict[str, float]:
+    return {
+        "auc": float(roc_auc_score(outcome, probability)),
+        "brier": float(brier_score_loss(outcome, probability)),
+        "log_loss": float(log_loss(outcome, probability)),
+    }
+
+
+def slice_columns(use_case: UseCase) -> list[str]:
+    """Return the columns whose levels a guardrail names."""
+    columns = [rail.slice or rail.by for rail in use_case.settings.guardrails]
+    reserved = {"unit", "event_time", "outcome"}
+    return list(dict.fromkeys(name for name in columns if name and name not in reserved))

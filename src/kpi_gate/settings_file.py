@@ -1,0 +1,205 @@
+"""The YAML beside a use case: every setting with its range, and errors that name the key."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
+from kpi_gate.learning.policy import PolicySettings
+from kpi_gate.learning.windows import WindowSettings
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+
+
+class ConfigurationError(ValueError):
+    """A use case or its YAML is wrong; the message names the file, the key and the bound."""
+
+
+class Schedule(Frozen):
+    """When the flows run: cron expressions in a time zone."""
+
+    retrain: str
+    monitor: str | None = None
+    timezone: str = "UTC"
+
+    @field_validator("retrain", "monitor")
+    @classmethod
+    def _has_five_fields(cls, cron: str | None) -> str | None:
+        if cron is not None and len(cron.split()) != 5:
+            raise ValueError(f"cron == {cron!r}, must have 5 fields")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(
+                f"timezone == {timezone!r} is not known, such as Europe/Lisbon"
+            ) from None
+        return timezone
+
+
+class RowCount(Frozen):
+    """How the number of rows may move from one snapshot to the next."""
+
+    may_shrink_by: float = Field(default=0.0, ge=0, lt=1)
+    may_grow_by: float = Field(default=1.0, gt=0)
+
+
+class Expectation(Frozen):
+    """One Great Expectations expectation on the snapshot, or on its newest rows.
+
+    Attributes:
+        type: Its name in Great Expectations, such as `expect_column_values_to_be_between`.
+        column: Column it looks at.
+        kwargs: Its further arguments.
+        rows: `all`, or `recent`: what came since the previous snapshot, `recent_days` at most.
+    """
+
+    type: str = Field(pattern=r"^expect_")
+    column: str
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    rows: Literal["all", "recent"] = "all"
+
+
+class Validation(Frozen):
+    """What the data must satisfy beyond what the contract itself implies.
+
+    Attributes:
+        freshness_days: Greatest age of the newest row.
+        recent_days: Greatest length of the recent rows.
+        row_count: How the number of rows may move between snapshots.
+        expectations: Further expectations.
+    """
+
+    freshness_days: float = Field(gt=0)
+    recent_days: int = Field(default=31, ge=1)
+    row_count: RowCount = RowCount()
+    expectations: tuple[Expectation, ...] = ()
+
+
+def _kind(given: object) -> str:
+    return "range" if isinstance(given, Mapping | Range) else "number"
+
+
+Parameter = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Finite, Tag("number")], Discriminator(_kind)
+]
+
+
+class Settings(GateSettings):
+    """The YAML beside a use case: everything that can change one of its decisions.
+
+    Attributes:
+        objective: KPI and the gain worth a release.
+        guardrails: What must not worsen.
+        value: Value parameters: a range where one is not known exactly, else a number.
+        policy: How probabilities become actions.
+        window: Lengths of train, tune and gate.
+        model: Parameters of the estimator; `seed` and `threads` are required.
+        validation: What the data must satisfy.
+        schedule: When the flows run.
+    """
+
+    value: dict[str, Parameter] = Field(min_length=1)
+    policy: PolicySettings = PolicySettings()
+    window: WindowSettings
+    model: dict[str, Any]
+    validation: Validation
+    schedule: Schedule
+
+    @model_validator(mode="after")
+    def _model_is_reproducible(self) -> Self:
+        for key in ("seed", "threads"):
+            value = self.model.get(key)
+            if not isinstance(value, int) or value < (1 if key == "threads" else 0):
+                raise ValueError(f"model.{key} == {value!r}, must be a whole number (threads >= 1)")
+        return self
+
+    def base_values(self) -> dict[str, float]:
+        """Return every value parameter at its base."""
+        return {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}
+
+    def gate(self) -> GateSettings:
+        """Return what the gate alone needs."""
+        return GateSettings(objective=self.objective, guardrails=self.guardrails)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read the YAML beside a use case.
+
+    Raises:
+        ConfigurationError: If a key is missing, unknown or out of its range.
+    """
+    return _read(path, Settings)
+
+
+def read_objective(path: Path) -> GateSettings:
+    """Read what the gate alone needs; the whole YAML of a use case will do.
+
+    Raises:
+        ConfigurationError: If a key is missing, unknown or out of its range.
+    """
+    return _read(path, Settings if "window" in _parse(path) else GateSettings)
+
+
+class _OneOfEachKey(yaml.SafeLoader):
+    """Refuse a key that is given twice; YAML would take the last without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(
+                    f"key {key!r} is given twice in line {node.start_mark.line + 1}"
+                )
+        return super().construct_mapping(node, deep)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEachKey)  # noqa: S506
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: there is no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{path}: must hold keys such as `objective`, holds {content!r}")
+    return content
+
+
+def _read(path: Path, model: type[AnySettings]) -> AnySettings:
+    try:
+        return model.model_validate(_parse(path))
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}: {'; '.join(explain(error))}") from None
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Return one line for each fault: the key, what is wrong, and the value given."""
+    lines = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"] if part not in ("range", "number"))
+        given = fault.get("input")
+        shown = (
+            "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"
+        )
+        message = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{key or 'file'}: {message}{shown}")
+    return lines
