@@ -23,7 +23,6 @@ NOTES = {
     "requirements.lock": "what runs, by hash; -dev for tests, -data for the data carrier",
     "template/": "what makes it a cookiecutter template; never copied into a project",
     "data/": "raw inputs and the last tick's files; content is never in git",
-    "src/kpi_gate/usecases/campaign.yaml": "its objective, guardrails, value, windows, schedule",
     "tests/": "mirrors src/ and flows/; tests/toy is their own use case",
     "benchmarks/": "ratios against a bare script; pictures; this README's sections",
 }
@@ -42,13 +41,12 @@ def tree() -> str:
 def _folder(folder: Path, depth: int, shown: str) -> list[str]:
     lines = [_line(f"{shown}/", depth, _doc(folder / "__init__.py"))]
     for path in sorted(folder.iterdir(), key=lambda found: (found.is_dir(), found.name)):
-        if path.is_dir() and (path / "__init__.py").exists():
+        if path.name == "usecases":  # the owner's own come and go
+            lines.append(_line("usecases/", depth + 1, _doc(path / "__init__.py")))
+        elif path.is_dir() and (path / "__init__.py").exists():
             lines += _folder(path, depth + 1, path.name)
         elif path.suffix == ".py" and path.name != "__init__.py":
             lines.append(_line(path.name, depth + 1, _doc(path)))
-        elif path.suffix == ".yaml":
-            note = NOTES.get(str(path.relative_to(ROOT)), "its settings")
-            lines.append(_line(path.name, depth + 1, note))
     return lines
 
 
