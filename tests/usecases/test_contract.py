@@ -56,7 +56,6 @@ def test_unit_currency_and_limits_are_declared(use_case):
     assert objective.kpi
     assert use_case.title
     assert use_case.baseline_name
-    assert use_case.limits
 
 
 def test_rows_have_every_column_and_roles_of_the_right_kind(use_case, rows):
