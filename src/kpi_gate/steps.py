@@ -138,11 +138,17 @@ def _validate(job: Job) -> None:
     (folder / "report.html").write_text(report.html, encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report.summary, indent=2), encoding="utf-8")
     if not report.passed:
-        quarantine = job.place.home / "quarantine" / job.name / f"{job.as_of:%Y-%m-%dT%H%M}.parquet"
-        snapshots.write_rows(report.bad_rows.astype({"reason": str}), quarantine)
         reasons = "; ".join(failure.reason for failure in report.failures)
-        kept = f"{len(report.bad_rows)} rows are in quarantine: {quarantine.name}"
-        raise Refusal("data_valid", f"{reasons}. {kept}")
+        raise Refusal("data_valid", f"{reasons}.{_quarantine(job, report.bad_rows)}")
+
+
+def _quarantine(job: Job, bad: pd.DataFrame) -> str:
+    """Keep the bad rows with their reasons; say where."""
+    if bad.empty:
+        return ""
+    path = job.place.home / "quarantine" / job.name / f"{job.as_of:%Y-%m-%dT%H%M}.parquet"
+    snapshots.write_rows(bad.astype({"reason": str}), path)
+    return f" {len(bad)} rows are in quarantine: {path.name}"
 
 
 def train(job: Job) -> bool:

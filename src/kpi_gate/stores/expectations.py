@@ -198,9 +198,13 @@ def _finding(
         return _Finding(rule, True, observed)
     if not positions and rule.recent:
         positions = batch.index.tolist()
-    said = observed if unexpected else f"it is {'not so' if observed is None else observed}"
+    said = observed if unexpected else f"it is {'not so' if observed is None else _short(observed)}"
     reason = f"{rule.says}{' (recent rows only)' if rule.recent else ''}; {said}"
     return _Finding(rule, False, observed, reason, positions, unexpected)
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _quoted(value: object) -> str:
