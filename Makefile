@@ -24,10 +24,8 @@ $(VENV)/.ready: requirements-dev.lock requirements-data.lock pyproject.toml
 demo: install  ## Play four ticks of a bank's real history through the real flow
 	@$(BIN)/python -m flows.demo
 
-# the state to show: one's own, or the demo's while there is none
-STATE ?= $(if $(wildcard .kpi-gate/mlflow.db),.kpi-gate,.kpi-gate/demo)
 ui: install  ## Start MLflow and Prefect on loopback and print both addresses
-	@KPI_GATE_HOME=$(STATE) $(BIN)/kpi-gate ui
+	@$(BIN)/kpi-gate ui
 
 test: check  ## All checks and all tests: what CI runs
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,9 +63,15 @@ def _line(name: str, depth: int, note: str) -> str:
 def printed(*command: str) -> str:
     """Return what a command prints, as a code block."""
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    answer = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
+    with tempfile.TemporaryDirectory() as home:
+        answer = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=environment | {"KPI_GATE_HOME": home},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     text = "\n".join(line.rstrip() for line in answer.stdout.strip().splitlines())
     return f"```\n{text}\n```"
 

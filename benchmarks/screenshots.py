@@ -1,6 +1,5 @@
 """Take the README's pictures from the demo's state; needs chromium."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,7 +9,6 @@ from kpi_gate.stores.settings import Place, prepare_environment
 from kpi_gate.stores.tracking import client
 
 ROOT = Path(__file__).parents[1]
-HOME = ".kpi-gate/demo"
 PORTS = {"mlflow": "5392", "prefect": "4392"}
 QUIET = "--disable-gpu --disable-quic --no-first-run --disable-background-networking "
 QUIET += "--disable-component-update --disable-sync --hide-scrollbars --no-sandbox"
@@ -36,7 +34,6 @@ def last_promotion(place: Place, scratch: Path) -> tuple[str, Path]:
 
 def main() -> None:
     """Start the pages over the demo's state, take the pictures, stop the pages."""
-    os.environ["KPI_GATE_HOME"] = HOME
     place = Place()
     prepare_environment(place)
     (ROOT / "docs").mkdir(exist_ok=True)

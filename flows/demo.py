@@ -3,7 +3,6 @@
 The dates were chosen by looking at the data, the verdicts were not: they are what the gate says.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.settings import Place, prepare_environment
 
 if TYPE_CHECKING:
     from kpi_gate.job import Retrained
 
 USE_CASE = "campaign"
-HOME = Path(".kpi-gate/demo")
+MARK = "demo"  # in the home: hash of the last ledger row that the demo wrote
 
 
 class Tick(NamedTuple):
@@ -49,9 +49,8 @@ TICKS = (
 
 def main() -> None:
     """Play the ticks from an empty home and print the four decisions."""
-    os.environ["KPI_GATE_HOME"] = str(HOME)
-    shutil.rmtree(HOME, ignore_errors=True)
     place = Place()
+    begin_anew(place)
     prepare_environment(place)
     console = Console(highlight=False, width=100)
     with console.status("Starting Prefect, MLflow and DVC ..."):
@@ -73,12 +72,27 @@ def main() -> None:
         console.print(
             f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}"
         )
+    (place.home / MARK).write_text(Ledger(place.ledger_url).entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
-        "Look at it:  [bold]make ui[/bold]   open experiment `campaign` in MLflow, a run,\n"
-        "             its artifact decision/decision.html. Prefect shows the four flow runs.\n"
+        "Look at it:  [bold]make ui[/bold]   in MLflow open experiment `campaign`, Training runs,\n"
+        "             a run, its artifact decision/decision.html. Prefect shows the flow runs.\n"
         "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
     )
+
+
+def begin_anew(place: Place) -> None:
+    """Clear what an earlier demo left in the home; a history of the owner's is never touched."""
+    entries = Ledger(place.ledger_url).entries()
+    mark = place.home / MARK
+    if entries and not (mark.exists() and mark.read_text(encoding="utf-8") == entries[-1].hash):
+        raise SystemExit(
+            f"demo: {place.home} holds {len(entries)} ledger rows that are not only the demo's."
+            "\nPlay it elsewhere: KPI_GATE_HOME=.kpi-gate-demo make demo (and make ui)"
+        )
+    for name in ("ledger.db", "mlflow.db", "artifacts", "prefect", "quarantine"):
+        path = place.home / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from prefect import flow, runtime, tags, task
+from prefect import flow, get_run_logger, runtime, tags, task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -122,5 +122,6 @@ class Progress:
 def publish(name: str, decision: Decision, entry: Entry) -> None:
     """Show the decision and its evidence in the Prefect UI."""
     create_markdown_artifact(decision.markdown(), f"{name}-decision", decision.sentence())
+    get_run_logger().info(decision.sentence())
     table = [check.model_dump(mode="json") for check in decision.checks]
     create_table_artifact(table, f"{name}-evidence", f"checks of decision {entry.subject}")

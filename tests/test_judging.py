@@ -370,8 +370,8 @@ def test_measures_that_cannot_be_read_are_named(judge, measures):
     ("wanted", "words"),
     [
         ({**OBJECTIVE, "guardrails": []}, "guardrails"),
-        ({"objective": OBJECTIVE["objective"]}, "guardrails: Field required"),
-        ({**OBJECTIVE, "objective": {"kpi": "profit"}}, "objective.unit: Field required"),
+        ({"objective": OBJECTIVE["objective"]}, "guardrails: this key is needed"),
+        ({**OBJECTIVE, "objective": {"kpi": "profit"}}, "objective.unit: this key is needed"),
         ({**OBJECTIVE, "more": 1}, "more"),
     ],
 )

@@ -85,23 +85,23 @@ def test_good_settings_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (drop("objective"), "objective: Field required"),
-        (drop("objective", "unit"), "objective.unit: Field required"),
-        (drop("objective", "min_effect"), "objective.min_effect: Field required"),
-        (drop("guardrails"), "guardrails: Field required"),
-        (drop("window", "tune_days"), "window.tune_days: Field required"),
-        (drop("schedule"), "schedule: Field required"),
-        (put("more", value=1), "more: Extra inputs are not permitted (given: 1)"),
-        (put("objective", "min_efect", value=1), "objective.min_efect: Extra inputs"),
-        (put("window", "gate_days", value=1), "window.gate_days: Extra inputs"),
+        (drop("objective"), "objective: this key is needed"),
+        (drop("objective", "unit"), "objective.unit: this key is needed"),
+        (drop("objective", "min_effect"), "objective.min_effect: this key is needed"),
+        (drop("guardrails"), "guardrails: this key is needed"),
+        (drop("window", "tune_days"), "window.tune_days: this key is needed"),
+        (drop("schedule"), "schedule: this key is needed"),
+        (put("more", value=1), "more: there is no such key (given: 1)"),
+        (put("objective", "min_efect", value=1), "objective.min_efect: there is no such key"),
+        (put("window", "gate_days", value=1), "window.gate_days: there is no such key"),
         (put("objective", "min_effect", value="much"), "objective.min_effect: Input should be a"),
         (put("objective", "min_effect", value=-1), "objective.min_effect: Input should be greater"),
         (put("objective", "confidence", value=1), "objective.confidence: Input should be less"),
         (put("objective", "confidence", value=0.5), "(given: 0.5)"),
-        (put("guardrails", value=[]), "guardrails: Tuple should have at least 1 item"),
+        (put("guardrails", value=[]), "guardrails: at least 1 item"),
         (put("guardrails", value="none"), "guardrails: Input should be a valid tuple"),
         (put("guardrails", 0, value={"measure": "x"}), "guardrails.0: a measure needs `at_most`"),
-        (put("value", value={}), "value: Dictionary should have at least 1 item"),
+        (put("value", value={}), "value: at least 1 item"),
         (
             put("value", "cost_eur", "low", value=3),
             "low <= base <= high is needed, got 3.0, 1.0, 2.0",
@@ -129,7 +129,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         content["objective"]["confidence"] = 2
 
     with pytest.raises(
-        ConfigurationError, match=r"objective.confidence: .*; model: Field required"
+        ConfigurationError, match=r"objective.confidence: .*; model: this key is needed"
     ):
         read_settings(written(tmp_path, change))
 

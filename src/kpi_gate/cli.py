@@ -173,6 +173,7 @@ def judge(
 
     decision = judge_table(objective, rows, measures)
     if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(decision.html(), encoding="utf-8")
     _report(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code)
@@ -269,7 +270,8 @@ def show_ledger(
         where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
         body = entry.body
         words = body.get("sentence") or f"{body['version'] or 'baseline'} {body.get('reason', '')}"
-        typer.echo(f"{where} {entry.subject}: {words}")
+        rows = f" [snapshot {body['snapshot']}]" if body.get("snapshot") else ""
+        typer.echo(f"{where} {entry.subject}: {words}{rows}")
 
 
 @ledger_app.command("verify")

@@ -116,6 +116,11 @@ def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for side in SIDES[:2]:
         if {"outcome", f"score_{side}"} <= set(table.columns) and len(table):
+            scores = pd.to_numeric(table[f"score_{side}"], errors="coerce")
+            outside = int(((scores < 0) | (scores > 1)).sum())
+            if outside:
+                words = f"score_{side}: {outside} of {len(table)} rows are not between 0 and 1"
+                raise ConfigurationError(words)
             error = calibration_error(table[f"score_{side}"], table["outcome"])
             found[side] = {"calibration_error": error}
     return found
@@ -126,6 +131,8 @@ def _read_measures(path: Path | None) -> dict[str, dict[str, float]]:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not set(content) <= set(SIDES):
+            raise ValueError(f"sides are {', '.join(SIDES)}, got {', '.join(content)}")
         return {side: {k: float(v) for k, v in content.get(side, {}).items()} for side in SIDES}
     except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigurationError(

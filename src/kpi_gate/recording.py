@@ -76,7 +76,13 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def refused(job: Job, error: Refusal, found: Snapshot | None) -> Decision:
     """Return the decision of a run that a step refused."""
     marks = found.fingerprint if found else ""
-    notes = {"title": job.use_case.title, "as_of": job.as_of.isoformat(), "snapshot": marks}
+    notes = {
+        "title": job.use_case.title,
+        "use_case": job.name,
+        "as_of": job.as_of.isoformat(),
+        "snapshot": marks,
+        "limits": list(job.use_case.limits),
+    }
     return refuse(
         error.reason,
         job.use_case.settings.gate(),

@@ -161,12 +161,13 @@ class _OneOfEachKey(yaml.SafeLoader):
     """Refuse a key that is given twice; YAML would take the last without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(
-                    f"key {key!r} is given twice in line {node.start_mark.line + 1}"
-                )
+        seen: set[Any] = set()
+        for marked, _ in node.value:
+            key = self.construct_object(marked, deep=True)
+            if key in seen:
+                line = marked.start_mark.line + 1
+                raise yaml.YAMLError(f"key {key!r} is given twice, again in line {line}")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -191,15 +192,27 @@ def _read(path: Path, model: type[AnySettings]) -> AnySettings:
         raise ConfigurationError(f"{path}: {'; '.join(explain(error))}") from None
 
 
+_MESSAGES = {
+    "extra_forbidden": "there is no such key",
+    "missing": "this key is needed",
+    "too_short": "at least 1 item is needed",
+}
+
+
 def explain(error: ValidationError) -> list[str]:
     """Return one line for each fault: the key, what is wrong, and the value given."""
     lines = []
-    for fault in error.errors():
+    faults = error.errors()
+    for fault in faults:
+        place = fault["loc"]
+        items = [other for other in faults if other["loc"][:-1][: len(place)] == place]
+        if fault["type"] == "too_short" and items:
+            continue  # a wrong item is no missing item
         key = ".".join(str(part) for part in fault["loc"] if part not in ("range", "number"))
         given = fault.get("input")
         shown = (
             "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"
         )
-        message = fault["msg"].removeprefix("Value error, ")
+        message = _MESSAGES.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
         lines.append(f"{key or 'file'}: {message}{shown}")
     return lines

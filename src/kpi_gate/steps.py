@@ -12,7 +12,9 @@ from kpi_gate.decision.evidence import BASELINE, Contender
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.learning.windows import Windows
 from kpi_gate.recording import past_gains, run_content
+from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
@@ -33,7 +35,7 @@ def snapshot(job: Job) -> Snapshot:
         job.use_case.fetch(raw)
     rows = _load(job, raw)
     if rows.empty:
-        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; is --as-of too early?"
+        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"
         raise Refusal("rows_present", early)
     _write_tick(job)
     snapshots.run_stage(
@@ -55,8 +57,13 @@ def _load(job: Job, raw: Path) -> pd.DataFrame:
         if missing:
             reason = f"load() of {job.name} gives no column {', '.join(missing)}"
             raise Refusal("roles_present", reason)
+        for rail in job.use_case.settings.guardrails if len(rows) else ():
+            column = rail.slice or rail.by
+            if column and column not in rows.columns:
+                words = f"guardrails: {rail.name}: load() gives no column {column!r}"
+                raise ConfigurationError(f"use case {job.name}: {words}")
         return snapshots.mask_future(rows, job.as_of) if len(rows) else rows
-    except Refusal:
+    except (Refusal, ConfigurationError):
         raise
     except Exception as error:  # the user's code over the user's files may fail in any way
         if is_transient(error):
@@ -168,6 +175,7 @@ def _train(job: Job) -> None:
 
     rows, settings, use_case = read_snapshot(job), job.use_case.settings, job.use_case
     windows = plan(job, rows)
+    _require_fresh_rows(job, windows)
     policy = Policy(settings=settings.policy, parameters=settings.base_values())
     try:
         trained = training.train(
@@ -180,6 +188,8 @@ def _train(job: Job) -> None:
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
         )
+    except KeyError as error:
+        raise _unknown_name(job, error) from error
     except training.TrainingError as error:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
     except ScoringError as error:
@@ -188,6 +198,19 @@ def _train(job: Job) -> None:
         write_candidate(job, trained, policy, windows, rows)
     except ModelError as error:
         raise Refusal("candidate_loadable", str(error)) from error
+
+
+def _require_fresh_rows(job: Job, windows: Windows) -> None:
+    """Refuse a tick that comes before the rows that the champion has seen."""
+    champion = ModelCard.read(job.work / "champion").contender
+    seen = champion.seen_until()
+    if seen is not None and windows.gate.end > job.as_of:
+        raise Refusal(
+            "rows_fresh",
+            f"champion {champion.name} has seen rows until {seen:%Y-%m-%d}, after this tick: there "
+            f"is nothing fresh to compare on as of {job.as_of:%Y-%m-%d}; choose a later --as-of",
+            Verdict.INSUFFICIENT_EVIDENCE,
+        )
 
 
 def compare(job: Job) -> bool:
@@ -207,8 +230,17 @@ def _compare(job: Job) -> None:
     found = snapshots.fingerprint(job.place.root, job.work / "snapshot.parquet")
     try:
         comparison.write_evidence(job.work, job.use_case, rows, plan(job, rows), job.as_of, found)
+    except KeyError as error:
+        raise _unknown_name(job, error) from error
     except (ScoringError, ModelError) as error:
         raise Refusal("both_sides_score", str(error)) from error
+
+
+def _unknown_name(job: Job, error: KeyError) -> ConfigurationError:
+    return ConfigurationError(
+        f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
+        "(value, model) nor a column of the rows"
+    )
 
 
 def decide(job: Job) -> Decision:

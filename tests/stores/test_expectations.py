@@ -205,7 +205,7 @@ ROW_FAULTS = {
         in_cents,
         list(range(152, 182)),
         "spend_eur: expected median to be between (min_value 5, max_value 500) (recent rows only); "
-        "it is 6450.0",
+        "it is 6450",
     ),
 }
 
@@ -257,7 +257,7 @@ def test_nulls_in_features_and_late_outcomes_of_a_few_are_allowed() -> None:
         (
             good_rows().iloc[:160],
             None,
-            "expected the newest row to be at most 5 days old on 2024-07-01; it is 23.0",
+            "expected the newest row to be at most 5 days old on 2024-07-01; it is 23",
         ),
         (
             good_rows().iloc[50:],

@@ -2,10 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+def _is_no_yes(value: object) -> object:
+    # YAML reads yes as true, and pydantic would read that as 1
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, not {value}")
+    return value
+
+
+Finite = Annotated[float, BeforeValidator(_is_no_yes), Field(allow_inf_nan=False)]
+NonNegative = Annotated[float, BeforeValidator(_is_no_yes), Field(ge=0, allow_inf_nan=False)]
 LARGEST = 1e15  # money beyond it is no money: a double holds no cents there
 Money = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 

@@ -125,7 +125,10 @@ def _lead(decision: Decision) -> str:
 
 
 def _header(decision: Decision) -> str:
-    day = "" if decision.lineage is None else f" · as of {decision.lineage.as_of:%Y-%m-%d} UTC"
+    as_of = str(decision.notes.get("as_of") or "")[:10]
+    if decision.lineage is not None:
+        as_of = f"{decision.lineage.as_of:%Y-%m-%d}"
+    day = f" · as of {text(as_of)} UTC" if as_of else ""
     tone = TONES.get(decision.verdict.value, "#1f2933")
     verdict = text(decision.verdict.value.replace("_", " "))
     asked = f"{_title(decision)} · candidate against {rival(decision)}"

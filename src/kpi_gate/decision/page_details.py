@@ -130,6 +130,10 @@ def _origin(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "champion", _contender(lineage.champion)
         yield "candidate", _contender(lineage.candidate)
         yield "gate rows", lineage.row_fingerprint
+    else:
+        for what in ("use_case", "as_of", "snapshot"):
+            if decision.notes.get(what):
+                yield what.replace("_", " "), str(decision.notes[what])
     found = decision.gain
     if found is not None:
         compared = f"{number(found.rows, 0)} of {number(found.units, 0)} units"

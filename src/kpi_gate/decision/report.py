@@ -99,8 +99,11 @@ def _origin(decision: Decision) -> str:
             clean(lineage.use_case),
             f"as of {lineage.as_of:%Y-%m-%d} UTC",
             f"gate window {lineage.window}",
-            f"snapshot {clean(lineage.snapshot)[:12]}",
+            f"snapshot {clean(lineage.snapshot)}",
         ]
+    else:
+        known = ("use_case", "as_of", "snapshot")
+        words += [clean(decision.notes[name]) for name in known if decision.notes.get(name)]
     return ", ".join(words)
 
 

@@ -141,7 +141,10 @@ def _find(repo: Any, name: str) -> Any:
         if getattr(stage, "name", None) == name:
             return stage
     known = sorted(str(getattr(stage, "name", stage)) for stage in repo.index.stages)
-    raise SnapshotError(f"dvc.yaml has no stage {name!r}; it has {', '.join(known)}")
+    raise SnapshotError(
+        f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
+        f"it has {', '.join(known)}"
+    )
 
 
 def _changed(repo: Any, stage: Any) -> bool:
