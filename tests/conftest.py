@@ -45,7 +45,8 @@ def make_project(root: Path) -> Path:
         ignore=shutil.ignore_patterns("cache", "tmp", "config.local"),
     )
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-    shutil.copy(REPOSITORY / ".dvcignore", root)
+    for name in (".dvcignore", "requirements.lock"):
+        shutil.copy(REPOSITORY / name, root)
     return root
 
 

@@ -178,3 +178,15 @@ def test_schedule_needs_a_server(monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     answer = RUNNER.invoke(app, ["schedule"])
     assert "needs a Prefect server" in str(answer.exception)
+
+
+@pytest.mark.slow
+def test_a_single_stage_waits_for_no_retrain(project):
+    from kpi_gate.stores.lock import one_at_a_time
+    from kpi_gate.stores.settings import Place
+
+    with one_at_a_time(Place(root=project), "toy"):
+        code, _, err = door(project, "snapshot", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    one_line(err, "another retrain of toy is running")
+    assert not (project / "data/toy").exists()

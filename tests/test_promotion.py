@@ -153,3 +153,23 @@ def test_an_alias_moved_by_hand_is_not_rolled_over(job):
     registry.point(job().place, "toy", registry.CHAMPION, "2")
     with pytest.raises(PromotionError, match="moved the alias by hand"):
         promotion.rollback(job().place, "toy", "why not")
+
+
+def test_a_lost_alias_is_put_back_by_a_rollback(job):
+    play(job())
+    play(job(AFTER_DRIFT))
+    registry.point(job().place, "toy", registry.CHAMPION, "")
+    assert promotion.rollback(job().place, "toy", "the registry lost it") == "v1"
+    assert champion(job()) == "1"
+
+
+def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job):
+    play(job())
+    play(job(AFTER_DRIFT))
+    stored = sorted(
+        (job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
+    )
+    stored[0].write_bytes(b"half")
+    with pytest.raises(PromotionError, match="v1 cannot be champion again"):
+        promotion.rollback(job().place, "toy", "refunds rose")
+    assert champion(job()) == "2"

@@ -242,6 +242,54 @@ def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
     assert decision.gain.estimate == pytest.approx(entry.body["decision"]["gain"]["estimate"])
 
 
+@pytest.mark.parametrize("alias", ["champion", "anchor"])
+def test_a_lost_alias_is_no_first_model(job, alias):
+    play(job())
+    registry.point(job().place, "toy", alias, "")
+    entry, outcome, trained = play(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert f"no toy@{alias}, the ledger released v1" in entry.body["sentence"]
+    assert not outcome.moved
+    assert not trained
+
+
+@pytest.mark.parametrize("part", ["card.json", "rows.bin"])
+def test_what_a_champion_had_seen_cannot_be_edited_away(job, part):
+    play(job())
+    path = next((job().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
+    path = path or next((job().place.home / "artifacts").rglob(part))
+    if part == "card.json":
+        text = path.read_text()
+        assert '"trained_until":"20' in text.replace(" ", "")
+        path.write_text(text.replace("2024-0", "2023-0"))
+    else:
+        path.unlink()
+    entry, _, _ = play(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert "toy version 1" in entry.body["sentence"]
+
+
+def test_a_month_that_is_lost_does_not_hide_behind_new_rows(job, project):
+    play(job())
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw)
+    visits[~visits["at"].between("2024-02-01", "2024-02-10")].to_csv(raw, index=False)
+    entry, _, _ = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "rows before 2024-03-01, as there were on that day" in entry.body["sentence"]
+
+
+def test_text_among_numbers_is_an_invalid_decision(job, project):
+    play(job())
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw).astype({"taste": object})
+    visits.loc[5, "taste"] = "sweet"
+    visits.to_csv(raw, index=False)
+    entry, _, _ = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "taste" in entry.body["sentence"]
+
+
 def halve(values):
     return values / 2
 

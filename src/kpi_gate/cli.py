@@ -101,6 +101,7 @@ def snapshot(
     from kpi_gate import steps
     from kpi_gate.job import Refusal, open_job
     from kpi_gate.stores import snapshots
+    from kpi_gate.stores.lock import one_at_a_time
     from kpi_gate.stores.settings import Place
 
     if restore:
@@ -111,7 +112,8 @@ def snapshot(
         return
     job = _last_job(name) if same_tick else open_job(name, as_of)
     try:
-        frozen, champion = steps.snapshot(job), steps.freeze_champion(job)
+        with one_at_a_time(job.place, name):
+            frozen, champion = steps.snapshot(job), steps.freeze_champion(job)
     except Refusal as refusal:
         _refuse(job, refusal, as_json)
     facts = {
@@ -280,8 +282,10 @@ def verify_ledger() -> None:
     from kpi_gate.stores.ledger import Ledger
     from kpi_gate.stores.settings import Place
 
-    faults = Ledger(Place().ledger_url).verify()
-    typer.echo("\n".join(faults) if faults else "The chain is intact.")
+    ledger = Ledger(Place().ledger_url)
+    faults, entries = ledger.verify(), ledger.entries()
+    head = f"{len(entries)} rows, the last is {entries[-1].hash[:12]}" if entries else "it is empty"
+    typer.echo("\n".join(faults) if faults else f"The chain is intact: {head}.")
     raise typer.Exit(UNEXPECTED if faults else 0)
 
 
@@ -297,10 +301,12 @@ def _stage(name: str, verb: str, words: str) -> None:
     """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
     from kpi_gate import steps
     from kpi_gate.job import Refusal
+    from kpi_gate.stores.lock import one_at_a_time
 
     job = _last_job(name)
     try:
-        ran = getattr(steps, verb)(job)
+        with one_at_a_time(job.place, name):
+            ran = getattr(steps, verb)(job)
     except Refusal as refusal:
         _refuse(job, refusal, as_json=False)
     unchanged = "" if ran else " (nothing changed)"

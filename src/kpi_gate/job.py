@@ -104,8 +104,12 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
         raise FileNotFoundError(
             f"{path}: no tick yet; run `kpi-gate snapshot {use_case.name} --as-of DATE`"
         )
-    as_of = yaml.safe_load(path.read_text(encoding="utf-8"))["as_of"]
-    return Job(use_case, datetime.fromisoformat(as_of), place)
+    try:
+        as_of = datetime.fromisoformat(yaml.safe_load(path.read_text(encoding="utf-8"))["as_of"])
+    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+        again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
+        raise ConfigurationError(f"{path}: cannot be read; {again}") from error
+    return Job(use_case, as_of, place)
 
 
 def now() -> datetime:

@@ -149,7 +149,7 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
         raise PromotionError(f"{use_case} has no promotion to roll back")
     last = done[-1]
     current, previous = _alias(place, use_case), last.body["from"]
-    if current not in (last.body["version"], previous):
+    if current not in ("", last.body["version"], previous):  # a lost alias is put back
         raise PromotionError(
             f"{use_case}@champion is {current or 'unset'}, the ledger's last promotion is "
             f"{last.body['version']}: somebody moved the alias by hand; set it back in MLflow first"
@@ -160,6 +160,11 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
         "reason": reason,
         "asked_by": asked_by(),
     }
+    fault = _golden_fault(place, use_case, previous) if previous else ""
+    if fault:
+        raise PromotionError(
+            f"{previous} cannot be champion again: {fault}. The champion is {current or BASELINE}"
+        )
     registry.point(place, use_case, registry.CHAMPION, previous.removeprefix("v"))
     ledger.append(use_case, "rollback", last.subject, body)
     return str(previous)

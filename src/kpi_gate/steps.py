@@ -13,7 +13,7 @@ from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot
 from kpi_gate.learning.windows import Windows
-from kpi_gate.recording import past_gains, run_content
+from kpi_gate.recording import champion_in_ledger, past_gains, run_content
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
@@ -41,12 +41,20 @@ def snapshot(job: Job) -> Snapshot:
     snapshots.run_stage(
         job.place.root,
         job.stage("snapshot"),
-        lambda: snapshots.write_rows(rows, path),
+        lambda: _write(job, rows, path),
         always=True,  # a database behind load() changes unseen by DVC
     )
     snapshots.keep_in_remote(job.place.root, job.stage("snapshot"))
     found = snapshots.fingerprint(job.place.root, path)
     return Snapshot(job.name, job.as_of, len(rows), found, path)
+
+
+def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
+    try:
+        snapshots.write_rows(rows, path)
+    except (ValueError, TypeError) as error:  # a column of mixed types
+        words = " ".join(str(error).split())
+        raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
 
 
 def _load(job: Job, raw: Path) -> pd.DataFrame:
@@ -97,23 +105,40 @@ def freeze_champion(job: Job) -> ModelCard:
     folder = job.work / "champion"
     snapshots.clear(folder)
     version = registry.version_of(job.place, job.name, registry.CHAMPION)
+    anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
+    _require_no_loss(job, version, anchor)
     if not version:
-        digest = registry.digest(
-            job.use_case.baseline_name.encode(), ModelCard(contender=_nobody())
-        )
+        words = job.use_case.baseline_name.encode()
+        digest = registry.digest(words, ModelCard(contender=_nobody()))
         card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
         card.write(folder)
         return card
+    trusted = job.use_case.trusted_types
     try:
-        trusted = job.use_case.trusted_types
         card = registry.fetch(job.place, job.name, version, folder, trusted)
-        anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
-        if anchor:
-            registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
     except ModelError as error:
         reason = f"{error}; the alias stays. Use `kpi-gate rollback {job.name} --reason ...`"
         raise Refusal("champion_readable", reason) from error
+    try:
+        registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
+    except ModelError as error:
+        reason = f"{error}; it is the anchor of the guardrails. Point alias `anchor` to another"
+        raise Refusal("anchor_readable", reason) from error
     return card
+
+
+def _require_no_loss(job: Job, champion: str, anchor: str) -> None:
+    """Refuse to take a lost alias for a first model: against the baseline anything may win."""
+    released = champion_in_ledger(job)
+    for alias, version in ((registry.CHAMPION, champion), (registry.ANCHOR, anchor)):
+        if version or (alias == registry.ANCHOR and not champion and not released):
+            continue
+        if released or alias == registry.ANCHOR:
+            raise Refusal(
+                f"{alias}_present",
+                f"MLflow at {job.place.mlflow_uri} has no {job.name}@{alias}, the ledger released "
+                f"{released or champion}: point the alias to it in MLflow",
+            )
 
 
 def _nobody() -> Contender:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 FIRST = "0" * 64
 KINDS = ("decision", "intent", "done", "void", "rollback")
@@ -88,11 +88,11 @@ class Ledger:
                 yield connection
         except IntegrityError:
             raise
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
-            shown = make_url(self.url).render_as_string(hide_password=True)
             raise LedgerError(
-                f"ledger {shown}: {reason}; nothing was promoted. Check KPI_GATE_LEDGER_URL"
+                f"ledger {_shown(self.url)}: {reason}; nothing was promoted. "
+                "Check KPI_GATE_LEDGER_URL"
             ) from error
 
     def _open(self) -> sql.Engine:
@@ -168,6 +168,14 @@ class Ledger:
                 faults.append(f"row {entry.number} ({entry.kind} {entry.subject}) was changed")
             previous = entry.hash
         return faults
+
+
+def _shown(url: str) -> str:
+    """Return the address without its password."""
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except ArgumentError:
+        return url.rsplit("@", maxsplit=1)[-1]
 
 
 def _chained(

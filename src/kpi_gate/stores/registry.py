@@ -9,6 +9,7 @@ from pathlib import Path
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.stores.models import (
     CARD_FILE,
+    KEYS_FILE,
     MODEL_FILE,
     ModelCard,
     ModelError,
@@ -69,12 +70,15 @@ def fetch(
         except OSError as error:
             raise ModelError(f"{use_case} version {version}: {error}") from error
         files = {found.name: found for found in Path(path).rglob("*") if found.is_file()}
-        if MODEL_FILE not in files or CARD_FILE not in files:
-            raise ModelError(
-                f"{use_case} version {version}: {MODEL_FILE} or {CARD_FILE} is missing"
-            )
-        card = ModelCard.read(files[CARD_FILE].parent)
-        content = dump_model(load_model(files[MODEL_FILE], trusted))
+        missing = [name for name in (MODEL_FILE, CARD_FILE, KEYS_FILE) if name not in files]
+        missing += [] if "evidence_end" in source.tags else ["tag evidence_end"]
+        if missing:
+            raise ModelError(f"{use_case} version {version}: {', '.join(missing)} is missing")
+        try:
+            card = ModelCard.read(files[CARD_FILE].parent)
+            content = dump_model(load_model(files[MODEL_FILE], trusted))
+        except ModelError as error:
+            raise ModelError(f"{use_case} version {version}: {error}") from error
         if digest(content, card) != card.contender.digest:
             raise ModelError(
                 f"{use_case} version {version}: the model is not the one its card names"
@@ -85,7 +89,7 @@ def fetch(
                 shutil.copy(found, folder / name)
         (folder / MODEL_FILE).write_bytes(content)
         # the card was written before the promotion: the version knows what came of it
-        evidence_end = source.tags.get("evidence_end")
+        evidence_end = source.tags["evidence_end"]
         known = {"name": f"v{version}", "promoted_on": evidence_end}
         contender = Contender.model_validate({**card.contender.model_dump(), **known})
         card = card.model_copy(update={"contender": contender})
@@ -94,6 +98,6 @@ def fetch(
 
 
 def digest(model: bytes, card: ModelCard) -> str:
-    """Hash a model together with its policy: the unit of promotion."""
-    policy = card.policy.model_dump_json() if card.policy else ""
-    return hashlib.sha256(model + policy.encode()).hexdigest()[:16]
+    """Hash a model together with its policy and what it had seen: the unit of promotion."""
+    later = {"contender": {"name", "digest", "promoted_on"}}
+    return hashlib.sha256(model + card.model_dump_json(exclude=later).encode()).hexdigest()[:16]

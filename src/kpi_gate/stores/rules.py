@@ -71,6 +71,8 @@ def rules_for(
     frame = typed(rows, use_case)
     if {"event_time", "unit"} <= set(rows.columns):
         rules += _event_rules(frame, use_case.settings.validation.freshness_days, as_of)
+        limits = use_case.settings.validation.row_count
+        rules += [] if previous is None else _no_hole(frame, limits, as_of, previous)
     if {"event_time", "label_time", "outcome"} <= set(rows.columns):
         rules += _label_rules(frame, use_case.settings.window.label_delay_days, as_of)
     rules += _kind_rules(rows, use_case)
@@ -121,6 +123,21 @@ def _row_count(limits: RowCount, as_of: datetime, previous: PreviousSnapshot | N
     most = max(least, int(np.floor(previous.rows * (1 + growth))))
     expected = f"{least} to {most} rows, after {previous.rows} on {previous.as_of:%Y-%m-%d}"
     return Rule(name, {"min_value": least, "max_value": most}, "", expected)
+
+
+def _no_hole(
+    frame: pd.DataFrame, limits: RowCount, as_of: datetime, previous: PreviousSnapshot
+) -> Iterator[Rule]:
+    """Yield that the old rows are still there: a lost month must not hide behind new rows."""
+    if previous.as_of <= as_of:
+        least = int(np.ceil(previous.rows * (1 - limits.may_shrink_by)))
+        yield _helped(
+            "expect_column_sum_to_be_between",
+            (frame["event_time"] < previous.as_of).astype(float),
+            "event_time",
+            f"at least {least} rows before {previous.as_of:%Y-%m-%d}, as there were on that day",
+            min_value=least,
+        )
 
 
 def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) -> Iterator[Rule]:

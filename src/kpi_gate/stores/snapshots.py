@@ -133,14 +133,26 @@ def _repo(root: Path) -> Any:
     try:
         return Repo(str(root))
     except DvcException as error:
-        raise SnapshotError(f"{root}: {error}; run from the project's folder") from error
+        raise SnapshotError(
+            f"{root}: {error}; run from the project's folder, and where it has no git, once: "
+            "dvc config --local core.no_scm true"
+        ) from error
 
 
 def _find(repo: Any, name: str) -> Any:
-    for stage in repo.index.stages:
+    from dvc.exceptions import DvcException
+
+    try:
+        stages = repo.index.stages
+    except DvcException as error:
+        words = " ".join(str(error).split())
+        raise SnapshotError(
+            f"{words}: repair dvc.yaml, or delete dvc.lock and run again"
+        ) from error
+    for stage in stages:
         if getattr(stage, "name", None) == name:
             return stage
-    known = sorted(str(getattr(stage, "name", stage)) for stage in repo.index.stages)
+    known = sorted(str(getattr(stage, "name", stage)) for stage in stages)
     raise SnapshotError(
         f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
         f"it has {', '.join(known)}"

@@ -190,11 +190,15 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
 def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) -> None:
     from mlflow.entities import Metric
 
-    parent = mlflow_client.get_run(run_id)
-    tags = {"mlflow.parentRunId": run_id}
-    child = mlflow_client.create_run(
-        parent.info.experiment_id, run_name=f"variant: {variant['name']}", tags=tags
+    experiment, name = (
+        mlflow_client.get_run(run_id).info.experiment_id,
+        f"variant: {variant['name']}",
     )
+    mine = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.run_name = '{name}'"
+    if mlflow_client.search_runs([experiment], mine):
+        return
+    tags = {"mlflow.parentRunId": run_id}
+    child = mlflow_client.create_run(experiment, run_name=name, tags=tags)
     now = int(datetime.now(UTC).timestamp() * 1000)
     names = ("rows", "value", "auc", "brier")
     metrics = [Metric(f"tune.{name}", float(variant[name]), now, 0) for name in names]
