@@ -173,3 +173,14 @@ def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job):
     with pytest.raises(PromotionError, match="v1 cannot be champion again"):
         promotion.rollback(job().place, "toy", "refunds rose")
     assert champion(job()) == "2"
+
+
+def test_a_tick_is_not_decided_for_a_champion_that_was_put_in_by_hand(job):
+    play(job())
+    play(job(LATER))
+    play(job(AFTER_DRIFT))
+    assert champion(job()) == "3"
+    registry.point(job().place, "toy", registry.CHAMPION, "2")
+    entry, _, trained = play(job(AFTER_DRIFT))
+    assert trained
+    assert entry.body["champion"] == "v2"

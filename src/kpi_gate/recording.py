@@ -11,7 +11,7 @@ from kpi_gate.decision.evidence import BASELINE, Evidence
 from kpi_gate.decision.gate import decision_id, refuse
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
-from kpi_gate.stores import models, snapshots
+from kpi_gate.stores import models, registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.snapshots import Snapshot
@@ -122,7 +122,9 @@ def standing_decision(job: Job) -> Entry | None:
         return None
     entry = found[-1]
     rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
-    return entry if champion_in_ledger(job) in (rival, entry.body["version"]) else None
+    alias = registry.version_of(job.place, job.name, registry.CHAMPION)
+    champion = f"v{alias}" if alias else ""  # moved by hand: then this tick is not decided yet
+    return entry if champion in (rival, entry.body["version"]) else None
 
 
 def champion_in_ledger(job: Job) -> str:

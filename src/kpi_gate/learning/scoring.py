@@ -48,7 +48,7 @@ def row_keys(rows: pd.DataFrame) -> NDArray[np.uint64]:
     return keys
 
 
-def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 15) -> list[float]:
+def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 9) -> list[float]:
     """Time scorers in turn; return the median milliseconds of each.
 
     Taking turns lets a busy moment of the machine hit all of them alike.
