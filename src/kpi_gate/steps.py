@@ -108,8 +108,8 @@ def freeze_champion(job: Job) -> ModelCard:
     anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
     _require_no_loss(job, version, anchor)
     if not version:
-        words = job.use_case.baseline_name.encode()
-        digest = registry.digest(words, ModelCard(contender=_nobody()))
+        nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
+        digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
         card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
         card.write(folder)
         return card
@@ -129,20 +129,17 @@ def freeze_champion(job: Job) -> ModelCard:
 
 def _require_no_loss(job: Job, champion: str, anchor: str) -> None:
     """Refuse to take a lost alias for a first model: against the baseline anything may win."""
-    released = champion_in_ledger(job)
-    for alias, version in ((registry.CHAMPION, champion), (registry.ANCHOR, anchor)):
-        if version or (alias == registry.ANCHOR and not champion and not released):
-            continue
-        if released or alias == registry.ANCHOR:
-            raise Refusal(
-                f"{alias}_present",
-                f"MLflow at {job.place.mlflow_uri} has no {job.name}@{alias}, the ledger released "
-                f"{released or champion}: point the alias to it in MLflow",
-            )
-
-
-def _nobody() -> Contender:
-    return Contender(name=BASELINE, digest="")
+    released, lost = champion_in_ledger(job), ""
+    if released and not champion:
+        lost = registry.CHAMPION
+    elif champion and not anchor:
+        lost = registry.ANCHOR
+    if lost:
+        raise Refusal(
+            f"{lost}_present",
+            f"MLflow at {job.place.mlflow_uri} has no {job.name}@{lost}, the ledger released "
+            f"{released or champion}: point the alias to it in MLflow",
+        )
 
 
 def validate(job: Job) -> bool:

@@ -114,17 +114,6 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         return Recorded(run_id, version)
 
 
-def tag_run(place: Place, run_id: str, tags: Mapping[str, str]) -> None:
-    """Set tags of a run.
-
-    Raises:
-        TrackingError: If MLflow cannot be reached, or refuses.
-    """
-    with client(place) as mlflow_client:
-        for name, value in tags.items():
-            mlflow_client.set_tag(run_id, name, value)
-
-
 def _experiment(mlflow_client: Any, place: Place, name: str) -> str:
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None:
