@@ -1,7 +1,7 @@
 """From two models and the same fresh rows to evidence, and the files that carry it."""
 
-import hashlib
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -9,12 +9,20 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from kpi_gate.decision.evidence import Lineage
+from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.learning.windows import Windows, within
-from kpi_gate.measuring import corners, measure, notes, parts, slice_columns, uncapped_gain
+from kpi_gate.measuring import (
+    corners,
+    exposure,
+    measure,
+    notes,
+    parts,
+    slice_columns,
+    uncapped_gain,
+)
 from kpi_gate.sides import Side, make_side, side_folders
-from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE
+from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE, corner_column
 from kpi_gate.stores.models import KEYS_FILE, ModelCard
 from kpi_gate.usecase import UseCase
 
@@ -33,16 +41,36 @@ def write_evidence(
         ScoringError: If one of them cannot score.
         ModelError: If one of them cannot be read.
     """
-    in_window = rows[within(rows, windows.gate)]
-    gate = in_window[in_window["outcome"].notna()].reset_index(drop=True)
+    gate = gate_rows(rows, windows)
     candidate_card = ModelCard.read(work / "candidate")
-    sides: dict[str, Side] = {}
     with threadpool_limits(int(use_case.settings.model["threads"])):
-        for name, folder in side_folders(work).items():
-            sides[name] = make_side(name, folder, use_case, gate, candidate_card)
+        sides = {
+            name: make_side(name, folder, use_case, gate, candidate_card)
+            for name, folder in side_folders(work).items()
+        }
         measures = measure(sides, use_case, gate) if len(gate) else {}
+    lineage = lineage_of(sides, use_case, rows, windows, as_of, snapshot)
+    write_comparison(work / "evidence", sides, use_case, gate, lineage, measures)
+
+
+def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
+    """Return the rows of the gate window whose outcome is known."""
+    in_window = rows[within(rows, windows.gate)]
+    return in_window[in_window["outcome"].notna()].reset_index(drop=True)
+
+
+def lineage_of(
+    sides: Mapping[str, Side],
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    windows: Windows,
+    as_of: datetime,
+    snapshot: str,
+) -> Lineage:
+    """Say where the gate rows come from, and what both sides had seen of them."""
+    gate, due = gate_rows(rows, windows), int(within(rows, windows.gate).sum())
     champion, candidate = sides["champion"], sides["candidate"]
-    lineage = Lineage(
+    return Lineage(
         use_case=use_case.name,
         as_of=as_of,
         snapshot=snapshot,
@@ -50,23 +78,43 @@ def write_evidence(
         scored_snapshot=candidate.card.snapshot or snapshot,
         window=windows.gate,
         shortest_window_days=use_case.settings.window.gate_min_days,
-        row_fingerprint=hashlib.sha256(row_keys(gate).tobytes()).hexdigest()[:16],
+        label_delay_days=use_case.settings.window.label_delay_days,
+        row_fingerprint=fingerprint(row_keys(gate)),
         shared_rows=sum(_shared(gate, side.folder) for side in (champion, candidate)),
-        matured=len(gate) / len(in_window) if len(in_window) else 1.0,
+        matured=len(gate) / due if due else 1.0,
         champion=champion.card.contender,
         candidate=candidate.card.contender,
     )
+
+
+def write_comparison(
+    folder: Path,
+    sides: Mapping[str, Side],
+    use_case: UseCase,
+    gate: pd.DataFrame,
+    lineage: Lineage,
+    measures: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Write the table of rows and the facts that `read_evidence` reads."""
+    champion, candidate = sides["champion"], sides["candidate"]
+    ends = corners(candidate, champion, use_case, gate)
     facts = {
         "lineage": lineage.model_dump(mode="json"),
         "measures": measures,
-        "parts": {name: parts(sides[name], use_case, gate) for name in ("candidate", "champion")},
-        "corners": corners(candidate, champion, use_case, gate),
+        "parts": {name: parts(sides[name], use_case, gate) for name in SIDES},
+        "ranges": list(ends),
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
         "notes": notes(sides, use_case, gate),
     }
-    folder = work / "evidence"
+    table = _table(gate, champion, candidate, use_case).assign(
+        exposure=exposure(candidate, champion, use_case, gate),
+        **{
+            corner_column(name, end): difference
+            for name, both in ends.items()
+            for end, difference in zip(("low", "high"), both, strict=True)
+        },
+    )
     folder.mkdir(parents=True, exist_ok=True)
-    table = _table(gate, champion, candidate, use_case)
     for name in (TABLE_FILE, FACTS_FILE):
         (folder / name).unlink(missing_ok=True)
     table.to_parquet(folder / TABLE_FILE, index=False, compression="zstd")

@@ -96,18 +96,34 @@ def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]
 
 def corners(
     candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
-) -> dict[str, tuple[float, float]]:
-    """Return the gain with one value parameter at its low and its high end, actions as they are."""
+) -> dict[str, tuple[Floats, Floats]]:
+    """Return the rows' differences with one value parameter at its low and at its high end.
+
+    Actions stay as they are: the policy believes in the base.
+    """
     base = use_case.settings.base_values()
     corners = {}
     for name, given in use_case.settings.value.items():
-        if isinstance(given, Range) and len(gate):
+        if isinstance(given, Range):
             low, high = (
-                _gain(candidate, champion, use_case, gate, {**base, name: end})
+                _difference(candidate, champion, use_case, gate, {**base, name: end})
                 for end in (given.low, given.high)
             )
             corners[name] = (low, high)
     return corners
+
+
+def exposure(candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame) -> Floats:
+    """Return the most that each row's difference could lose, had its outcome been another."""
+    base = use_case.settings.base_values()
+    lowest: Floats = np.min(
+        [
+            _difference(candidate, champion, use_case, gate.assign(outcome=float(y)), base)
+            for y in (0, 1)
+        ],
+        axis=0,
+    )
+    return np.maximum(-lowest, 0.0)
 
 
 def uncapped_gain(
@@ -117,22 +133,22 @@ def uncapped_gain(
     if use_case.value.amount_cap is None or gate.empty:
         return None
     uncapped = use_case.value.uncapped(use_case.settings.base_values())
-    return _gain(candidate, champion, use_case, gate, uncapped)
+    return float(_difference(candidate, champion, use_case, gate, uncapped).mean())
 
 
-def _gain(
+def _difference(
     candidate: Side,
     champion: Side,
     use_case: UseCase,
     gate: pd.DataFrame,
     parameters: Mapping[str, float],
-) -> float:
+) -> Floats:
     outcome = gate["outcome"].to_numpy(dtype=float)
     ours, theirs = (
         use_case.value.value(side.action, outcome, gate, parameters)
         for side in (candidate, champion)
     )
-    return float((ours - theirs).mean())
+    return ours - theirs
 
 
 def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate import promotion
-from kpi_gate.decision.evidence import BASELINE, Evidence
-from kpi_gate.decision.gate import decision_id, refuse
+from kpi_gate.decision.evidence import BASELINE, Evidence, Window
+from kpi_gate.decision.gate import refuse
+from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
 from kpi_gate.stores import models, registry, snapshots
@@ -106,6 +107,19 @@ def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
         if gain and gain["standard_error"] and earlier and (body["champion"] == BASELINE) == first:
             gains.append((gain["estimate"], gain["standard_error"]))
     return gains
+
+
+def past_looks(job: Job, evidence: Evidence) -> int:
+    """Count the earlier decisions that looked at rows of this gate window."""
+    if evidence.lineage is None:
+        return 0
+    window, looks = evidence.lineage.window, 0
+    for entry in job.ledger.entries(job.name, "decision"):
+        seen = (entry.body["decision"].get("lineage") or {}).get("window")
+        if seen is not None and datetime.fromisoformat(entry.body["as_of"]) < job.as_of:
+            earlier = Window.model_validate(seen)
+            looks += earlier.start < window.end and window.start < earlier.end
+    return looks
 
 
 def standing_decision(job: Job) -> Entry | None:

@@ -136,7 +136,9 @@ class Settings(GateSettings):
 
     def gate(self) -> GateSettings:
         """Return what the gate alone needs."""
-        return GateSettings(objective=self.objective, guardrails=self.guardrails)
+        return GateSettings(
+            objective=self.objective, guardrails=self.guardrails, estimator=self.estimator
+        )
 
 
 def read_settings(path: Path) -> Settings:

@@ -13,7 +13,7 @@ from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot
 from kpi_gate.learning.windows import Windows
-from kpi_gate.recording import champion_in_ledger, past_gains, run_content
+from kpi_gate.recording import champion_in_ledger, past_gains, past_looks, run_content
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
@@ -268,7 +268,13 @@ def _unknown_name(job: Job, error: KeyError) -> ConfigurationError:
 def decide(job: Job) -> Decision:
     """Judge the evidence of this tick by the objective and what past candidates taught."""
     evidence = read_evidence(job.work / "evidence")
-    return judge_evidence(evidence, job.use_case.settings.gate(), past_gains(job, evidence))
+    return judge_evidence(
+        evidence,
+        job.use_case.settings.gate(),
+        past_gains(job, evidence),
+        tick=job.as_of,
+        looks=past_looks(job, evidence),
+    )
 
 
 def record(job: Job, decision: Decision, found: Snapshot | None, prefect_run: str = "") -> Entry:

@@ -28,8 +28,12 @@ def noise(rows=600, gain=0.5, sd=2.0, seed=1):
     return difference - difference.mean() + gain
 
 
+ARRAYS = ("bases", "key", "time", "actions", "exposure", "at_best")
+
+
 def paired(difference, unit=None, day=None, champion=0.0, **slices):
     difference = np.asarray(difference)
+    more = {name: slices.pop(name) for name in ARRAYS if name in slices}
     rows = np.arange(difference.size)
     return PairedRows(
         unit=rows if unit is None else np.asarray(unit),
@@ -37,16 +41,26 @@ def paired(difference, unit=None, day=None, champion=0.0, **slices):
         champion=np.zeros(difference.size) + champion,
         candidate=difference + champion,
         slices={name: np.asarray(levels, dtype=object) for name, levels in slices.items()},
+        **more,
     )
+
+
+EVIDENCE = ("ranges", "diagnostics", "faults", "uncapped_gain")
 
 
 def evidence(difference=None, *, measures=None, lineage=None, corners=None, **rows):
     difference = noise() if difference is None else difference
+    more = {name: rows.pop(name) for name in EVIDENCE if name in rows}
+    found = difference if isinstance(difference, PairedRows) else paired(difference, **rows)
     return Evidence(
-        rows=difference if isinstance(difference, PairedRows) else paired(difference, **rows),
+        rows=found,
         measures={"candidate": {"contact_rate": 0.4}} if measures is None else measures,
         lineage=lineage,
-        corners=corners or {},
+        corners={
+            name: tuple(found.difference + shift for shift in ends)
+            for name, ends in (corners or {}).items()
+        },
+        **more,
     )
 
 

@@ -78,7 +78,12 @@ def measured(gain=0.5, rows=1_500, rate=0.4, lineage=None, notes=None):
         measures={side: {"contact_rate": rate} for side in ("candidate", "champion", "anchor")},
         lineage=lineage,
         parts=PARTS if notes else {},
-        corners={"contact_cost_eur": (0.4, 0.6), "rate": (-0.1, 0.9)} if notes else {},
+        corners={
+            "contact_cost_eur": (difference - 0.1, difference + 0.1),
+            "rate": (difference - 0.2, difference + 0.4),
+        }
+        if notes
+        else {},
         uncapped_gain=gain * 1.1 if notes else None,
         notes=notes or {},
     )

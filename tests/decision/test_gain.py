@@ -8,9 +8,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy import stats
 
+from kpi_gate.decision.bootstrap import MAX_BLOCKS, bootstrap_sums
 from kpi_gate.decision.gain import (
-    MAX_BLOCKS,
-    bootstrap_sums,
     cluster_sums,
     hall_bound,
     interval,

@@ -8,7 +8,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from kpi_gate.decision import gate
-from kpi_gate.decision.gate import PRECEDENCE, REQUIRED_RULES, decide, decision_id, refuse
+from kpi_gate.decision.gate import PRECEDENCE, REQUIRED_RULES, decide, refuse
+from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Check, Verdict
 
@@ -69,6 +70,8 @@ def test_a_clear_gain_is_promoted():
             "window_long_enough",
         ),
         ({"corners": {"rate": (0.1, np.nan)}}, {}, INVALID, "sensitivity"),
+        ({"ranges": ("rate",)}, {}, INVALID, "sensitivity"),
+        ({"corners": {"rate": (-0.4, 0.1)}}, {}, Verdict.HOLD, "sensitivity rate"),
     ],
 )
 def test_every_rule_has_its_verdict(found, objective, expected, check):
@@ -100,7 +103,7 @@ def test_a_rule_that_is_silent_has_not_agreed(monkeypatch, rule, kpi_link):
         "check_enough",
         "check_measure",
         "check_gain",
-        "check_link_and_corners",
+        "check_link",
     ):
         speak = getattr(gate, name)
         monkeypatch.setattr(

@@ -8,7 +8,8 @@ from builders import SLICE, START, evidence, lineage, noise, paired, settings
 from kpi_gate.decision.evidence import Contender, PairedRows, Window
 from kpi_gate.decision.gain import paired_gain
 from kpi_gate.decision.gate import decide
-from kpi_gate.decision.validity import check_enough, check_valid, rows_for_enough
+from kpi_gate.decision.sufficiency import check_enough, rows_for_enough
+from kpi_gate.decision.validity import check_valid
 from kpi_gate.decision.verdict import Verdict
 
 BASELINE = Contender(name="baseline", digest="b")
@@ -25,7 +26,11 @@ def enough(difference, unit=None, day=None, **objective):
     unit = np.arange(len(difference)) if unit is None else unit
     day = np.arange(len(difference)) % 12 if day is None else day
     gain = paired_gain(difference, unit, day, threshold=0.02, resamples=1_000)
-    return gain, {c.name for c in check_enough(gain, asked) if not c.passed}, asked
+    return (
+        gain,
+        {c.name for c in check_enough(gain, paired(difference), asked) if not c.passed},
+        asked,
+    )
 
 
 def test_good_evidence_has_no_fault():

@@ -1,8 +1,10 @@
 """What was measured: the paired rows, where they come from, and what both models had seen."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from types import NoneType
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
+SIDES = ("champion", "candidate")
 ROUNDING = 1e-12  # of the largest value, at least of 1: how far sums of doubles may stray
 
 
@@ -74,6 +77,7 @@ class Lineage(BaseModel):
         scored_snapshot: Fingerprint of the rows that both sides scored.
         window: The gate window.
         shortest_window_days: Days that the gate window must span at least.
+        label_delay_days: Days until an outcome is known: the window must end that near `as_of`.
         row_fingerprint: Hash over the keys of the gate window's rows, in order.
         shared_rows: Rows of the gate window that either side had trained or tuned on.
         matured: Share of the window's rows whose outcome is known.
@@ -90,6 +94,7 @@ class Lineage(BaseModel):
     scored_snapshot: str
     window: Window
     shortest_window_days: float
+    label_delay_days: float | None = None
     row_fingerprint: str
     shared_rows: int
     matured: float
@@ -107,6 +112,13 @@ class PairedRows:
         champion: Money per decision with the champion's action.
         candidate: Money per decision with the candidate's action.
         slices: Level of each slice column, as text; None is a missing level.
+        bases: (champion, candidate) of a ratio KPI: what the values are counted per, such as
+            recommendations shown; None where each row is one decision.
+        key: Integer code of the decision; a code that comes twice is a row that was counted twice.
+        time: Moment of the row's event, microseconds since 1970 in UTC.
+        actions: (champion, candidate), where the policies' actions are known.
+        exposure: The most that the row's difference could lose, had its outcome been another.
+        at_best: Difference at the best hidden outcome; `candidate` then holds the worst.
     """
 
     unit: NDArray[np.int64]
@@ -114,25 +126,52 @@ class PairedRows:
     champion: Floats
     candidate: Floats
     slices: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    bases: tuple[Floats, Floats] | None = None
+    key: NDArray[np.int64] | NDArray[np.uint64] | None = None
+    time: NDArray[np.int64] | None = None
+    actions: tuple[Floats, Floats] | None = None
+    exposure: Floats | None = None
+    at_best: Floats | None = None
 
     @property
     def size(self) -> int:
         """Number of rows."""
         return int(np.size(self.champion))
 
-    @property
+    @cached_property
     def difference(self) -> Floats:
-        """value(candidate) - value(champion), shape `(n,)`; mere rounding is a tie."""
+        """value(candidate) - value(champion), shape `(n,)`; mere rounding is a tie.
+
+        Of a ratio KPI it is the influence of the row on the difference of both ratios, plus that
+        difference: its mean is the gain, and its clustered error that of the delta method.
+        """
         champion = np.asarray(self.champion, dtype=np.float64)
         candidate = np.asarray(self.candidate, dtype=np.float64)
         largest = max(np.abs(champion).max(initial=1.0), np.abs(candidate).max(initial=1.0))
-        difference = candidate - champion
+        if self.bases is None:
+            difference = candidate - champion
+        else:
+            ours, theirs = (
+                _influence(value, base)
+                for value, base in ((candidate, self.bases[1]), (champion, self.bases[0]))
+            )
+            difference = ours - theirs
         return np.where(np.abs(difference) <= ROUNDING * largest, 0.0, difference)
 
     def fault(self) -> str:
         """Say which array has the wrong shape or type; empty where all can be read."""
-        codes = {"unit": self.unit, "day": self.day}
-        values = {"champion": self.champion, "candidate": self.candidate}
+        codes = {"unit": self.unit, "day": self.day, "key": self.key, "time": self.time}
+        values = {
+            "champion": self.champion,
+            "candidate": self.candidate,
+            "exposure": self.exposure,
+            "at_best": self.at_best,
+            **_named("base of the", self.bases),
+            **_named("action of the", self.actions),
+        }
+        codes, values = (
+            {k: v for k, v in some.items() if v is not None} for some in (codes, values)
+        )
         for name, array in {**codes, **values, **self.slices}.items():
             if np.shape(array) != (self.size,):
                 return f"{name} has shape {np.shape(array)}, must be ({self.size},)"
@@ -147,6 +186,21 @@ class PairedRows:
         return ""
 
 
+def _named(what: str, pair: tuple[Floats, Floats] | None) -> dict[str, Any]:
+    return (
+        {} if pair is None else {f"{what} {side}": v for side, v in zip(SIDES, pair, strict=True)}
+    )
+
+
+def _influence(value: Floats, base: Floats) -> Floats:
+    """Return each row's influence on the ratio of the sums, plus the ratio itself."""
+    base = np.asarray(base, dtype=np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the gate refuses what is not finite
+        ratio = value.sum() / base.sum()
+        influence: Floats = (value - ratio * base) / base.mean() + ratio
+    return influence
+
+
 @dataclass(frozen=True)
 class Evidence:
     """All that the gate looks at.
@@ -156,8 +210,12 @@ class Evidence:
         measures: Numbers of each side by name: `candidate`, `champion` and `anchor`.
         lineage: Where it comes from; None where `judge` sees a bare table.
         parts: Parts of the value, money per decision, by side.
-        corners: Gain at the low and high end of each value parameter.
+        corners: Difference of every row at the low and the high end of each value parameter
+            that is a range, each of shape `(n,)`.
+        ranges: Value parameters that are ranges: each must have its corners.
         uncapped_gain: Gain with the cap on amounts lifted; None where nothing is capped.
+        diagnostics: What the estimator says of itself, such as the effective share of the weights.
+        faults: What whoever measured found wrong; each makes the verdict INVALID.
         notes: Further facts for the decision page (metrics, variants), JSON-able.
     """
 
@@ -165,9 +223,17 @@ class Evidence:
     measures: Mapping[str, Mapping[str, float]]
     lineage: Lineage | None = None
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    corners: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    corners: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
+    ranges: tuple[str, ...] = ()
     uncapped_gain: float | None = None
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fingerprint(keys: NDArray[Any]) -> str:
+    """Hash the keys of rows, in their order."""
+    return hashlib.sha256(np.ascontiguousarray(keys).tobytes()).hexdigest()[:16]
 
 
 def utc(moment: datetime) -> datetime:

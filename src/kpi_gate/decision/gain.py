@@ -2,15 +2,18 @@
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr, stdtrit
 
+from kpi_gate.decision.bootstrap import bootstrap_sums, ratio_differences
+
 Floats = NDArray[np.float64]
 POWER = 0.80
 MIN_DAYS = 10  # fewer clusters are too few for a bootstrap
-MAX_BLOCKS = 16_384  # more clusters are pooled at random; the standard error then moves by 0.6 %
+LOSS_SHARE = 0.9  # losses beyond it are small change: they do not count as seen losses
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,11 @@ class Gain:
         units: Independent units (customers, members, cards).
         days: Days with a decision; 0 where none are given.
         effective_units: `(sum |S|)^2 / sum S^2` of the units' sums S of the difference.
+        effective_winners: The same of the units that gain: how many carry the gain.
         changed: Share of the decisions whose value differs.
         losing_units: Units that lose with the candidate.
+        loss_events: Fewest of them that carry nine tenths of the loss.
+        loss_size: What one more loss costs: their size-weighted mean, `sum S^2 / sum |S|`.
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
@@ -51,8 +57,11 @@ class Gain:
     units: int
     days: int
     effective_units: float
+    effective_winners: float
     changed: float
     losing_units: int
+    loss_events: int
+    loss_size: float
     top_unit_share: float
     tail_skew: float
     unit_standard_error: float
@@ -69,6 +78,24 @@ class Gain:
         z = NormalDist().inv_cdf(self.confidence) + NormalDist().inv_cdf(POWER)
         needed = self.rows * (z * self.standard_error / distance) ** 2
         return max(int(np.ceil(needed)), 1)
+
+
+class Ratio(NamedTuple):
+    """What a ratio KPI is made of, row by row; all of shape `(n,)`.
+
+    Attributes:
+        numerators: (candidate, champion), such as quality plays.
+        bases: (candidate, champion), what the ratio is taken of, such as recommendations shown.
+    """
+
+    numerators: tuple[Floats, Floats]
+    bases: tuple[Floats, Floats]
+
+    def by(self, cluster: ArrayLike) -> "Ratio":
+        """Return the sums of each cluster."""
+        return Ratio(
+            *(tuple(cluster_sums(c, cluster)[0] for c in pair) for pair in self)  # type: ignore[arg-type]
+        )
 
 
 @dataclass(frozen=True)
@@ -112,31 +139,6 @@ def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
     return float(mean - error * (3 / tail_skew) * correction)
 
 
-def bootstrap_sums(sums: Floats, resamples: int, generator: np.random.Generator) -> Floats:
-    """Draw the clusters with replacement; return the total of each replicate, shape `(resamples,)`.
-
-    Exact multinomial bootstrap that touches only the clusters that differ from the commonest sum,
-    as all without a change do: of G draws, Binomial(G, m / G) fall on the m clusters that differ.
-    Where these are more than `MAX_BLOCKS`, clusters are first pooled at random into that many
-    blocks of equal size.
-    """
-    ordered = np.sort(sums)  # so that the labels of the clusters do not matter
-    levels, counts = np.unique(ordered, return_counts=True)
-    common = float(levels[counts.argmax()])
-    changed = ordered[ordered != common]
-    if changed.size > MAX_BLOCKS:
-        block = generator.permutation(sums.size) % MAX_BLOCKS
-        ordered = np.bincount(block, weights=ordered, minlength=MAX_BLOCKS).astype(np.float64)
-        common, changed = 0.0, ordered
-    totals = np.full(resamples, common * ordered.size)
-    excess = changed - common
-    if excess.size:
-        draws = generator.binomial(ordered.size, excess.size / ordered.size, resamples)
-        for i, count in enumerate(draws):
-            totals[i] += excess[generator.integers(0, excess.size, count, dtype=np.int32)].sum()
-    return totals
-
-
 def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = False) -> Interval:
     """Return the interval of the mean per row from the clusters.
 
@@ -177,6 +179,7 @@ def _chance(
     threshold: float,
     resamples: int,
     generator: np.random.Generator,
+    ratio: Ratio | None = None,
 ) -> float:
     """Return P(gain > threshold): by bootstrap, or by Student's t of too few clusters for one."""
     if sums.size < 2:
@@ -184,6 +187,9 @@ def _chance(
     if sums.size < MIN_DAYS and view.standard_error > 0:
         distance = (view.estimate - threshold) / view.standard_error
         return float(stdtr(sums.size - 1, distance))
+    if ratio is not None:
+        found = ratio_differences(ratio.numerators, ratio.bases, resamples, generator)
+        return float((found > threshold).mean())
     totals = bootstrap_sums(sums - threshold * sizes, resamples, generator)
     return float((totals > 0).mean())
 
@@ -197,17 +203,20 @@ def paired_gain(
     confidence: float = 0.95,
     resamples: int = 10_000,
     seed: int = 7,
+    ratio: Ratio | None = None,
 ) -> Gain:
     """Estimate the gain per decision and how sure it is.
 
     Args:
-        difference: value(candidate) - value(champion) of each row, shape `(n,)`, finite.
+        difference: value(candidate) - value(champion) of each row, shape `(n,)`, finite. Of a
+            ratio KPI its influence, so that the same intervals hold by the delta method.
         unit: Cluster of each row (customer, member, card), shape `(n,)`.
         day: Day of each row, shape `(n,)`; the larger of both standard errors counts.
         threshold: Gain per decision that a release must exceed.
         confidence: One-sided confidence of the bounds.
         resamples: Bootstrap replicates.
         seed: Seed of the bootstrap.
+        ratio: What a ratio KPI is made of; the bootstrap then forms both ratios anew.
 
     Returns:
         The gain; formulas in Hall (1992) and, for the clusters, Cameron and Miller (2015).
@@ -221,15 +230,19 @@ def paired_gain(
     if not np.isfinite(values).all():
         raise ValueError(f"{int((~np.isfinite(values)).sum())} differences are not finite")
     generator = np.random.default_rng(seed)
-    sums, sizes = cluster_sums(values, unit)
-    views = [interval(sums, sizes, confidence)]
-    chances = [_chance(sums, sizes, views[0], threshold, resamples, generator)]
+    clusters = [np.asarray(unit)]
     days = 0 if day is None else np.unique(np.asarray(day)).size
     if days > 1:  # a shock of one day hits all its units
-        by_day = cluster_sums(values, np.asarray(day))
-        views.append(interval(*by_day, confidence, few=True))
-        chances.append(_chance(*by_day, views[1], threshold, resamples, generator))
-    size, squares = np.abs(sums), float(sums @ sums)
+        clusters.append(np.asarray(day))
+    views, chances = [], []
+    for few, cluster in enumerate(clusters):
+        sums, sizes = cluster_sums(values, cluster)
+        view = interval(sums, sizes, confidence, few=bool(few))
+        made_of = ratio.by(cluster) if ratio is not None else None
+        views.append(view)
+        chances.append(_chance(sums, sizes, view, threshold, resamples, generator, made_of))
+    sums = cluster_sums(values, unit)[0]
+    size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
         estimate=views[0].estimate,
         standard_error=max(view.standard_error for view in views),
@@ -241,11 +254,28 @@ def paired_gain(
         rows=values.size,
         units=sums.size,
         days=days,
-        effective_units=float(size.sum() ** 2 / squares) if squares > 0 else 0.0,
+        effective_units=_effective(size),
+        effective_winners=_effective(wins),
         changed=float((values != 0).mean()),
-        losing_units=int((sums < 0).sum()),
-        top_unit_share=float(size.max() / size.sum()) if squares > 0 else 0.0,
+        losing_units=losses.size,
+        loss_events=_weighty(losses),
+        loss_size=float(losses @ losses / losses.sum()) if losses.sum() > 0 else 0.0,
+        top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
     )
+
+
+def _effective(size: Floats) -> float:
+    """Return how many units of equal size would weigh as these do (Kish 1965)."""
+    squares = float(size @ size)
+    return float(size.sum() ** 2 / squares) if squares > 0 else 0.0
+
+
+def _weighty(losses: Floats) -> int:
+    """Return the fewest losses that carry `LOSS_SHARE` of them all."""
+    if not losses.sum() > 0:
+        return 0
+    carried = np.cumsum(np.sort(losses)[::-1]) / losses.sum()
+    return int(np.searchsorted(carried, LOSS_SHARE - 1e-12) + 1)

@@ -1,21 +1,22 @@
 """The gate: evidence and objective in, decision out. Every rule fails closed."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kpi_gate.decision.evidence import Evidence
-from kpi_gate.decision.gain import Gain, paired_gain
+from kpi_gate.decision.gain import Gain
 from kpi_gate.decision.guardrails import check_measure, check_slices, slice_gains
-from kpi_gate.decision.measures import TIMINGS, is_finite
-from kpi_gate.decision.objective import LARGEST, GateSettings, Objective
-from kpi_gate.decision.shrinkage import learn_prior
-from kpi_gate.decision.validity import check_enough, check_valid, rows_for_enough
+from kpi_gate.decision.identity import decision_id, digest
+from kpi_gate.decision.measures import is_finite
+from kpi_gate.decision.objective import GateSettings, Objective
+from kpi_gate.decision.sufficiency import check_enough, check_hidden, rows_for_enough
+from kpi_gate.decision.validity import check_valid
 from kpi_gate.decision.verdict import Check, Decision, GainSummary, SliceGain, Verdict
-from kpi_gate.decision.worth import check_gain, check_link_and_corners
+from kpi_gate.decision.worth import check_gain, check_link, measure_gain, shrink_gain, try_corners
 
 PRECEDENCE = (
     Verdict.INVALID,
@@ -29,36 +30,41 @@ UNMEASURABLE = {"rows_readable", "values_finite"}  # without them there is no ga
 
 
 def decide(
-    evidence: Evidence, settings: GateSettings, past: Sequence[tuple[float, float]] = ()
+    evidence: Evidence,
+    settings: GateSettings,
+    past: Sequence[tuple[float, float]] = (),
+    *,
+    tick: datetime | None = None,
+    looks: int = 0,
 ) -> Decision:
     """Judge a candidate.
 
     Args:
         evidence: What was measured on the gate window.
-        settings: Objective and guardrails.
+        settings: Objective, guardrails and estimator.
         past: (gain, standard error) of every candidate measured before, also the rejected ones.
+        tick: Moment for which the decision is asked; evidence of another moment is INVALID.
+        looks: Earlier decisions on rows of the same window; for the record.
 
     Returns:
         The decision; it never raises on bad evidence, which makes the verdict INVALID instead.
     """
-    objective = settings.objective
-    rows = evidence.rows
-    checks = list(check_valid(evidence, settings))
+    objective, rows = settings.objective, evidence.rows
+    checks = list(check_valid(evidence, settings, tick))
     gain, summary = None, None
     slices: list[SliceGain] = []
+    corners: dict[str, tuple[float, float]] = {}
     if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if not check.passed):
-        gain = paired_gain(
-            rows.difference,
-            rows.unit,
-            rows.day,
-            threshold=objective.delta,
-            confidence=objective.confidence,
-            resamples=objective.resamples,
-            seed=objective.seed,
-        )
-        shrunk = _shrink(gain, past)
+        shrink = partial(shrink_gain, past=past)
+        gain = measure_gain(rows, objective)
+        shrunk = shrink(gain)
         summary = _summary(gain, shrunk, objective, evidence.uncapped_gain)
-        checks += [*check_enough(gain, objective), *check_gain(gain, shrunk, objective)]
+        worth = list(check_gain(gain, shrunk, objective))
+        checks += [*check_enough(gain, rows, objective), *check_hidden(rows, gain), *worth]
+        corners, sensitive = try_corners(
+            evidence, objective, shrink, promising=all(check.passed for check in worth)
+        )
+        checks += sensitive
         for guardrail in settings.guardrails:
             if guardrail.slice in rows.slices:
                 levels = slice_gains(evidence, guardrail, objective.confidence)
@@ -67,23 +73,25 @@ def decide(
     for guardrail in settings.guardrails if rows.size else ():
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
-    checks += check_link_and_corners(evidence, objective)
+    checks += check_link(objective)
     checks += _silent_rules(checks)
     verdict = _verdict(checks)
+    waits = gain if verdict is not Verdict.PROMOTE else None
     return Decision(
         decision_id=decision_id(evidence, settings),
         verdict=verdict,
         gain=summary,
-        rows_needed=None
-        if gain is None or verdict is Verdict.PROMOTE
-        else _rows_needed(gain, objective),
+        rows_needed=None if waits is None else _rows_needed(waits, objective),
+        cost_of_waiting=_forgone(summary) if waits and verdict is not Verdict.INVALID else None,
+        looks=looks,
         checks=tuple(sorted(checks, key=lambda check: check.rule)),
         slices=tuple(slices),
-        **_terms(objective),
+        **_terms(settings),
         lineage=evidence.lineage,
         parts={side: _finite(parts) for side, parts in evidence.parts.items()},
         measures={side: _finite(numbers) for side, numbers in evidence.measures.items()},
-        corners={name: ends for name, ends in evidence.corners.items() if np.isfinite(ends).all()},
+        diagnostics=_finite(evidence.diagnostics),
+        corners=corners,
         notes=evidence.notes,
     )
 
@@ -107,49 +115,22 @@ def refuse(
         verdict: INVALID, or INSUFFICIENT_EVIDENCE where there was too little to train on.
         notes: Further facts for the page.
     """
-    objective = settings.objective
     return Decision(
-        decision_id=_digest([subject, check, reason, settings.model_dump(mode="json")]),
+        decision_id=digest([subject, check, reason, settings.model_dump(mode="json")]),
         verdict=verdict,
         gain=None,
         rows_needed=None,
         checks=(Check(name=check, rule="V0", passed=False, reason=reason, failing=verdict),),
-        **_terms(objective),
+        **_terms(settings),
         notes=notes or {},
     )
 
 
-def decision_id(evidence: Evidence, settings: GateSettings) -> str:
-    """Hash what is judged and by which rules; timings are left out, so a replay agrees."""
-    rows = evidence.rows
-    arrays = (rows.unit, rows.day, rows.champion, rows.candidate)
-    values = hashlib.sha256(b"".join(map(_bytes, arrays)))
-    slices = {name: _digest(["\0".join(map(str, levels))]) for name, levels in rows.slices.items()}
-    measures = {
-        side: {name: repr(value) for name, value in numbers.items() if name not in TIMINGS}
-        for side, numbers in evidence.measures.items()
-    }
-    lineage = None if evidence.lineage is None else evidence.lineage.model_dump(mode="json")
-    content = [values.hexdigest(), slices, measures, lineage, settings.model_dump(mode="json")]
-    return _digest(content)
-
-
-def _terms(objective: Objective) -> dict[str, Any]:
+def _terms(settings: GateSettings) -> dict[str, Any]:
     """Return the terms of the objective that a decision repeats for its readers."""
     names = ("kpi", "unit", "horizon", "horizon_decisions", "switch_cost", "confidence", "approval")
-    return {name: getattr(objective, name) for name in names}
-
-
-def _bytes(array: object) -> bytes:
-    """Return the bytes of numbers; zero has one sign, and objects are spelled."""
-    given = np.asarray(array)
-    if given.dtype.kind in "iuf":
-        return bytes((np.ascontiguousarray(given) + 0).tobytes())
-    return repr(given.tolist()).encode()
-
-
-def _digest(content: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+    terms = {name: getattr(settings.objective, name) for name in names}
+    return {**terms, "estimator": settings.estimator.kind}
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -181,13 +162,8 @@ def _rows_needed(gain: Gain, objective: Objective) -> int | None:
     return None if needed is None else max(needed, rows_for_enough(gain, objective))
 
 
-def _shrink(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
-    """Shrink the gain; the candidate itself belongs to the candidates that the prior knows."""
-    measured = [*past, (gain.estimate, gain.standard_error)]
-    usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
-    if not (gain.standard_error > 0 and np.isfinite(gain.standard_error)):
-        return gain.estimate if gain.standard_error == 0 else 0.0
-    return learn_prior(*zip(*usable, strict=True)).shrink(gain.estimate, gain.standard_error)
+def _forgone(gain: GainSummary | None) -> float | None:
+    return None if gain is None else max(gain.shrunk, 0.0) * gain.rows
 
 
 def _summary(

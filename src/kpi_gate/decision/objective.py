@@ -42,7 +42,8 @@ class Objective(Frozen):
         approval: Whether a reviewer must tag the version before the alias moves.
         min_effective_units: Least effective number of units whose value differs.
         min_days: Least number of days with a decision; the scatter between fewer than 10 is unseen.
-        min_loss_events: Least number of units that lose; 100 where money is in rare events.
+        min_loss_events: Least number of units that carry nine tenths of the loss; 100 where money
+            is in rare events.
         max_unit_share: Largest share of the absolute difference that one unit may carry.
         max_tail_skew: Largest skewness of the mean towards rare big losses that is believed.
         resamples: Bootstrap replicates.
@@ -131,11 +132,38 @@ class Guardrail(Frozen):
         return f"{self.measure} by {self.by}" if self.by else str(self.measure)
 
 
+class EstimatorSettings(Frozen):
+    """How the value of each row is estimated, and what the estimate must not rest on.
+
+    Attributes:
+        kind: `paired` (outcomes are known whatever one does), `ratio` (a KPI such as take-rate),
+            `ips`, `snips`, `dr`, `switch` (a log with propensities), `selective` (outcomes that
+            only some actions show, with exploration) or `bounded` (the same without).
+        min_effective_share: Least effective share of the rows, `(sum w)^2 / sum w^2 / n`.
+        max_weight_share: Largest share of the weights that one row may carry.
+        switch_above: Weight above which `switch` trusts the model alone.
+    """
+
+    kind: Literal["paired", "ratio", "ips", "snips", "dr", "switch", "selective", "bounded"] = (
+        "paired"
+    )
+    min_effective_share: float = Field(default=0.01, gt=0, le=1)
+    max_weight_share: float = Field(default=0.10, gt=0, le=1)
+    switch_above: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _switches_somewhere(self) -> Self:
+        if (self.kind == "switch") != (self.switch_above is not None):
+            raise ValueError("`switch_above` goes with kind `switch`, and `switch` needs it")
+        return self
+
+
 class GateSettings(Frozen):
     """All that the gate alone needs: what `kpi-gate judge --objective` reads."""
 
     objective: Objective
     guardrails: tuple[Guardrail, ...] = Field(min_length=1)
+    estimator: EstimatorSettings = EstimatorSettings()
 
 
 class Range(Frozen):

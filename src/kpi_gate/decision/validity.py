@@ -1,23 +1,41 @@
-"""V0: is the evidence right (else INVALID), and is there enough of it (else INSUFFICIENT)?"""
+"""V0, first half: is the evidence right? Else the verdict is INVALID, whatever it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import Contender, Evidence, Lineage, PairedRows
-from kpi_gate.decision.gain import Gain
-from kpi_gate.decision.objective import LARGEST, GateSettings, Objective
+from kpi_gate.decision.evidence import (
+    SIDES,
+    Contender,
+    Evidence,
+    Lineage,
+    PairedRows,
+    fingerprint,
+)
+from kpi_gate.decision.objective import LARGEST, EstimatorSettings, GateSettings
 from kpi_gate.decision.verdict import Check, Verdict
 
 MATURE = 0.95  # least share of known outcomes in a gate window
+FEW_ROWS = 10  # of fewer a common factor may be chance
 
+Floats = NDArray[np.float64]
 _wrong = partial(Check, rule="V0", failing=Verdict.INVALID)
 _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 
 
-def check_valid(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
-    """Check that both sides were scored on the same fresh, mature, complete rows."""
+def check_valid(
+    evidence: Evidence, settings: GateSettings, tick: datetime | None = None
+) -> Iterator[Check]:
+    """Check that both sides were scored on the same fresh, mature, complete rows.
+
+    Args:
+        evidence: What was measured.
+        settings: Objective, guardrails and estimator.
+        tick: Moment for which the decision is asked; None where nobody says.
+    """
     rows = evidence.rows
     yield _too_little(
         name="rows_present",
@@ -26,7 +44,7 @@ def check_valid(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
         bound=1,
         reason=f"{rows.size} decisions to compare, at least 1 is needed",
     )
-    fault = rows.fault()
+    fault = "; ".join(filter(None, (rows.fault(), *evidence.faults)))
     yield _wrong(
         name="rows_readable",
         passed=not fault,
@@ -34,33 +52,130 @@ def check_valid(evidence: Evidence, settings: GateSettings) -> Iterator[Check]:
     )
     if not fault:
         yield from _check_rows(rows, settings)
+        yield from _check_money(rows)
+    yield from _check_weights(evidence.diagnostics, settings.estimator)
     if evidence.lineage is not None:
-        yield from _check_lineage(evidence.lineage, rows.size)
+        yield from _check_lineage(evidence.lineage, rows, tick)
+        yield from _check_origin(evidence.lineage, rows, fault)
 
 
 def _check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
-    for side, values in (("champion", rows.champion), ("candidate", rows.candidate)):
-        broken = int((~(np.abs(np.asarray(values, dtype=np.float64)) <= LARGEST)).sum())
+    sides = {"champion": rows.champion, "candidate": rows.candidate}
+    if rows.bases is not None and rows.size:
+        sides["ratio"] = rows.difference
+    if rows.at_best is not None:
+        sides["best hidden outcome"] = rows.at_best
+    for side, values in sides.items():
+        holes = ~(np.abs(np.asarray(values, dtype=np.float64)) <= LARGEST)
         yield _wrong(
             name="values_finite",
-            passed=broken == 0,
-            value=broken,
+            passed=not holes.any(),
+            value=int(holes.sum()),
             bound=0,
-            reason=f"{broken} of {rows.size} rows of the {side} have no finite value "
-            f"within {LARGEST:g}",
+            reason=f"{int(holes.sum())} of {rows.size} rows of the {side} have no finite value "
+            f"within {LARGEST:g}{_where(holes, rows)}",
+        )
+    if rows.key is not None:
+        repeated = rows.size - np.unique(rows.key).size
+        yield _wrong(
+            name="rows_distinct",
+            passed=repeated == 0,
+            value=repeated,
+            bound=0,
+            reason=f"{repeated} of {rows.size} rows repeat a decision that is there already",
         )
     for column in sorted({str(rail.slice) for rail in settings.guardrails if rail.slice}):
         levels = rows.slices.get(column)
         blank = {level for level in set(() if levels is None else levels) if _is_blank(level)}
-        holes = rows.size if levels is None else sum(map(blank.__contains__, levels))
+        gaps = rows.size if levels is None else sum(map(blank.__contains__, levels))
         yield _wrong(
             name="slices_present",
-            passed=levels is not None and holes == 0,
-            value=holes,
+            passed=levels is not None and gaps == 0,
+            value=gaps,
             bound=0,
-            reason=f"{holes} of {rows.size} rows have no {column}"
+            reason=f"{gaps} of {rows.size} rows have no {column}"
             if levels is not None
             else f"the evidence has no column {column}, which a guardrail names",
+        )
+
+
+def _where(holes: NDArray[np.bool_], rows: PairedRows) -> str:
+    """Say which level of a slice has all the holes, if one does: a side may not know it."""
+    for column, levels in rows.slices.items():
+        found = set(levels[holes])
+        if len(found) == 1 and len(set(levels)) > 1:
+            return f", all of them in {column} == {found.pop()}"
+    return ""
+
+
+def _check_money(rows: PairedRows) -> Iterator[Check]:
+    """Check that both sides count money alike; nothing is said where it cannot be seen."""
+    champion = np.asarray(rows.champion, dtype=np.float64)
+    candidate = np.asarray(rows.candidate, dtype=np.float64)
+    if rows.actions is not None and rows.bases is None:
+        alike = np.asarray(rows.actions[0]) == np.asarray(rows.actions[1])
+        odd = int((alike & (rows.difference != 0)).sum())
+        yield _wrong(
+            name="same_action_same_value",
+            passed=odd == 0,
+            value=odd,
+            bound=0,
+            reason=f"{odd} of {int(alike.sum())} rows on which both sides act alike differ in "
+            "value",
+        )
+    share, factor = _other_unit(champion, candidate)
+    yield _wrong(
+        name="same_unit_of_money",
+        passed=share <= 0.5,
+        value=share,
+        bound=0.5,
+        reason="both sides count in the same unit of money"
+        if share <= 0.5
+        else f"the candidate's value is {factor:g} times the champion's in {share:.0%} of the rows "
+        "where both have one: is one of them in another unit?",
+    )
+
+
+def _other_unit(champion: Floats, candidate: Floats) -> tuple[float, float]:
+    """Return the power of ten between the sides that most rows share, and their share."""
+    sizes = np.abs(champion), np.abs(candidate)
+    both = np.all([(size > 1e-9) & (size <= LARGEST) for size in sizes], axis=0)
+    if both.sum() < FEW_ROWS:
+        return 0.0, 1.0
+    exponent = np.log10(sizes[1][both] / sizes[0][both])
+    alike = np.sign(champion[both]) == np.sign(candidate[both])
+    shares = {
+        10.0**power: float((alike & (np.abs(exponent - power) < 1e-6)).mean())
+        for power in (*range(-6, -1), *range(2, 7))  # cents, thousandths, millions
+    }
+    factor = max(shares, key=lambda power: shares[power])
+    return shares[factor], factor
+
+
+def _check_weights(
+    diagnostics: Mapping[str, float], settings: EstimatorSettings
+) -> Iterator[Check]:
+    """Check that an estimate from weighted rows does not rest on a few of them."""
+    for side in SIDES:
+        share = diagnostics.get(f"effective_share_{side}")
+        largest = diagnostics.get(f"largest_weight_share_{side}")
+        if share is None or largest is None:
+            continue
+        yield _too_little(
+            name="effective_share",
+            passed=bool(share >= settings.min_effective_share),
+            value=share,
+            bound=settings.min_effective_share,
+            reason=f"the log speaks of the {side} with {share:.2%} of its rows, "
+            f"{settings.min_effective_share:.2%} are needed",
+        )
+        yield _too_little(
+            name="largest_weight",
+            passed=bool(largest <= settings.max_weight_share),
+            value=largest,
+            bound=settings.max_weight_share,
+            reason=f"one row carries {largest:.1%} of the weight of the {side}, "
+            f"{settings.max_weight_share:.0%} is allowed",
         )
 
 
@@ -68,14 +183,9 @@ def _is_blank(level: str | None) -> bool:
     return not level or level.isspace()
 
 
-def _check_lineage(lineage: Lineage, rows: int) -> Iterator[Check]:
+def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) -> Iterator[Check]:
+    """Check that the window is fresh for both sides, recent, and long enough."""
     window = lineage.window
-    yield _wrong(
-        name="same_snapshot",
-        passed=bool(lineage.snapshot) and lineage.snapshot == lineage.scored_snapshot,
-        reason=f"the run froze {lineage.snapshot[:12]}, both sides scored "
-        f"{lineage.scored_snapshot[:12]}",
-    )
     for side, words in (
         (lineage.champion, _champion_in_words(lineage.champion)),
         (lineage.candidate, "the candidate"),
@@ -94,6 +204,46 @@ def _check_lineage(lineage: Lineage, rows: int) -> Iterator[Check]:
             else f"nobody says until when {words} was trained",
         )
     yield _wrong(
+        name="window_in_the_past",
+        passed=window.end <= lineage.as_of,
+        reason=f"the gate window {window} must end by {lineage.as_of:%Y-%m-%d}",
+    )
+    yield _wrong(
+        name="evidence_of_this_tick",
+        passed=tick is None or lineage.as_of == tick,
+        reason=f"the evidence is of {lineage.as_of:%Y-%m-%d %H:%M}"
+        + ("" if tick is None else f", the decision is asked for {tick:%Y-%m-%d %H:%M}"),
+    )
+    if lineage.label_delay_days is not None:
+        # a window with nothing fresh in it ends where it begins, and is too short instead
+        late = (lineage.as_of - window.end).total_seconds() / 86_400 - lineage.label_delay_days
+        yield _wrong(
+            name="window_recent",
+            passed=late < 1 or window.days <= 0,
+            value=late,
+            bound=1.0,
+            reason=f"the gate window {window} ends {late:.1f} days before the newest outcome that "
+            "can be known, 1 is allowed",
+        )
+    yield _too_little(
+        name="window_long_enough",
+        passed=window.days >= lineage.shortest_window_days,
+        value=window.days,
+        bound=lineage.shortest_window_days,
+        reason=f"the gate window {window} holds {rows.size} fresh rows in {window.days:.0f} days, "
+        f"{lineage.shortest_window_days:g} days are needed",
+    )
+
+
+def _check_origin(lineage: Lineage, rows: PairedRows, fault: str) -> Iterator[Check]:
+    """Check that the rows are those of the window, and new to both sides."""
+    yield _wrong(
+        name="same_snapshot",
+        passed=bool(lineage.snapshot) and lineage.snapshot == lineage.scored_snapshot,
+        reason=f"the run froze {lineage.snapshot[:12]}, both sides scored "
+        f"{lineage.scored_snapshot[:12]}",
+    )
+    yield _wrong(
         name="no_shared_rows",
         passed=lineage.shared_rows == 0,
         value=lineage.shared_rows,
@@ -102,84 +252,33 @@ def _check_lineage(lineage: Lineage, rows: int) -> Iterator[Check]:
     )
     yield _wrong(
         name="labels_mature",
-        passed=rows == 0 or lineage.matured >= MATURE,
+        passed=rows.size == 0 or lineage.matured >= MATURE,
         value=lineage.matured,
         bound=MATURE,
         reason=f"{lineage.matured:.1%} of the window's outcomes are known, {MATURE:.0%} are needed",
     )
-    yield _wrong(
-        name="window_in_the_past",
-        passed=window.end <= lineage.as_of,
-        reason=f"the gate window {window} must end by {lineage.as_of:%Y-%m-%d}",
-    )
-    yield _too_little(
-        name="window_long_enough",
-        passed=window.days >= lineage.shortest_window_days,
-        value=window.days,
-        bound=lineage.shortest_window_days,
-        reason=f"the gate window {window} holds {rows} fresh rows in {window.days:.0f} days, "
-        f"{lineage.shortest_window_days:g} days are needed",
-    )
+    if fault:
+        return
+    if rows.time is not None:
+        start, end = (int(t.timestamp() * 1e6) for t in (lineage.window.start, lineage.window.end))
+        outside = int(((rows.time < start) | (rows.time >= end)).sum())
+        yield _wrong(
+            name="rows_in_window",
+            passed=outside == 0,
+            value=outside,
+            bound=0,
+            reason=f"{outside} of {rows.size} rows lie outside the gate window {lineage.window}",
+        )
+    if rows.key is not None:
+        found = fingerprint(rows.key)
+        yield _wrong(
+            name="rows_as_fingerprinted",
+            passed=found == lineage.row_fingerprint,
+            reason=f"the rows' fingerprint is {found}, the lineage says {lineage.row_fingerprint}",
+        )
 
 
 def _champion_in_words(champion: Contender) -> str:
     if champion.is_baseline:
         return "the baseline"
     return f"the champion {'v' if champion.name.isdigit() else ''}{champion.name}"
-
-
-def check_enough(gain: Gain, objective: Objective) -> Iterator[Check]:
-    """Check that the interval of the gain can be believed."""
-    yield _too_little(
-        name="effective_units",
-        passed=gain.effective_units >= objective.min_effective_units,
-        value=gain.effective_units,
-        bound=objective.min_effective_units,
-        reason=f"{gain.effective_units:.0f} effective units differ, "
-        f"{objective.min_effective_units} are needed",
-    )
-    yield _too_little(
-        name="days",
-        passed=gain.days >= objective.min_days,
-        value=gain.days,
-        bound=objective.min_days,
-        reason=f"decisions of {gain.days} days, {objective.min_days} are needed to see how days "
-        "differ",
-    )
-    yield _too_little(
-        name="top_unit_share",
-        passed=gain.top_unit_share <= objective.max_unit_share,
-        value=gain.top_unit_share,
-        bound=objective.max_unit_share,
-        reason=f"one unit carries {gain.top_unit_share:.1%} of the absolute difference, "
-        f"{objective.max_unit_share:.0%} is allowed",
-    )
-    yield _too_little(
-        name="loss_events",
-        passed=gain.losing_units >= objective.min_loss_events,
-        value=gain.losing_units,
-        bound=objective.min_loss_events,
-        reason=f"{gain.losing_units} units lose, {objective.min_loss_events} are needed "
-        "to see what rare losses cost",
-    )
-    # rare big losses: no resampling sees those that did not happen to occur (METHODS 1.3)
-    yield _too_little(
-        name="tail_skew",
-        passed=gain.tail_skew >= -objective.max_tail_skew,
-        value=gain.tail_skew,
-        bound=-objective.max_tail_skew,
-        reason=f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
-        "the losses are too rare and too large for the interval",
-    )
-
-
-def rows_for_enough(gain: Gain, objective: Objective) -> int:
-    """Return the decisions at which `check_enough` would pass if further ones are like these."""
-    shortfalls = (
-        (objective.min_effective_units, gain.effective_units),
-        (objective.min_loss_events, gain.losing_units),
-        (gain.top_unit_share, objective.max_unit_share),
-        (gain.tail_skew**2 if gain.tail_skew < 0 else 0.0, objective.max_tail_skew**2),
-    )
-    most = max(needed / found for needed, found in shortfalls if found > 0)
-    return int(np.ceil(gain.rows * most)) if most > 1 else 0

@@ -119,6 +119,9 @@ class Decision(BaseModel):
         gain: The gain; None where it could not be measured.
         rows_needed: Decisions needed to open the gate with 80 % power; None when it is open,
             or when no number of rows helps.
+        cost_of_waiting: Money that one more window of as many decisions is expected to forgo: its
+            shrunk gain; None where nothing waits, or nothing may be believed.
+        looks: Earlier decisions on rows of the same window.
         checks: Every reason, in the order of the rules.
         slices: Gain of every level of every slice column.
         kpi: Name of the KPI.
@@ -128,9 +131,11 @@ class Decision(BaseModel):
         switch_cost: Cost of one promotion.
         confidence: One-sided confidence of the bounds.
         approval: Whether a reviewer must confirm a PROMOTE.
+        estimator: How the value of the rows was estimated.
         lineage: Where the evidence comes from; None for a bare table.
         parts: Parts of the value by side, money per decision.
         measures: Measured numbers by side.
+        diagnostics: What the estimator said of itself.
         corners: Gain at the ends of each value parameter.
         notes: Further facts for the page.
     """
@@ -141,6 +146,8 @@ class Decision(BaseModel):
     verdict: Verdict
     gain: GainSummary | None
     rows_needed: int | None
+    cost_of_waiting: float | None = None
+    looks: int = 0
     checks: tuple[Check, ...]
     slices: tuple[SliceGain, ...] = ()
     kpi: str
@@ -150,9 +157,11 @@ class Decision(BaseModel):
     switch_cost: float
     confidence: float
     approval: str = "none"
+    estimator: str = "paired"
     lineage: Lineage | None = None
     parts: Mapping[str, Mapping[str, float]] = {}
     measures: Mapping[str, Mapping[str, float]] = {}
+    diagnostics: Mapping[str, float] = {}
     corners: Mapping[str, tuple[float, float]] = {}
     notes: Mapping[str, Any] = {}
 

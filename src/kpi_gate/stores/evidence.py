@@ -1,26 +1,33 @@
 """The files that carry evidence from the comparison to the gate: a table of rows, and facts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import Evidence, Lineage, PairedRows
+from kpi_gate.decision.evidence import SIDES, Evidence, Lineage, PairedRows
+from kpi_gate.learning.scoring import row_keys
 
+Floats = NDArray[np.float64]
 TABLE_FILE, FACTS_FILE = "comparison.parquet", "evidence.json"
+CORNER = "difference:"  # of a row, at the low or the high end of a value parameter
 
 
 def read_evidence(folder: Path) -> Evidence:
-    """Read the evidence that `write_evidence` wrote."""
+    """Read the evidence of a comparison: a table of rows, and facts."""
     facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
     slices = tuple(facts["notes"]["slices"])
+    table = pd.read_parquet(folder / TABLE_FILE)
     return Evidence(
-        rows=paired_rows(pd.read_parquet(folder / TABLE_FILE), slices),
+        rows=replace(paired_rows(table, slices), key=row_keys(table)),
         measures=facts["measures"],
         lineage=Lineage.model_validate(facts["lineage"]),
         parts=facts["parts"],
-        corners={name: (low, high) for name, (low, high) in facts["corners"].items()},
+        corners=corners_of(table),
+        ranges=tuple(facts["ranges"]),
         uncapped_gain=facts["uncapped_gain"],
         notes=facts["notes"],
     )
@@ -31,6 +38,7 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
 
     A slice column that the table lacks is left out: the gate then finds it missing.
     """
+    actions = pair_of(table, "action")
     return PairedRows(
         unit=pd.factorize(as_text(table["unit"]))[0].astype(np.int64),
         day=pd.factorize(table["event_time"].dt.floor("D"))[0].astype(np.int64),
@@ -41,7 +49,39 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
             for name in slices
             if name in table.columns
         },
+        time=table["event_time"].dt.as_unit("us").astype(np.int64).to_numpy(),
+        actions=actions,
+        exposure=table["exposure"].to_numpy(dtype=np.float64) if "exposure" in table else None,
     )
+
+
+def pair_of(table: pd.DataFrame, what: str) -> tuple[Floats, Floats] | None:
+    """Return a column of both sides, (champion, candidate); None where the table has not both."""
+    names = [f"{what}_{side}" for side in SIDES]
+    if not set(names) <= set(table.columns):
+        return None
+    champion, candidate = (table[name].to_numpy(dtype=np.float64) for name in names)
+    return champion, candidate
+
+
+def corner_column(parameter: str, end: str) -> str:
+    """Name the column with the difference at one end of a value parameter."""
+    return f"{CORNER}{parameter}:{end}"
+
+
+def corners_of(table: pd.DataFrame) -> dict[str, tuple[Floats, Floats]]:
+    """Return the differences at both ends of each value parameter; one end alone is NaN."""
+    names = [str(name).removeprefix(CORNER) for name in table if str(name).startswith(CORNER)]
+    found = {}
+    for parameter in dict.fromkeys(name.rsplit(":", 1)[0] for name in names):
+        low, high = (
+            table[column].to_numpy(dtype=np.float64)
+            if (column := corner_column(parameter, end)) in table
+            else np.full(len(table), np.nan)
+            for end in ("low", "high")
+        )
+        found[parameter] = (low, high)
+    return found
 
 
 def as_text(column: pd.Series) -> pd.Series:
