@@ -161,8 +161,14 @@ def test_a_value_that_is_not_finite_is_invalid(judge, hole, column, suffix):
 
 
 def test_duplicated_rows_of_a_unit_are_no_more_evidence(judge):
+    # decisions that agree in all but their number are no second look at their unit
     rows = table(0.15)
-    once, often = (answer(judge(pd.concat([rows] * times))) for times in (1, 20))
+    once, often = (
+        answer(
+            judge(pd.concat([rows] * times, ignore_index=True).rename_axis("row_id").reset_index())
+        )
+        for times in (1, 20)
+    )
     assert once["verdict"] == often["verdict"] == "HOLD"
     assert often["gain"]["units"] == 600
     for name in ("estimate", "standard_error", "lower"):
@@ -247,14 +253,65 @@ def test_order_does_not_matter_and_a_byte_order_mark_neither(judge):
     assert answer(marked) == plain
 
 
-def test_time_zones_are_one_time(judge):
+def test_one_zone_is_read_as_utc(judge):
     rows = table()
     plain = answer(judge(rows))
-    zones = ["UTC", "America/Lima", "Asia/Tokyo"]
-    mixed = [str(t.tz_convert(zones[i % 3])) for i, t in enumerate(rows["event_time"])]
-    assert answer(judge(rows.assign(event_time=mixed), ".csv"))["gain"] == plain["gain"]
+    for zone in ("UTC", "America/Lima", "Asia/Tokyo"):
+        there = rows["event_time"].dt.tz_convert(zone)
+        for suffix in (".csv", ".parquet"):
+            assert answer(judge(rows.assign(event_time=there), suffix))["gain"] == plain["gain"]
     naive = rows["event_time"].dt.tz_localize(None)
     assert answer(judge(rows.assign(event_time=naive)))["gain"] == plain["gain"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("zones", [["UTC", "Asia/Tokyo"], ["UTC", None], ["America/Lima", None]])
+def test_mixed_time_zones_are_refused(judge, zones, suffix):
+    rows = table()
+    mixed = [str(t.tz_convert(zones[i % 2])) for i, t in enumerate(rows["event_time"])]
+    if None in zones:  # tz_convert(None) gives the naive time
+        assert sum("+" in t or "-05:00" in t for t in mixed) == len(rows) / 2
+    found = judge(rows.assign(event_time=mixed), suffix).exception
+    assert isinstance(found, ConfigurationError)
+    assert "event_time mixes time zones" in str(found)
+
+
+@pytest.mark.parametrize("repeated", [1, 40, 600])
+@pytest.mark.parametrize("daily", [False, True])
+def test_a_row_that_comes_twice_is_invalid(judge, repeated, daily):
+    rows = table()
+    if daily:
+        rows = rows.assign(event_time=rows["event_time"].dt.floor("D"))
+    assert answer(judge(rows))["verdict"] == "PROMOTE"
+    twice = answer(judge(pd.concat([rows, rows.head(repeated)])))
+    assert twice["verdict"] == "INVALID"
+    assert f"{repeated} of {600 + repeated} rows repeat a decision" in str(twice["checks"])
+
+
+def test_a_unit_may_decide_twice_alike_in_a_day(judge):
+    # few values, many visits: agreement is chance, and the day is all that is known
+    generator = np.random.default_rng(5)
+    rows = table(rows=3_000).assign(
+        unit=generator.integers(0, 300, 3_000),
+        event_time=pd.Timestamp("2024-05-01", tz="UTC")
+        + pd.to_timedelta(generator.integers(0, 28, 3_000), unit="D"),
+        value_champion=0.0,
+        value_candidate=generator.choice([0.0, 0.0, 2.0, -1.0], 3_000),
+    )
+    assert rows.duplicated().sum() > 80
+    assert answer(judge(rows))["verdict"] == "PROMOTE"
+    assert "rows_distinct" in failing(
+        answer(judge(pd.concat([rows.assign(unit=range(3_000))] * 2)))
+    )
+
+
+def test_a_repeated_or_missing_row_id_is_invalid(judge):
+    rows = table().assign(row_id=[f"d{i}" for i in range(600)])
+    assert answer(judge(rows))["verdict"] == "PROMOTE"
+    rows.loc[1, "row_id"] = "d0"
+    assert failing(answer(judge(rows))) == {"rows_distinct"}
+    rows.loc[1, "row_id"] = None
+    assert "row_id is missing in 1 of 600 rows" in str(answer(judge(rows))["checks"])
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

@@ -160,7 +160,7 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def judge(
+def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     objective: Annotated[Path, typer.Option(help="YAML with `objective` and `guardrails`.")],
     rows: Annotated[
         Path, typer.Option(help="Parquet or CSV: unit, event_time, value_champion, value_candidate")
@@ -168,13 +168,37 @@ def judge(
     measures: Annotated[
         Path | None, typer.Option(help="JSON: {candidate: {measure: number}, champion: {...}}")
     ] = None,
+    past: Annotated[
+        Path | None, typer.Option(help="JSON: [{gain, standard_error}, ...] of earlier candidates")
+    ] = None,
+    as_of: AsOf = None,
+    trained_until: Annotated[
+        datetime | None,
+        typer.Option(parser=_moment, metavar="DATE", help="End of what the candidate has seen."),
+    ] = None,
+    champion_trained_until: Annotated[
+        datetime | None,
+        typer.Option(parser=_moment, metavar="DATE", help="End of what the champion has seen."),
+    ] = None,
+    label_delay_days: Annotated[
+        float | None, typer.Option(help="Days until an outcome is known; older rows are refused.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the decision page here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run the gate alone on a table of per-row values, whoever made it."""
-    from kpi_gate.judging import judge_table
+    """Run the gate alone on a table of per-row values, whoever made it.
 
-    decision = judge_table(objective, rows, measures)
+    With the dates of what both models have seen it also proves that the rows are fresh.
+    """
+    from kpi_gate.job import now
+    from kpi_gate.judging import Origin, judge_table
+
+    said = (as_of, trained_until, champion_trained_until, label_delay_days)
+    origin = None
+    if any(word is not None for word in said):
+        seen = trained_until, champion_trained_until
+        origin = Origin(as_of or now(), *seen, label_delay_days)
+    decision = judge_table(objective, rows, measures, origin=origin, past=past)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(decision.html(), encoding="utf-8")

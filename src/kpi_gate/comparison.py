@@ -102,7 +102,7 @@ def write_comparison(
         "lineage": lineage.model_dump(mode="json"),
         "measures": measures,
         "parts": {name: parts(sides[name], use_case, gate) for name in SIDES},
-        "ranges": list(ends),
+        "ranges": use_case.settings.ranges,
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
         "notes": notes(sides, use_case, gate),
     }

@@ -1,115 +1,182 @@
 """The gate alone, on a table of per-row values that somebody else made."""
 
+import hashlib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import Evidence
+from kpi_gate.decision import estimators
+from kpi_gate.decision.estimators import Estimate
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window, fingerprint
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.measures import calibration_error
+from kpi_gate.decision.objective import EstimatorSettings, GateSettings
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.settings_file import ConfigurationError, read_objective
-from kpi_gate.stores.evidence import as_text, paired_rows
+from kpi_gate.stores.evidence import corners_of, pair_of, paired_rows
+from kpi_gate.tables import ROW_ID, read_table, row_codes
 
-REQUIRED = ("unit", "event_time", "value_champion", "value_candidate")
+Floats = NDArray[np.float64]
+ROLES = ("unit", "event_time")
+VALUES = ("value_champion", "value_candidate")
+LOG = ("reward", "propensity", "probability_champion", "probability_candidate")
+MODEL = ("model_logged", "model_champion", "model_candidate")
+# the columns that each estimator needs beside `unit` and `event_time`
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "paired": VALUES,
+    "ratio": (*VALUES, "base_champion", "base_candidate"),
+    "ips": LOG,
+    "snips": LOG,
+    "dr": (*LOG, *MODEL),
+    "switch": (*LOG, *MODEL),
+    "selective": (*VALUES, "observed", "propensity"),
+    "bounded": (*VALUES, "hidden", "worst_difference", "best_difference"),
+}
 SCORES = ("outcome", "score_champion", "score_candidate")
+UNCAPPED = ("uncapped_champion", "uncapped_candidate")
+ACTIONS = ("action_champion", "action_candidate")
 SIDES = ("candidate", "champion", "anchor")
 
 
-def judge_table(objective: Path, rows: Path, measures: Path | None = None) -> Decision:
+@dataclass(frozen=True)
+class Origin:
+    """What whoever made the table says of both models; the gate then proves that rows are fresh.
+
+    Attributes:
+        as_of: Moment of the decision.
+        candidate_until: End of what the candidate was trained and tuned on.
+        champion_until: The same of the champion.
+        label_delay_days: Days until an outcome is known.
+    """
+
+    as_of: datetime
+    candidate_until: datetime | None
+    champion_until: datetime | None
+    label_delay_days: float | None = None
+
+
+def judge_table(
+    objective: Path,
+    rows: Path,
+    measures: Path | None = None,
+    *,
+    origin: Origin | None = None,
+    past: Path | None = None,
+) -> Decision:
     """Judge a table with one row a decision.
 
-    Columns `unit`, `event_time`, `value_champion` and `value_candidate` are required; a guardrail
-    on a slice needs its column. With `outcome`, `score_champion` and `score_candidate` the
-    calibration error is measured; other measures come from the JSON file.
+    The YAML's `estimator.kind` says which columns are needed (`NEEDS`); a guardrail on a slice
+    needs its column. With `outcome`, `score_champion` and `score_candidate` the calibration error
+    is measured; other measures come from the JSON file.
+
+    Args:
+        objective: YAML with `objective`, `guardrails` and, where it is not `paired`, `estimator`.
+        rows: Parquet or CSV.
+        measures: JSON `{side: {measure: number}}`.
+        origin: What both models had seen; None where nobody says.
+        past: JSON list of `{gain, standard_error}` of every candidate measured before.
 
     Raises:
         ConfigurationError: If a file cannot be read, or a column is missing or of the wrong type.
     """
     settings = read_objective(objective)
-    table = _read_table(rows)
+    needed = NEEDS[settings.estimator.kind]
+    numbers = (*needed, *SCORES, *UNCAPPED, *ACTIONS, "exposure")
+    table = read_table(rows, (*ROLES, *needed), numbers)
+    evidence = _evidence(table, settings, measures)
+    if origin is not None and len(table):
+        lineage = _lineage(table, evidence, origin, rows)
+        evidence = replace(evidence, lineage=lineage)
+    return decide(evidence, settings, _read_past(past), tick=origin.as_of if origin else None)
+
+
+def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None) -> Evidence:
     found = _measures(table)
     for side, numbers in _read_measures(measures).items():
         found.setdefault(side, {}).update(numbers)
+    estimate = _estimate(table, settings.estimator)
     slices = tuple(str(rail.slice) for rail in settings.guardrails if rail.slice)
-    return decide(Evidence(rows=paired_rows(table, slices), measures=found), settings)
+    columns = table.assign(value_champion=estimate.champion, value_candidate=estimate.candidate)
+    rows = replace(
+        paired_rows(columns, slices),
+        bases=estimate.bases,
+        at_best=estimate.at_best,
+        key=row_codes(table),
+    )
+    corners, ranges = corners_of(table), set(getattr(settings, "ranges", ()))
+    uncapped = pair_of(table, "uncapped")
+    return Evidence(
+        rows=rows,
+        measures=found,
+        corners=corners,
+        ranges=tuple(sorted(ranges)) if corners else (),
+        uncapped_gain=None if uncapped is None else float((uncapped[1] - uncapped[0]).mean()),
+        diagnostics=estimate.diagnostics,
+        faults=(*estimate.faults, *_repeated_ids(table)),
+    )
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    readers = {".parquet": _read_parquet, ".csv": _read_csv}
-    if path.suffix not in readers:
-        raise ConfigurationError(f"{path}: must end in .parquet or .csv")
-    try:
-        table = readers[path.suffix](path)
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: there is no such file") from None
-    except (ValueError, OSError, NotImplementedError) as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read: {' '.join(str(error).split())}"
-        ) from None
-    missing = [name for name in REQUIRED if name not in table.columns]
-    if missing:
-        raise ConfigurationError(
-            f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}"
+def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
+    """Turn the columns that the estimator needs into both sides' values."""
+    kind = settings.kind
+    given = {name: table[name].to_numpy(dtype=np.float64) for name in NEEDS[kind]}
+
+    def pair(what: str) -> tuple[Floats, Floats]:
+        return given[f"{what}_champion"], given[f"{what}_candidate"]
+
+    if "reward" in given:
+        log = given["reward"], given["propensity"], pair("probability")
+        if kind in ("ips", "snips"):
+            return (estimators.ips if kind == "ips" else estimators.snips)(*log)
+        model, above = pair("model"), settings.switch_above or np.inf
+        return estimators.doubly_robust(
+            *log, model_logged=given["model_logged"], model=model, switch_above=above
         )
-    holes = int(as_text(table["unit"]).isna().sum())
-    if holes:
-        raise ConfigurationError(f"{path}: unit is missing in {holes} of {len(table)} rows")
-    numbers = [name for name in (*REQUIRED[2:], *SCORES) if name in table.columns]
-    try:
-        event_time = _times(table["event_time"])
-        values = {name: _numbers(table[name]) for name in numbers}
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
-    return table.assign(event_time=event_time, **values)
+    values = pair("value")
+    if kind == "ratio":
+        return estimators.ratio(values, pair("base"))
+    if kind == "selective":
+        return estimators.selective(values, given["observed"] == 1, given["propensity"])
+    if kind == "bounded":
+        ends = given["worst_difference"], given["best_difference"]
+        return estimators.bounded(values, given["hidden"] == 1, ends)
+    return estimators.paired(values)
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
-    table = pd.read_parquet(path)
-    if not table.columns.is_unique:
-        raise ValueError("a column name is there twice")
-    return table
+def _repeated_ids(table: pd.DataFrame) -> list[str]:
+    """Say which `row_id` is missing; that one comes twice is the gate's to find."""
+    holes = int(table[ROW_ID].isna().sum()) if ROW_ID in table.columns else 0
+    return [f"{ROW_ID} is missing in {holes} of {len(table)} rows"] if holes else []
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read text as text: a unit `007` and a level `NA` are what they say."""
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str).loc[0]
-    if not names.is_unique:
-        raise ValueError("a column name is there twice")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError("the rows have more fields than the header")
-    return table
-
-
-def _numbers(column: pd.Series) -> pd.Series:
-    """Return doubles; dates and truth values are no money, and what is missing is NaN."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if not len(column) or kind in ("floating", "integer", "mixed-integer-float", "decimal"):
-        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
-    if kind in ("string", "empty"):
-        words = column.where(column.notna(), "nan").astype(str).str.strip()
-        try:
-            return words.map(float)
-        except ValueError as error:
-            raise ValueError(f"{column.name}: {error}") from None
-    raise ValueError(f"{column.name} holds {kind}, must hold numbers")
-
-
-def _times(column: pd.Series) -> pd.Series:
-    """Return moments in UTC; a bare number could be any unit of time and is refused."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if len(column) and kind not in ("string", "datetime64", "datetime", "date"):
-        raise ValueError(f"event_time holds {kind}, must hold times such as 2024-05-01T10:00:00Z")
-    try:
-        moments = pd.to_datetime(column, utc=True, format="ISO8601")
-    except ValueError as error:
-        raise ValueError(f"event_time: {str(error).splitlines()[0]}") from None
-    if moments.isna().any():
-        raise ValueError(f"event_time is missing in {int(moments.isna().sum())} rows")
-    return moments
+def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path) -> Lineage:
+    """Make of the table and its maker's words what a comparison would have written."""
+    content = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    first, last = (table["event_time"].agg(how).to_pydatetime() for how in ("min", "max"))
+    known = table["outcome"].notna().mean() if "outcome" in table else 1.0
+    key = evidence.rows.key
+    return Lineage(
+        use_case=path.stem,
+        as_of=origin.as_of,
+        snapshot=content,
+        snapshot_rows=len(table),
+        scored_snapshot=content,
+        window=Window(start=first, end=last + timedelta(microseconds=1)),
+        shortest_window_days=0,
+        label_delay_days=origin.label_delay_days,
+        row_fingerprint="" if key is None else fingerprint(key),
+        shared_rows=0,
+        matured=float(known),
+        champion=Contender(name="champion", digest="", trained_until=origin.champion_until),
+        candidate=Contender(name="candidate", digest="", trained_until=origin.candidate_until),
+    )
 
 
 def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -137,4 +204,16 @@ def _read_measures(path: Path | None) -> dict[str, dict[str, float]]:
     except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigurationError(
             f"{path}: must be JSON {{side: {{measure: number}}}}: {error}"
+        ) from None
+
+
+def _read_past(path: Path | None) -> list[tuple[float, float]]:
+    if path is None:
+        return []
+    try:
+        content: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return [(float(one["gain"]), float(one["standard_error"])) for one in content]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"{path}: must be JSON [{{gain, standard_error}}, ...]: {error!r}"
         ) from None

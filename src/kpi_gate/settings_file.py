@@ -130,6 +130,11 @@ class Settings(GateSettings):
                 raise ValueError(f"model.{key} == {value!r}, must be a whole number (threads >= 1)")
         return self
 
+    @property
+    def ranges(self) -> list[str]:
+        """Names of the value parameters that are not known exactly."""
+        return [name for name, given in self.value.items() if isinstance(given, Range)]
+
     def base_values(self) -> dict[str, float]:
         """Return every value parameter at its base."""
         return {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}

@@ -52,7 +52,7 @@ def check_valid(
     )
     if not fault:
         yield from _check_rows(rows, settings)
-        yield from _check_money(rows)
+        yield from _check_money(rows, settings.estimator)
     yield from _check_weights(evidence.diagnostics, settings.estimator)
     if evidence.lineage is not None:
         yield from _check_lineage(evidence.lineage, rows, tick)
@@ -108,11 +108,13 @@ def _where(holes: NDArray[np.bool_], rows: PairedRows) -> str:
     return ""
 
 
-def _check_money(rows: PairedRows) -> Iterator[Check]:
+def _check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Check]:
     """Check that both sides count money alike; nothing is said where it cannot be seen."""
+    if estimator.kind not in ("paired", "selective"):
+        return  # the values are weighted, or counts
     champion = np.asarray(rows.champion, dtype=np.float64)
     candidate = np.asarray(rows.candidate, dtype=np.float64)
-    if rows.actions is not None and rows.bases is None:
+    if rows.actions is not None:
         alike = np.asarray(rows.actions[0]) == np.asarray(rows.actions[1])
         odd = int((alike & (rows.difference != 0)).sum())
         yield _wrong(
