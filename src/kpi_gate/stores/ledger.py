@@ -1,10 +1,8 @@
 """The ledger: an append-only, hash-chained record of every decision and release (SQL)."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,15 +11,28 @@ import sqlalchemy as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-FIRST = "0" * 64
-KINDS = ("decision", "intent", "done", "void", "rollback")
+from kpi_gate.stores import triggers
+from kpi_gate.stores.chain import FIRST, Entry, chained, read
+
+__all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError"]
+
+WHOLE = "*"
+KINDS = (
+    "decision",
+    *("intent", "done", "void"),
+    *("rollback_intent", "rollback", "rollback_void"),
+    *("anchor_intent", "anchor", "anchor_void"),
+    "protected",
+)
+GONE = "the append-only triggers are gone"
 _RETRIES = 20
 
 _schema = sql.MetaData()
 _entries = sql.Table(
     "ledger",
     _schema,
-    sql.Column("number", sql.Integer, primary_key=True, autoincrement=True),
+    # counted here, not by the database: PostgreSQL's counter skips numbers
+    sql.Column("number", sql.Integer, primary_key=True, autoincrement=False),
     sql.Column("at", sql.String(32), nullable=False),
     sql.Column("use_case", sql.String(100), nullable=False, index=True),
     sql.Column("kind", sql.String(20), nullable=False),
@@ -32,46 +43,9 @@ _entries = sql.Table(
     sql.Column("hash", sql.String(64), nullable=False, unique=True),
 )
 
-_SQLITE_TRIGGERS = [
-    f"CREATE TRIGGER IF NOT EXISTS ledger_no_{verb.lower()} BEFORE {verb} ON ledger "
-    "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
-]
-_POSTGRESQL_TRIGGERS = [
-    "CREATE OR REPLACE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-    "$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$",
-    "CREATE OR REPLACE TRIGGER ledger_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger "
-    "FOR EACH STATEMENT EXECUTE FUNCTION ledger_is_append_only()",
-]
-
 
 class LedgerError(RuntimeError):
-    """The ledger cannot be read or written, or its chain is broken."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the ledger.
-
-    Attributes:
-        number: Position in the chain, from 1.
-        at: When it was written, UTC.
-        use_case: Whose it is.
-        kind: `decision`, or a step of a promotion: `intent`, `done`, `void`, `rollback`.
-        subject: Decision that it belongs to.
-        body: What happened.
-        previous_hash: Hash of the row before.
-        hash: Hash over all of the above.
-    """
-
-    number: int
-    at: datetime
-    use_case: str
-    kind: str
-    subject: str
-    body: Mapping[str, Any]
-    previous_hash: str
-    hash: str
+    """The ledger cannot be read or written, or its chain is broken; nothing may move then."""
 
 
 class Ledger:
@@ -91,7 +65,7 @@ class Ledger:
         except (SQLAlchemyError, OSError, ImportError) as error:
             reason = " ".join(str(getattr(error, "orig", None) or error).split())
             raise LedgerError(
-                f"ledger {_shown(self.url)}: {reason}; nothing was promoted. "
+                f"ledger {_shown(self.url)}: {reason}; nothing was recorded. "
                 "Check KPI_GATE_LEDGER_URL"
             ) from error
 
@@ -99,19 +73,40 @@ class Ledger:
         if self._engine is None:
             address = make_url(self.url)
             sqlite = address.get_backend_name() == "sqlite"
-            if sqlite and address.database and not address.database.startswith("file:"):
-                Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+            if sqlite:
+                _require_file(address.database or "")
             engine = sql.create_engine(address, connect_args={"timeout": 30} if sqlite else {})
-            if not sql.inspect(engine).has_table("ledger"):
-                with engine.begin() as connection:
-                    _schema.create_all(connection)
-                    for statement in _SQLITE_TRIGGERS if sqlite else _POSTGRESQL_TRIGGERS:
-                        connection.execute(sql.text(statement))
+            if sqlite:
+                sql.event.listen(engine, "connect", _read_any_text)
+            with engine.begin() as connection:
+                if not sql.inspect(connection).has_table("ledger"):
+                    connection.execute(sql.schema.CreateTable(_entries, if_not_exists=True))
+                    for index in _entries.indexes:
+                        connection.execute(sql.schema.CreateIndex(index, if_not_exists=True))
+                # a crash may have come between a new table and its triggers
+                if connection.execute(sql.select(_entries.c.number).limit(1)).first() is None:
+                    triggers.protect(connection)
             self._engine = engine
         return self._engine
 
-    def append(self, use_case: str, kind: str, subject: str, body: Mapping[str, Any]) -> Entry:
+    def append(
+        self,
+        use_case: str,
+        kind: str,
+        subject: str,
+        body: Mapping[str, Any],
+        *,
+        after: int | None = None,
+    ) -> Entry:
         """Append one entry to the chain.
+
+        Args:
+            use_case: Whose it is.
+            kind: One of KINDS.
+            subject: Decision that it belongs to.
+            body: What happened.
+            after: Number of the subject's last row as the caller knows it, 0 for none; where
+                somebody wrote another one since, nothing is written. None: whatever there is.
 
         Raises:
             LedgerError: If it cannot be written.
@@ -120,54 +115,101 @@ class Ledger:
         if kind not in KINDS:
             raise ValueError(f"kind == {kind!r}, must be one of {', '.join(KINDS)}")
         text = json.dumps(body, sort_keys=True, allow_nan=False)
+        mine = sql.and_(_entries.c.use_case == use_case, _entries.c.subject == subject)
+        highest = sql.select(sql.func.max(_entries.c.number)).where(mine)
+        last_row = sql.select(_entries.c.number, _entries.c.hash)
         for _ in range(_RETRIES):
-            at = datetime.now(UTC).isoformat()
+            at = datetime.now(UTC)
             try:
                 with self._connect() as connection, connection.begin():
                     last = connection.execute(
-                        sql.select(_entries.c.hash).order_by(_entries.c.number.desc()).limit(1)
-                    ).scalar()
-                    values = _chained(at, use_case, kind, subject, text, last or FIRST)
-                    written = connection.execute(sql.insert(_entries).values(values))
-                    key = written.inserted_primary_key
+                        last_row.order_by(_entries.c.number.desc()).limit(1)
+                    ).first()
+                    known = connection.execute(highest).scalar() or 0
+                    if after is not None and known != after:
+                        raise LedgerError(
+                            f"ledger {_shown(self.url)}: row {known} of {use_case} {subject} was "
+                            f"written by another process meanwhile; this one recorded no {kind}"
+                        )
+                    number, previous = (last.number + 1, last.hash) if last else (1, FIRST)
+                    row = chained(at.isoformat(), use_case, kind, subject, text, previous)
+                    connection.execute(sql.insert(_entries).values(number=number, **row))
             except IntegrityError:
                 continue
-            return _entry({"number": key[0] if key else 0, **values})
-        raise LedgerError(f"ledger {self.url}: {_RETRIES} other writers were faster; try again")
+            written: dict[str, Any] = {**row, "at": at, "body": json.loads(text)}
+            return Entry(number=number, **written)
+        raise LedgerError(
+            f"ledger {_shown(self.url)}: {_RETRIES} other writers were faster; try again"
+        )
 
     def entries(
         self, use_case: str | None = None, kind: str | None = None, subject: str | None = None
     ) -> list[Entry]:
-        """Read the entries in order, of one use case, kind or decision where given."""
-        query = sql.select(_entries).order_by(_entries.c.number)
-        for column, value in (("use_case", use_case), ("kind", kind), ("subject", subject)):
-            if value is not None:
-                query = query.where(_entries.c[column] == value)
-        with self._connect() as connection:
-            return [_entry(dict(row)) for row in connection.execute(query).mappings()]
+        """Read the entries in order, of one use case, kind or decision where given.
+
+        The whole chain is verified in the same pass: nobody acts on a row that is not proved.
+
+        Raises:
+            LedgerError: If the ledger cannot be read, or its chain is broken.
+        """
+        entries, faults = self._read()
+        if faults:
+            more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+            remedy = "restore it from a backup; `kpi-gate ledger verify` names every fault"
+            if faults == [GONE]:
+                remedy = "if every row is right, `kpi-gate ledger protect --reason ...`"
+            raise LedgerError(
+                f"ledger {_shown(self.url)}: {faults[0]}{more}; nothing moves until it is whole: "
+                f"{remedy}"
+            )
+        asked = {"use_case": use_case, "kind": kind, "subject": subject}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        return [
+            entry
+            for entry in entries
+            if all(getattr(entry, name) == value for name, value in wanted.items())
+        ]
 
     def verify(self) -> list[str]:
-        """Return what is wrong with the chain, one sentence a fault; empty when it is intact."""
-        faults, previous = [], FIRST
-        for position, entry in enumerate(self.entries(), start=1):
-            text = json.dumps(entry.body, sort_keys=True)
-            values = _chained(
-                entry.at.isoformat(),
-                entry.use_case,
-                entry.kind,
-                entry.subject,
-                text,
-                entry.previous_hash,
-            )
-            if entry.number != position:
-                faults.append(f"row {position} is missing; the next is number {entry.number}")
-                break
-            if entry.previous_hash != previous:
-                faults.append(f"row {entry.number} does not follow the row before it")
-            if values["hash"] != entry.hash:
-                faults.append(f"row {entry.number} ({entry.kind} {entry.subject}) was changed")
-            previous = entry.hash
-        return faults
+        """Return what is wrong, one sentence a fault; empty when the ledger is whole."""
+        return self._read()[1]
+
+    def protect(self, reason: str, asked_by: str) -> None:
+        """Put lost triggers back, as a recorded act of a person.
+
+        Raises:
+            LedgerError: If the chain is broken: a broken chain is not repaired by protecting it.
+        """
+        faults = self.verify()
+        if faults != [GONE]:
+            if faults:
+                self.entries()  # says which row, and what to do
+            raise LedgerError(f"ledger {_shown(self.url)}: its triggers are in place")
+        self.append(WHOLE, "protected", WHOLE, {"reason": reason, "asked_by": asked_by})
+        with self._connect() as connection, connection.begin():
+            triggers.protect(connection)
+
+    def _read(self) -> tuple[list[Entry], list[str]]:
+        query = sql.select(_entries).order_by(_entries.c.number)
+        with self._connect() as connection:
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            protected = triggers.are_in_place(connection)
+        entries, faults = read(rows)
+        return entries, faults if protected else [*faults, GONE]
+
+
+def _require_file(database: str) -> None:
+    """Refuse a ledger that would be forgotten, or begun anew where a disk is not there."""
+    if database in ("", ":memory:"):
+        raise LedgerError("ledger in memory: it would be forgotten; set KPI_GATE_LEDGER_URL")
+    folder = Path(database).parent
+    if not database.startswith("file:") and not folder.is_dir():
+        raise FileNotFoundError(f"no folder {folder}")
+
+
+def _read_any_text(connection: Any, _: Any) -> None:
+    """Let a row be read whatever bytes somebody put into it; its hash then tells."""
+    connection.text_factory = lambda content: content.decode(errors="replace")
 
 
 def _shown(url: str) -> str:
@@ -176,23 +218,3 @@ def _shown(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except ArgumentError:
         return url.rsplit("@", maxsplit=1)[-1]
-
-
-def _chained(
-    at: str, use_case: str, kind: str, subject: str, body: str, previous: str
-) -> dict[str, Any]:
-    content = json.dumps([previous, at, use_case, kind, subject, body])
-    return {
-        "at": at,
-        "use_case": use_case,
-        "kind": kind,
-        "subject": subject,
-        "body": body,
-        "previous_hash": previous,
-        "hash": hashlib.sha256(content.encode()).hexdigest(),
-    }
-
-
-def _entry(row: Mapping[str, Any]) -> Entry:
-    values = {**row, "at": datetime.fromisoformat(row["at"]), "body": json.loads(row["body"])}
-    return Entry(**values)
