@@ -1,33 +1,93 @@
 """The candidate's files: model, card, golden rows, and the keys of the rows that it has seen."""
 
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 
 import pandas as pd
 
 from kpi_gate.decision.evidence import Contender
-from kpi_gate.job import Job
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.job import Job, Refusal, unknown_name
+from kpi_gate.learning import training
 from kpi_gate.learning.policy import Policy
-from kpi_gate.learning.scoring import act, probabilities
+from kpi_gate.learning.scoring import ScoringError, act, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
+from kpi_gate.settings_file import Settings
 from kpi_gate.stores import models, registry, snapshots
-from kpi_gate.stores.models import ModelCard
+from kpi_gate.stores.models import ModelCard, ModelError
+from kpi_gate.usecase import UseCase
 
 GOLDEN_ROWS = 20
 
 
-def write_candidate(
-    job: Job, trained: Trained, policy: Policy, windows: Windows, rows: pd.DataFrame
+def train_candidate(
+    job: Job, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
 ) -> None:
-    """Write the candidate of this tick; the same model gives the same bytes.
+    """Train on what lies before the gate window and write the candidate's files.
+
+    Args:
+        job: The use case and the moment.
+        rows: The snapshot.
+        windows: Time windows.
+        folder: Where to.
+        frozen: Fingerprint of the snapshot.
+
+    Raises:
+        Refusal: If there is too little data, or the model cannot score or be stored.
+    """
+    settings, use_case = job.use_case.settings, job.use_case
+    try:
+        trained = training.train(
+            rows,
+            windows,
+            make=lambda: use_case.estimator(settings.model),
+            features=use_case.feature_names,
+            policy=policy_for(settings),
+            value=use_case.value,
+            last_rows=settings.window.train_last_rows,
+            threads=int(settings.model["threads"]),
+        )
+        write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
+    except KeyError as error:
+        raise unknown_name(job, error) from error
+    except training.TrainingError as error:
+        raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
+    except ScoringError as error:
+        raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
+    except ModelError as error:
+        raise Refusal("candidate_loadable", str(error)) from error
+
+
+def write_candidate(
+    folder: Path,
+    use_case: UseCase,
+    trained: Trained,
+    windows: Windows,
+    rows: pd.DataFrame,
+    *,
+    snapshot: str,
+    as_of: datetime,
+) -> None:
+    """Write a candidate's files; the same model gives the same bytes.
+
+    Args:
+        folder: Where to; what is in it is removed.
+        use_case: Whose candidate.
+        trained: The model.
+        windows: Where the gate window begins: the end of what the model has seen.
+        rows: The snapshot; golden rows are taken from before the gate window.
+        snapshot: Fingerprint of the rows.
+        as_of: Moment of the run.
 
     Raises:
         ModelError: If the model could not be loaded again.
     """
-    features, folder = job.use_case.feature_names, job.work / "candidate"
+    features, gate_start = use_case.feature_names, windows.gate.start
+    policy = policy_for(use_case.settings)
     snapshots.clear(folder)
     content = models.dump_model(trained.estimator)
-    gate_start = windows.gate.start
     contender = Contender(
         name="candidate", digest="", trained_until=gate_start, tuned_until=gate_start
     )
@@ -39,18 +99,23 @@ def write_candidate(
         variants=tuple(asdict(variant) for variant in trained.variants),
         trained_rows=trained.rows,
         outcome_rate=trained.outcome_rate,
-        snapshot=snapshots.fingerprint(job.place.root, job.work / "snapshot.parquet"),
-        trained_at=job.as_of,
+        snapshot=snapshot,
+        trained_at=as_of,
     )
     digest = registry.digest(content, card)
     named = contender.model_copy(update={"digest": digest})
     card.model_copy(update={"contender": named}).write(folder)
     (folder / models.MODEL_FILE).write_bytes(content)
-    models.load_model(folder / models.MODEL_FILE, job.use_case.trusted_types)
+    models.load_model(folder / models.MODEL_FILE, use_case.trusted_types)
     (folder / models.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
     golden = rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS)
     probability = probabilities(trained.estimator, golden, features)
-    columns = list(dict.fromkeys([*features, *job.use_case.value.columns]))
-    action = act(policy, job.use_case.value, probability, golden)
+    columns = list(dict.fromkeys([*features, *use_case.value.columns]))
+    action = act(policy, use_case.value, probability, golden)
     scored = golden[columns].assign(golden_probability=probability, golden_action=action)
     scored.to_parquet(folder / models.GOLDEN_FILE, index=False)
+
+
+def policy_for(settings: Settings) -> Policy:
+    """Return the policy that a new candidate of the use case acts by."""
+    return Policy(settings=settings.policy, parameters=settings.base_values())

@@ -19,6 +19,7 @@ from kpi_gate.measuring import (
     notes,
     parts,
     slice_columns,
+    time_sides,
     uncapped_gain,
 )
 from kpi_gate.sides import Side, make_side, side_folders
@@ -49,6 +50,8 @@ def write_evidence(
             for name, folder in side_folders(work).items()
         }
         measures = measure(sides, use_case, gate) if len(gate) else {}
+        for name, timings in time_sides(sides, gate).items() if len(gate) else ():
+            measures[name] |= timings
     lineage = lineage_of(sides, use_case, rows, windows, as_of, snapshot)
     write_comparison(work / "evidence", sides, use_case, gate, lineage, measures)
 

@@ -126,3 +126,11 @@ def plan(job: Job, rows: pd.DataFrame) -> Windows:
 def read_snapshot(job: Job) -> pd.DataFrame:
     """Read the frozen rows of this tick."""
     return pd.read_parquet(job.work / "snapshot.parquet")
+
+
+def unknown_name(job: Job, error: KeyError) -> ConfigurationError:
+    """Return what to tell the owner of a use case whose code asks for what nobody gives."""
+    return ConfigurationError(
+        f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
+        "(value, model) nor a column of the rows"
+    )

@@ -29,7 +29,7 @@ BLANK_SHARE = 0.10
 def measure(
     sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame
 ) -> dict[str, dict[str, float]]:
-    """Return the numbers that guardrails watch, by side and name."""
+    """Return the numbers that guardrails watch, by side and name; `time_sides` has the timings."""
     outcome = gate["outcome"].to_numpy(dtype=float)
     measures: dict[str, dict[str, float]] = {}
     for name, side in sides.items():
@@ -47,24 +47,24 @@ def measure(
             found[measure] = float(function(side.action, gate))
         measures[name] = found
     candidate, champion = sides["candidate"], sides["champion"]
-    _time(measures, candidate, champion, gate)
     changed = float((candidate.action != champion.action).mean())
     measures["candidate"]["changed_decisions"] = changed
     measures["champion"]["changed_decisions"] = 0.0
     return measures
 
 
-def _time(
-    measures: dict[str, dict[str, float]], candidate: Side, champion: Side, gate: pd.DataFrame
-) -> None:
+def time_sides(sides: Mapping[str, Side], gate: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Time champion and candidate on the same rows, in turns; return their latencies by side."""
     batch = gate.head(LATENCY_ROWS)
-    timed = [side for side in (candidate, champion) if side.estimator is not None]
-    times = latencies_ms([partial(score, side.estimator, batch, side.card) for side in timed])
-    measures["candidate"]["latency_ms"] = times[0]
-    if len(times) > 1:
-        measures["champion"]["latency_ms"] = times[1]
-        measures["candidate"]["latency_ratio"] = times[0] / times[1]
-        measures["champion"]["latency_ratio"] = 1.0
+    timed = {
+        name: sides[name] for name in ("candidate", "champion") if sides[name].estimator is not None
+    }
+    times = latencies_ms([partial(score, s.estimator, batch, s.card) for s in timed.values()])
+    found = {name: {"latency_ms": ms} for name, ms in zip(timed, times, strict=True)}
+    for name in found if len(found) > 1 else ():
+        ratio = found[name]["latency_ms"] / found["champion"]["latency_ms"]
+        found[name]["latency_ratio"] = ratio
+    return found
 
 
 def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> float:

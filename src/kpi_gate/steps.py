@@ -8,14 +8,14 @@ import pandas as pd
 import yaml
 
 from kpi_gate import promotion
-from kpi_gate.decision.evidence import BASELINE, Contender
+from kpi_gate.champion import freeze_champion as freeze_champion
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
-from kpi_gate.recording import champion_in_ledger, past_gains, past_looks, run_content
+from kpi_gate.recording import past_gains, past_looks, run_content
 from kpi_gate.settings_file import ConfigurationError
-from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.models import ModelCard, ModelError
@@ -96,52 +96,6 @@ def _write_tick(job: Job) -> None:
     (job.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")
 
 
-def freeze_champion(job: Job) -> ModelCard:
-    """Fetch the champion in use and the anchor beside the snapshot, or stand the baseline in.
-
-    Raises:
-        Refusal: If the champion or the anchor cannot be read.
-    """
-    folder = job.work / "champion"
-    snapshots.clear(folder)
-    version = registry.version_of(job.place, job.name, registry.CHAMPION)
-    anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
-    _require_no_loss(job, version, anchor)
-    if not version:
-        nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
-        digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
-        card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
-        card.write(folder)
-        return card
-    trusted = job.use_case.trusted_types
-    try:
-        card = registry.fetch(job.place, job.name, version, folder, trusted)
-    except ModelError as error:
-        reason = f"{error}; the alias stays. Use `kpi-gate rollback {job.name} --reason ...`"
-        raise Refusal("champion_readable", reason) from error
-    try:
-        registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
-    except ModelError as error:
-        reason = f"{error}; it is the anchor of the guardrails. Point alias `anchor` to another"
-        raise Refusal("anchor_readable", reason) from error
-    return card
-
-
-def _require_no_loss(job: Job, champion: str, anchor: str) -> None:
-    """Refuse to take a lost alias for a first model: against the baseline anything may win."""
-    released, lost = champion_in_ledger(job), ""
-    if released and not champion:
-        lost = registry.CHAMPION
-    elif champion and not anchor:
-        lost = registry.ANCHOR
-    if lost:
-        raise Refusal(
-            f"{lost}_present",
-            f"MLflow at {job.place.mlflow_uri} has no {job.name}@{lost}, the ledger released "
-            f"{released or champion}: point the alias to it in MLflow",
-        )
-
-
 def validate(job: Job) -> bool:
     """Refuse rows that break the contract or the expectations; return whether it had to run.
 
@@ -190,36 +144,13 @@ def train(job: Job) -> bool:
 
 
 def _train(job: Job) -> None:
-    from kpi_gate.candidate import write_candidate
-    from kpi_gate.learning import training
-    from kpi_gate.learning.policy import Policy
-    from kpi_gate.learning.scoring import ScoringError
+    from kpi_gate.candidate import train_candidate
 
-    rows, settings, use_case = read_snapshot(job), job.use_case.settings, job.use_case
+    rows = read_snapshot(job)
     windows = plan(job, rows)
     _require_fresh_rows(job, windows)
-    policy = Policy(settings=settings.policy, parameters=settings.base_values())
-    try:
-        trained = training.train(
-            rows,
-            windows,
-            make=lambda: use_case.estimator(settings.model),
-            features=use_case.feature_names,
-            policy=policy,
-            value=use_case.value,
-            last_rows=settings.window.train_last_rows,
-            threads=int(settings.model["threads"]),
-        )
-    except KeyError as error:
-        raise _unknown_name(job, error) from error
-    except training.TrainingError as error:
-        raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
-    except ScoringError as error:
-        raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
-    try:
-        write_candidate(job, trained, policy, windows, rows)
-    except ModelError as error:
-        raise Refusal("candidate_loadable", str(error)) from error
+    frozen = snapshots.fingerprint(job.place.root, job.work / "snapshot.parquet")
+    train_candidate(job, rows, windows, job.work / "candidate", frozen)
 
 
 def _require_fresh_rows(job: Job, windows: Windows) -> None:
@@ -253,16 +184,9 @@ def _compare(job: Job) -> None:
     try:
         comparison.write_evidence(job.work, job.use_case, rows, plan(job, rows), job.as_of, found)
     except KeyError as error:
-        raise _unknown_name(job, error) from error
+        raise unknown_name(job, error) from error
     except (ScoringError, ModelError) as error:
         raise Refusal("both_sides_score", str(error)) from error
-
-
-def _unknown_name(job: Job, error: KeyError) -> ConfigurationError:
-    return ConfigurationError(
-        f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
-        "(value, model) nor a column of the rows"
-    )
 
 
 def decide(job: Job) -> Decision:

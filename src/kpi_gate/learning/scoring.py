@@ -22,7 +22,7 @@ def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -
     """Return the probability of outcome 1, shape `(n,)`.
 
     Raises:
-        ScoringError: If the estimator fails, or answers with another shape.
+        ScoringError: If the estimator fails, or answers with another shape or no probability.
     """
     try:
         answer = np.asarray(estimator.predict_proba(rows[list(features)]), dtype=float)
@@ -30,6 +30,12 @@ def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -
         raise ScoringError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     if answer.shape != (len(rows), 2):
         raise ScoringError(f"predict_proba gave shape {answer.shape}, must be {(len(rows), 2)}")
+    outside = int(((answer[:, 1] < 0) | (answer[:, 1] > 1)).sum())
+    if outside:
+        raise ScoringError(
+            f"predict_proba gave {outside} of {len(rows)} numbers outside [0, 1], "
+            f"such as {answer[np.argmax(np.abs(answer[:, 1])), 1]:g}"
+        )
     return answer[:, 1]
 
 

@@ -80,10 +80,17 @@ class ModelCard(BaseModel):
 
 
 def dump_model(estimator: Any) -> bytes:
-    """Serialise an estimator; equal models give equal bytes."""
+    """Serialise an estimator; equal models give equal bytes.
+
+    Raises:
+        ModelError: If it holds what cannot be written, such as a function of a session.
+    """
     import skops.io
 
-    return _canonical(skops.io.dumps(estimator))
+    try:
+        return _canonical(skops.io.dumps(estimator))
+    except Exception as error:  # skops raises whatever the object's own methods raise
+        raise ModelError(f"{type(estimator).__name__}: {_one_line(error)}") from error
 
 
 def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:
