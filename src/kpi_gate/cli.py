@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from kpi_gate.ledger_cli import ledger_app
+
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
     from kpi_gate.job import Job, Refusal
@@ -22,7 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
 
 
@@ -248,6 +249,19 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
 
 
 @app.command()
+def reanchor(name: UseCaseName, reason: Reason = "") -> None:
+    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
+    from kpi_gate import promotion
+    from kpi_gate.job import open_job
+    from kpi_gate.stores.lock import one_at_a_time
+
+    job = open_job(name)
+    with one_at_a_time(job.place, name):
+        version = promotion.reanchor(job.place, name, reason)
+    typer.echo(f"{name}: the anchor is {version} now.")
+
+
+@app.command()
 def schedule() -> None:
     """Serve every use case's flow on its cron expression, until Ctrl-C; needs a Prefect server."""
     from kpi_gate.stores.settings import UnreachableError, require_prefect
@@ -278,40 +292,6 @@ def ui(
         typer.echo(f"State    {place.home}   Ctrl-C stops both")
 
     serve_pages(place, mlflow_port, prefect_port, ready)
-
-
-@ledger_app.command("show")
-def show_ledger(
-    name: Annotated[str | None, typer.Argument(metavar="[USE_CASE]")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show what was decided, promoted and rolled back, oldest first."""
-    from kpi_gate.stores.ledger import Ledger
-    from kpi_gate.stores.settings import Place
-
-    entries = Ledger(Place().ledger_url).entries(name)
-    if as_json:
-        _print_json([{**vars(entry), "at": entry.at.isoformat()} for entry in entries])
-        return
-    for entry in entries:
-        where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
-        body = entry.body
-        words = body.get("sentence") or f"{body['version'] or 'baseline'} {body.get('reason', '')}"
-        rows = f" [snapshot {body['snapshot']}]" if body.get("snapshot") else ""
-        typer.echo(f"{where} {entry.subject}: {words}{rows}")
-
-
-@ledger_app.command("verify")
-def verify_ledger() -> None:
-    """Check the chain of hashes; exit code 1 where it is broken."""
-    from kpi_gate.stores.ledger import Ledger
-    from kpi_gate.stores.settings import Place
-
-    ledger = Ledger(Place().ledger_url)
-    faults, entries = ledger.verify(), ledger.entries()
-    head = f"{len(entries)} rows, the last is {entries[-1].hash[:12]}" if entries else "it is empty"
-    typer.echo("\n".join(faults) if faults else f"The chain is intact: {head}.")
-    raise typer.Exit(UNEXPECTED if faults else 0)
 
 
 def _last_job(name: str) -> "Job":

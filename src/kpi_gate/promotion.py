@@ -1,48 +1,38 @@
-"""Record a decision, and move the champion's alias so that no crash leaves it half done."""
+"""Record a decision; promote, roll back and re-anchor so that no crash leaves it half done."""
 
-import getpass
 import hashlib
-import socket
-import tempfile
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import pandas as pd
-
-from kpi_gate import usecases
+from kpi_gate import releases
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.moves import (
+    Outcome,
+    PromotionError,
+    asked_by,
+    begin,
+    finish,
+    golden_fault,
+    pointed,
+    rejection,
+)
 from kpi_gate.stores import registry, tracking
 from kpi_gate.stores.ledger import Entry, Ledger
-from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE, ModelCard, ModelError, load_model
 from kpi_gate.stores.settings import Place
 
-
-class PromotionError(RuntimeError):
-    """The alias was not moved; the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a decision.
-
-    Attributes:
-        moved: Whether the champion's alias points to the candidate now.
-        words: The same in a sentence.
-    """
-
-    moved: bool
-    words: str
-
-
-def asked_by() -> str:
-    """Return who runs this process, for the record."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"
+__all__ = [
+    "Outcome",
+    "PromotionError",
+    "asked_by",
+    "heal",
+    "policy_hash",
+    "promote",
+    "reanchor",
+    "record",
+    "rollback",
+]
+_STEPS = ("decision", "intent", "done", "void", "rollback")
 
 
 def policy_hash(settings_json: str) -> str:
@@ -79,7 +69,7 @@ def record(
         "asked_by": asked_by(),
         "decision": decision.model_dump(mode="json"),
     }
-    return ledger.append(use_case, "decision", decision.decision_id, body)
+    return ledger.append(use_case, "decision", decision.decision_id, body, after=0)
 
 
 def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
@@ -92,41 +82,60 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
 
     Raises:
         PromotionError: If the verdict is not PROMOTE, or the evidence is stale by now.
+        LedgerError: If the ledger is broken or cannot be written.
     """
-    body, ledger = entry.body, Ledger(place.ledger_url)
-    if body["verdict"] != Verdict.PROMOTE and not (forced and body["version"]):
+    body, ledger, use_case = entry.body, Ledger(place.ledger_url), entry.use_case
+    version = str(body["version"])
+    if body["verdict"] != Verdict.PROMOTE and not (forced and version):
         raise PromotionError(
             f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
         )
-    steps = ledger.entries(entry.use_case, subject=entry.subject)
-    last = steps[-1]
+    rows = ledger.entries(use_case, subject=entry.subject)
+    last = [row for row in rows if row.kind in _STEPS][-1]
     if last.kind == "done":
-        return Outcome(False, f"{body['version']} was promoted by this decision before")
+        return Outcome(False, f"{version} was promoted by this decision before")
     if last.kind in ("void", "rollback") and not forced:
         return Outcome(False, f"the promotion was given up: {last.body['reason']}")
-    approver = _approver(place, entry)
-    if body["decision"]["approval"] == "required" and not approver:
-        words = f"{body['version']} waits for approval: set tag `approved_by` on it in MLflow"
+    if last.kind == "intent":
+        return finish(place, ledger, last)
+    rejected = rejection(place, use_case, version)
+    if rejected:
+        void = {"version": version, "reason": rejected, "asked_by": asked_by()}
+        ledger.append(use_case, "void", entry.subject, void, after=rows[-1].number)
+        return Outcome(False, f"the promotion was given up: {rejected}")
+    approval = _approval(place, entry)
+    if approval is None:
+        words = f"{version} waits for approval: set tag `approved_by` on it in MLflow"
         return Outcome(False, words)
-    intent = {
-        "version": body["version"],
-        "from": body["champion"] if body["champion"] != BASELINE else "",
-        "approved_by": approver,
-        "asked_by": asked_by(),
-        "forced": forced,
-    }
-    if last.kind != "intent":
-        ledger.append(entry.use_case, "intent", entry.subject, intent)
-    return _finish(place, ledger, entry.use_case, entry.subject, intent)
+    before = body["champion"] if body["champion"] != BASELINE else ""
+    intent = {"version": version, "from": before, "forced": forced, **approval}
+    return finish(place, ledger, begin(ledger, use_case, "intent", entry.subject, intent))
+
+
+def _approval(place: Place, entry: Entry) -> dict[str, str] | None:
+    """Return who approved, and when that was seen; None where an approval is missing.
+
+    MLflow keeps no time of a tag, so the time is when this process read it, in UTC.
+    """
+    if entry.body["decision"]["approval"] != "required":
+        return {"approved_by": "", "approved_seen_at": ""}
+    tags = registry.tags_of(place, entry.use_case, entry.body["version"].removeprefix("v"))
+    who = tags.get("approved_by", "").strip()
+    seen = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"approved_by": who, "approved_seen_at": seen} if who else None
 
 
 def heal(place: Place, use_case: str) -> list[Outcome]:
-    """Finish or void what a crash left between intent and done, before anything new begins."""
+    """Finish or void what a crash left between an intent and its end, before anything new begins.
+
+    Raises:
+        LedgerError: If the ledger's chain is broken; nothing moves then.
+    """
     ledger = Ledger(place.ledger_url)
     outcomes = []
-    for entry in _open_intents(ledger, use_case):
+    for intent in releases.open_intents(ledger.entries(use_case)):
         try:
-            outcomes.append(_finish(place, ledger, use_case, entry.subject, entry.body))
+            outcomes.append(finish(place, ledger, intent))
         except PromotionError as error:  # voided, and said so in the ledger
             outcomes.append(Outcome(False, str(error)))
     return outcomes
@@ -137,106 +146,59 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
 
     Raises:
         PromotionError: If there is no reason, or no promotion to take back.
+        LedgerError: If the ledger is broken or cannot be written.
     """
     if not reason.strip():
         raise PromotionError("a rollback needs a reason: --reason '...'")
     heal(place, use_case)
     ledger = Ledger(place.ledger_url)
-    entries = ledger.entries(use_case)
-    undone = {entry.subject for entry in entries if entry.kind == "rollback"}
-    done = [entry for entry in entries if entry.kind == "done" and entry.subject not in undone]
+    done = releases.standing(ledger.entries(use_case))
     if not done:
         raise PromotionError(f"{use_case} has no promotion to roll back")
     last = done[-1]
-    current, previous = _alias(place, use_case), last.body["from"]
+    current, previous = pointed(place, use_case, registry.CHAMPION), str(last.body["from"])
     if current not in ("", last.body["version"], previous):  # a lost alias is put back
         raise PromotionError(
             f"{use_case}@champion is {current or 'unset'}, the ledger's last promotion is "
             f"{last.body['version']}: somebody moved the alias by hand; set it back in MLflow first"
         )
-    body = {
-        "version": previous,
-        "from": last.body["version"],
-        "reason": reason,
-        "asked_by": asked_by(),
-    }
-    fault = _golden_fault(place, use_case, previous) if previous else ""
-    if fault:
+    fault = golden_fault(place, use_case, previous) if previous else ""
+    if fault:  # before the intent: a version that cannot be used is not even tried
         raise PromotionError(
             f"{previous} cannot be champion again: {fault}. The champion is {current or BASELINE}"
         )
-    registry.point(place, use_case, registry.CHAMPION, previous.removeprefix("v"))
-    ledger.append(use_case, "rollback", last.subject, body)
-    return str(previous)
+    body = {"version": previous, "from": last.body["version"], "reason": reason.strip()}
+    finish(place, ledger, begin(ledger, use_case, releases.ROLLBACK, last.subject, body))
+    return previous
 
 
-def _finish(place: Place, ledger: Ledger, use_case: str, subject: str, intent: Any) -> Outcome:
-    """Carry an intent through: each step may be repeated after a crash."""
-    version, before = str(intent["version"]), str(intent["from"])
-    current = _alias(place, use_case)
-    first = _open_intents(ledger, use_case)[0].subject  # the ledger's order decides who may move
-    if current not in (before, version) or first != subject:
-        rival = current or BASELINE if first == subject else f"decision {first} under way"
-        reason = f"stale: measured against {before or BASELINE}, now there is {rival}"
-        ledger.append(use_case, "void", subject, {"version": version, "reason": reason})
-        raise PromotionError(f"{version} was not promoted; {reason}. Run retrain again")
-    registry.point(place, use_case, registry.CHAMPION, version.removeprefix("v"))
-    fault = _golden_fault(place, use_case, version)
+def reanchor(place: Place, use_case: str, reason: str) -> str:
+    """Make the champion the anchor that guardrails add up from; return its version.
+
+    Raises:
+        PromotionError: If there is no reason, or no champion that the ledger has decided on.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    if not reason.strip():
+        raise PromotionError("an anchor needs a reason: --reason '...'")
+    heal(place, use_case)
+    ledger = Ledger(place.ledger_url)
+    version = pointed(place, use_case, registry.CHAMPION)
+    if not version:
+        raise PromotionError(f"{use_case} has no champion to anchor to: the baseline is in use")
+    fault = golden_fault(place, use_case, version)
     if fault:
-        registry.point(place, use_case, registry.CHAMPION, before.removeprefix("v"))
-        ledger.append(use_case, "void", subject, {"version": version, "reason": fault})
-        raise PromotionError(
-            f"{version} was not promoted; {fault}. The champion is {before or BASELINE}"
-        )
-    if not registry.version_of(place, use_case, registry.ANCHOR):
-        registry.point(place, use_case, registry.ANCHOR, version.removeprefix("v"))
-    ledger.append(use_case, "done", subject, dict(intent))
-    return Outcome(True, f"{version} is champion now, after {before or BASELINE}")
-
-
-def _open_intents(ledger: Ledger, use_case: str) -> list[Entry]:
-    opened: dict[str, Entry] = {}
-    for entry in ledger.entries(use_case):
-        if entry.kind == "intent":
-            opened[entry.subject] = entry
-        elif entry.kind != "decision":
-            opened.pop(entry.subject, None)
-    return list(opened.values())
-
-
-def _golden_fault(place: Place, use_case: str, version: str) -> str:
-    """Load the version as a server would and score its golden rows; return what differs."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        try:
-            trusted = usecases.load(use_case).trusted_types
-            card = registry.fetch(place, use_case, version.removeprefix("v"), folder, trusted)
-            golden = pd.read_parquet(folder / GOLDEN_FILE)
-            return _differs(card, load_model(folder / MODEL_FILE, trusted), golden)
-        except (ModelError, OSError) as error:
-            return f"its golden rows cannot be scored: {error}"
-
-
-def _differs(card: ModelCard, estimator: Any, golden: pd.DataFrame) -> str:
-    from kpi_gate.learning.scoring import ScoringError, probabilities
-
-    try:
-        scored = probabilities(estimator, golden, card.features)
-    except ScoringError as error:
-        return f"its golden rows cannot be scored: {error}"
-    wrong = int((scored != golden["golden_probability"].to_numpy()).sum())
-    return (
-        f"{wrong} of {len(golden)} golden rows score differently" if wrong or golden.empty else ""
-    )
-
-
-def _alias(place: Place, use_case: str) -> str:
-    version = registry.version_of(place, use_case, registry.CHAMPION)
-    return f"v{version}" if version else ""
-
-
-def _approver(place: Place, entry: Entry) -> str:
-    if entry.body["decision"]["approval"] != "required":
-        return ""
-    version = entry.body["version"].removeprefix("v")
-    return registry.tag_of(place, entry.use_case, version, "approved_by")
+        raise PromotionError(f"{version} cannot be the anchor: {fault}")
+    decided = [
+        entry.subject
+        for entry in ledger.entries(use_case, "decision")
+        if entry.body["version"] == version
+    ]
+    body = {
+        "version": version,
+        "from": pointed(place, use_case, registry.ANCHOR),
+        "reason": reason.strip(),
+    }
+    subject = decided[-1] if decided else f"version {version}"
+    finish(place, ledger, begin(ledger, use_case, releases.ANCHORING, subject, body))
+    return version

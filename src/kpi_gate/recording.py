@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_gate import promotion
+from kpi_gate import promotion, releases
 from kpi_gate.decision.evidence import BASELINE, Evidence, Window
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.identity import decision_id
@@ -143,7 +143,4 @@ def standing_decision(job: Job) -> Entry | None:
 
 def champion_in_ledger(job: Job) -> str:
     """Return the version that the ledger's last release left in use; empty without one."""
-    entries = [
-        entry for entry in job.ledger.entries(job.name) if entry.kind in ("done", "rollback")
-    ]
-    return str(entries[-1].body["version"]) if entries else ""
+    return releases.champion(job.ledger.entries(job.name))

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from kpi_gate import promotion
-from kpi_gate.champion import freeze_champion as freeze_champion
+from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name

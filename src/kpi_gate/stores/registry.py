@@ -44,10 +44,10 @@ def point(place: Place, use_case: str, alias: str, version: str) -> None:
             mlflow_client.delete_registered_model_alias(use_case, alias)
 
 
-def tag_of(place: Place, use_case: str, version: str, name: str) -> str:
-    """Return a tag of a registered version; empty where it is not set."""
+def tags_of(place: Place, use_case: str, version: str) -> dict[str, str]:
+    """Return the tags of a registered version."""
     with client(place) as mlflow_client:
-        return str(mlflow_client.get_model_version(use_case, version).tags.get(name, ""))
+        return dict(mlflow_client.get_model_version(use_case, version).tags)
 
 
 def fetch(

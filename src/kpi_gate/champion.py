@@ -1,0 +1,69 @@
+"""Freeze who is in use beside the snapshot: the champion, and the anchor of the guardrails."""
+
+from kpi_gate import releases
+from kpi_gate.decision.evidence import BASELINE, Contender
+from kpi_gate.job import Job, Refusal
+from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores.models import ModelCard, ModelError
+
+
+def freeze_champion(job: Job) -> ModelCard:
+    """Fetch the champion in use and the anchor beside the snapshot, or stand the baseline in.
+
+    Raises:
+        Refusal: If the champion or the anchor cannot be read, or is not the one of the ledger.
+        LedgerError: If the ledger's chain is broken.
+    """
+    folder = job.work / "champion"
+    snapshots.clear(folder)
+    version = registry.version_of(job.place, job.name, registry.CHAMPION)
+    anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
+    _require_what_the_ledger_knows(job, version, anchor)
+    if not version:
+        nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
+        digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
+        card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
+        card.write(folder)
+        return card
+    trusted = job.use_case.trusted_types
+    try:
+        card = registry.fetch(job.place, job.name, version, folder, trusted)
+    except ModelError as error:
+        reason = f"{error}; the alias stays. Use `kpi-gate rollback {job.name} --reason ...`"
+        raise Refusal("champion_readable", reason) from error
+    try:
+        registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
+    except ModelError as error:
+        reason = f"{error}; it is the anchor of the guardrails; {_reanchor(job)}"
+        raise Refusal("anchor_readable", reason) from error
+    return card
+
+
+def _require_what_the_ledger_knows(job: Job, champion: str, anchor: str) -> None:
+    """Refuse a lost alias, which would pass for a first model, and an anchor moved by hand.
+
+    Against the baseline anything may win, and from a new anchor a budget begins anew.
+    """
+    entries = job.ledger.entries(job.name)
+    released, anchored = releases.champion(entries), releases.anchor(entries)
+    lost, known = "", ""
+    if released and not champion:
+        lost, known = registry.CHAMPION, released
+    elif (champion or anchored) and not anchor:
+        lost, known = registry.ANCHOR, anchored or f"v{champion}"
+    if lost:
+        raise Refusal(
+            f"{lost}_present",
+            f"MLflow at {job.place.mlflow_uri} has no {job.name}@{lost}, the ledger released "
+            f"{known}: point the alias to it in MLflow",
+        )
+    if anchor and f"v{anchor}" != anchored:
+        raise Refusal(
+            "anchor_recorded",
+            f"{job.name}@anchor is v{anchor} in MLflow, the ledger's is {anchored or 'none'}: "
+            f"{_reanchor(job)}, or point the alias back",
+        )
+
+
+def _reanchor(job: Job) -> str:
+    return f"use `kpi-gate reanchor {job.name} --reason ...`"

@@ -1,0 +1,156 @@
+"""The record at the door: show, verify, export and protect the ledger."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from kpi_gate.stores.ledger import Entry, Ledger
+
+BROKEN = 1
+COLUMNS = (
+    *("number", "at", "use_case", "kind", "subject", "verdict", "version", "from"),
+    *("asked_by", "approved_by", "approved_seen_at", "forced", "why"),
+    *("as_of", "snapshot", "policy_hash", "code", "environment", "run_id", "prefect_run"),
+    *("gain_estimate", "gain_lower", "gain_upper", "gain_shrunk", "gain_unit"),
+    *("previous_hash", "hash"),
+)
+_FORMULA = ("=", "+", "-", "@")
+
+ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
+OneUseCase = Annotated[str | None, typer.Argument(metavar="[USE_CASE]")]
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+@ledger_app.command("show")
+def show_ledger(
+    name: OneUseCase = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+) -> None:
+    """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
+    entries = _ledger().entries(name)
+    if as_json:
+        typer.echo(_json(entries))
+        return
+    for entry in entries:
+        typer.echo(_line(entry))
+
+
+@ledger_app.command("verify")
+def verify_ledger(
+    noted: Annotated[
+        str, typer.Option(metavar="HASH", help="A last hash noted before: must still be there.")
+    ] = "",
+) -> None:
+    """Check the chain of hashes and the triggers; exit code 1 where something is wrong."""
+    ledger = _ledger()
+    faults = ledger.verify()
+    entries = [] if faults else ledger.entries()
+    if not faults and noted and not any(entry.hash.startswith(noted) for entry in entries):
+        faults = [f"no row has the hash {noted}: rows were cut off, or all written anew"]
+    head = f"{len(entries)} rows, the last is {entries[-1].hash[:12]}" if entries else "it is empty"
+    typer.echo("\n".join(faults) if faults else f"The chain is intact: {head}.")
+    raise typer.Exit(BROKEN if faults else 0)
+
+
+@ledger_app.command("export")
+def export_ledger(
+    name: OneUseCase = None,
+    form: Annotated[Format, typer.Option("--format", help="JSON holds whole bodies.")] = Format.CSV,
+    to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
+) -> None:
+    """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
+    entries = _ledger().entries(name)
+    text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
+    if to is None:
+        typer.echo(text, nl=False)
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(text, encoding="utf-8", newline="")
+    typer.echo(f"{to}: {len(entries)} rows")
+
+
+@ledger_app.command("protect")
+def protect_ledger(
+    reason: Annotated[str, typer.Option(help="Why the rows are right; it is recorded.")] = "",
+) -> None:
+    """Put lost append-only triggers back, if the chain is intact; it is recorded."""
+    from kpi_gate.moves import asked_by
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason says why the rows are right")
+    _ledger().protect(reason.strip(), asked_by())
+    typer.echo("The ledger is append-only again.")
+
+
+def _ledger() -> "Ledger":
+    from kpi_gate.stores.ledger import Ledger
+    from kpi_gate.stores.settings import Place
+
+    return Ledger(Place().ledger_url)
+
+
+def _line(entry: "Entry") -> str:
+    """Return an entry as one line: when, what, why, who."""
+    body = entry.body
+    where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
+    words = [body.get("sentence") or f"{body.get('version') or 'baseline'}"]
+    if entry.kind != "decision" and "from" in body:
+        words.append(f"after {body['from'] or 'baseline'}")
+    words += [f"forced: {body['forced']}"] if body.get("forced") else []
+    words += [f"because: {body['reason']}"] if body.get("reason") else []
+    words += [f"approved by {body['approved_by']}"] if body.get("approved_by") else []
+    words += [f"[snapshot {body['snapshot']}]"] if body.get("snapshot") else []
+    words += [f"(by {body['asked_by']})"] if body.get("asked_by") else []
+    text = f"{where} {entry.subject}: {' '.join(words)}"
+    # a reason comes from people: neither a new line nor a terminal's commands
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _json(entries: Iterable["Entry"]) -> str:
+    whole = [{**vars(entry), "at": entry.at.isoformat()} for entry in entries]
+    return json.dumps(whole, indent=2, allow_nan=False)
+
+
+def _csv(entries: Iterable["Entry"]) -> str:
+    written = io.StringIO()
+    table = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for entry in entries:
+        table.writerow({name: _cell(value) for name, value in _row(entry).items()})
+    return written.getvalue()
+
+
+def _row(entry: "Entry") -> dict[str, Any]:
+    """Flatten an entry into the columns; what a kind of row does not have is empty."""
+    body = entry.body
+    gain = (body.get("decision") or {}).get("gain") or {}
+    known = {
+        **body,
+        **vars(entry),
+        "at": entry.at.isoformat(),
+        "from": body.get("from", body.get("champion")),
+        "why": body.get("sentence") or body.get("reason"),
+        **{f"gain_{name}": gain.get(name) for name in ("estimate", "lower", "upper", "shrunk")},
+        "gain_unit": gain.get("unit"),
+    }
+    return {name: known.get(name) for name in COLUMNS}
+
+
+def _cell(value: Any) -> Any:
+    """Keep a spreadsheet from taking text for a formula; a number stays a number."""
+    if not isinstance(value, str) or not value.lstrip().startswith(_FORMULA):
+        return value
+    return f"'{value}"
