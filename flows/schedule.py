@@ -18,7 +18,7 @@ def deployments() -> list[RunnerDeployment]:
         plan = usecases.load(name).settings.schedule
         deployment = retrain.to_deployment(
             name=name,
-            parameters={"name": name},
+            parameters={"name": name, "scheduled": True},
             schedule=Cron(plan.retrain, timezone=plan.timezone),
             tags=[name],
             concurrency_limit=ConcurrencyLimitConfig(

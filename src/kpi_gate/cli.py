@@ -208,6 +208,38 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
 
 
 @app.command()
+def selftest(
+    name: UseCaseName,
+    as_of: AsOf = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page here too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let candidates that must not pass ask the gate, on the use case's own data.
+
+    Exit code 1 where the gate decided wrong. A scheduled retrain promotes nothing until it passes.
+    """
+    from kpi_gate import steps
+    from kpi_gate.job import Refusal, open_job
+    from kpi_gate.proof.record import page_of
+    from kpi_gate.proof.terminal import show
+
+    job = open_job(name, as_of)
+    try:
+        with show(quiet=as_json) as each:
+            result = steps.selftest(job, each)
+    except Refusal as refusal:
+        _refuse(job, refusal, as_json)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(result.html(), encoding="utf-8")
+    if as_json:
+        _print_json({"passed": result.passed, **result.model_dump(mode="json")})
+    else:
+        typer.echo(f"{name}: {result.sentence()}. Page: {page_of(job)}")
+    raise typer.Exit(0 if result.passed else UNEXPECTED)
+
+
+@app.command()
 def promote(
     name: UseCaseName,
     force: Annotated[bool, typer.Option("--force", help="Against the verdict.")] = False,

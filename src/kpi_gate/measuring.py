@@ -155,7 +155,12 @@ def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> d
     """Return what the decision page tells beside the gate, JSON-able."""
     card, outcome = sides["candidate"].card, gate["outcome"].to_numpy(dtype=float)
     both = len(set(outcome)) == 2
-    pair = {name: sides[name] for name in ("candidate", "champion")}
+    # what is not finite makes the verdict INVALID; here it would only hide that behind an error
+    pair = {
+        name: sides[name]
+        for name in ("candidate", "champion")
+        if np.isfinite(sides[name].probability).all()
+    }
     return {
         "title": use_case.title,
         "baseline_name": use_case.baseline_name,

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import yaml
@@ -23,6 +24,11 @@ from kpi_gate.stores.snapshots import Snapshot
 from kpi_gate.stores.transient import is_transient
 from kpi_gate.usecase import ROLES
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kpi_gate.proof.selftest import Bout, SelfTest
+
 
 def snapshot(job: Job) -> Snapshot:
     """Freeze the rows known at `as_of`; the same rows give the same fingerprint.
@@ -30,13 +36,8 @@ def snapshot(job: Job) -> Snapshot:
     Raises:
         Refusal: If there are no rows, or a role column is missing.
     """
-    raw, path = job.place.raw(job.name), job.work / "snapshot.parquet"
-    if job.use_case.fetch is not None and not (raw.exists() and any(raw.iterdir())):
-        job.use_case.fetch(raw)
-    rows = _load(job, raw)
-    if rows.empty:
-        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"
-        raise Refusal("rows_present", early)
+    path = job.work / "snapshot.parquet"
+    rows = load_rows(job)
     _write_tick(job)
     snapshots.run_stage(
         job.place.root,
@@ -55,6 +56,22 @@ def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
     except (ValueError, TypeError) as error:  # a column of mixed types
         words = " ".join(str(error).split())
         raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
+
+
+def load_rows(job: Job) -> pd.DataFrame:
+    """Load the rows known at `as_of`; a use case that can fetch its data does so first.
+
+    Raises:
+        Refusal: If they cannot be loaded, lack a role column, or are none.
+    """
+    raw = job.place.raw(job.name)
+    if job.use_case.fetch is not None and not (raw.exists() and any(raw.iterdir())):
+        job.use_case.fetch(raw)
+    rows = _load(job, raw)
+    if rows.empty:
+        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"
+        raise Refusal("rows_present", early)
+    return rows
 
 
 def _load(job: Job, raw: Path) -> pd.DataFrame:
@@ -212,12 +229,51 @@ def record(job: Job, decision: Decision, found: Snapshot | None, prefect_run: st
     return promotion.record(job.place, job.name, decision, content, facts)
 
 
-def promote(job: Job, entry: Entry) -> promotion.Outcome:
+def promote(job: Job, entry: Entry, *, proved: bool = False) -> promotion.Outcome:
     """Move the champion's alias if the decision says so; else say that it stays.
+
+    Args:
+        job: The use case and the moment.
+        entry: The decision.
+        proved: Whether the gate must have passed its self-test, as nobody watches a schedule.
 
     Raises:
         PromotionError: If the evidence is stale by now.
     """
     if entry.body["verdict"] != Verdict.PROMOTE:
         return promotion.Outcome(False, "the champion stays")
+    fault = proof_fault(job) if proved else ""
+    if fault:
+        words = f"{fault}. {entry.body['version']} waits; see `kpi-gate selftest {job.name}`"
+        return promotion.Outcome(False, words)
     return promotion.promote(job.place, entry)
+
+
+def selftest(job: Job, each: "Callable[[Bout], None]" = lambda bout: None) -> "SelfTest":
+    """Let adversaries ask the gate for promotion on the newest rows, and record its answers.
+
+    Raises:
+        Refusal: If the rows cannot be loaded, or are too few.
+        LedgerError: If it cannot be recorded.
+    """
+    from kpi_gate.proof.arena import newest_moment
+    from kpi_gate.proof.record import prove
+
+    rows = load_rows(job)
+    return prove(newest_moment(job, rows), rows, each)
+
+
+def proof_fault(job: Job) -> str:
+    """Say why this gate may not promote on a schedule; empty where its self-test is passed.
+
+    A gate whose settings, code or environment are new is tested first.
+    """
+    from kpi_gate.proof.record import last_proof, page_of, prove
+
+    passed = last_proof(job)
+    if passed is None:
+        try:
+            passed = prove(job, read_snapshot(job), lambda bout: None).passed
+        except Refusal as refusal:
+            return f"the gate cannot be tested: {refusal}"
+    return "" if passed else f"the gate fails its self-test: see {page_of(job)}"

@@ -53,12 +53,11 @@ def check_gain(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Chec
     yield Check(
         name="worth_the_switch",
         rule="V2",
-        passed=bool(shrunk > delta and net > 0),
-        value=shrunk,
-        bound=delta,
-        reason=f"shrunk gain {shrunk:+.4g} {unit}, must exceed {delta:g}; x "
-        f"{objective.horizon_decisions} decisions - {objective.switch_cost:g} = {net:+,.0f} {unit} "
-        f"over {objective.horizon}",
+        passed=net > 0,
+        value=net,
+        bound=0.0,
+        reason=f"shrunk gain {shrunk:+.4g} {unit} x {objective.horizon_decisions} decisions "
+        f"- {objective.switch_cost:g} = {net:+,.0f} {unit} over {objective.horizon}",
         failing=Verdict.HOLD,
     )
 

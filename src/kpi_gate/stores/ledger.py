@@ -19,6 +19,7 @@ __all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError"]
 WHOLE = "*"
 KINDS = (
     "decision",
+    "selftest",
     *("intent", "done", "void"),
     *("rollback_intent", "rollback", "rollback_void"),
     *("anchor_intent", "anchor", "anchor_void"),

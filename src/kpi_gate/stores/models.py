@@ -93,6 +93,16 @@ def dump_model(estimator: Any) -> bytes:
         raise ModelError(f"{type(estimator).__name__}: {_one_line(error)}") from error
 
 
+def store_model(path: Path, content: bytes, trusted: Sequence[str] = ()) -> None:
+    """Write a serialised model, and load it once to see that it can be.
+
+    Raises:
+        ModelError: If it could not be loaded again.
+    """
+    path.write_bytes(content)
+    load_model(path, trusted)
+
+
 def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:
     """Load an estimator, if all its types are trusted.
 

@@ -1,0 +1,1 @@
+"""PROVED: candidates that must not pass ask the gate for promotion, on the use case's own data."""

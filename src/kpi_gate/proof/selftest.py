@@ -1,0 +1,162 @@
+"""Is this gate shut and open where it must be? Asked with the use case's own data."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from kpi_gate.decision.page import STYLE
+from kpi_gate.decision.wording import main_reasons
+from kpi_gate.job import Job, Refusal
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary, CannotTryError
+from kpi_gate.proof.arena import Arena, open_arena
+
+Answer = Literal["right", "wrong", "not tried"]
+MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "not tried": "– not tried"}
+
+
+class Bout(BaseModel):
+    """What the gate said to one adversary.
+
+    Attributes:
+        name: The adversary.
+        words: What it does.
+        must: Verdicts that are right.
+        got: What the gate decided; empty where the adversary could not be built.
+        check: Name of the check that decided; empty where all passed.
+        why: The decision in a sentence, or why there was none.
+        answer: Whether the gate was right.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    words: str
+    must: tuple[str, ...]
+    got: str
+    check: str = ""
+    why: str
+    answer: Answer
+
+    @property
+    def required(self) -> str:
+        """The right verdicts in words."""
+        return "not PROMOTE" if self.must == NO_GAIN else " or ".join(self.must)
+
+
+class SelfTest(BaseModel):
+    """The gate's answers to all adversaries.
+
+    Attributes:
+        use_case: Whose gate.
+        as_of: Moment of the rows it was asked with.
+        rows: Decisions in the gate window.
+        bouts: One for each adversary.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    use_case: str
+    as_of: str
+    rows: int
+    bouts: tuple[Bout, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every adversary that could be built got the decision that it must get."""
+        return bool(self.bouts) and all(bout.answer != "wrong" for bout in self.bouts)
+
+    def count(self, answer: Answer) -> int:
+        """Count the bouts that ended so."""
+        return sum(bout.answer == answer for bout in self.bouts)
+
+    def sentence(self) -> str:
+        """Say how it went."""
+        wrong = [bout.name for bout in self.bouts if bout.answer == "wrong"]
+        left = self.count("not tried")
+        tail = f", {left} could not be tried" if left else ""
+        if wrong:
+            return f"the gate decided wrong on {', '.join(wrong)}"
+        return f"{self.count('right')} of {len(self.bouts)} adversaries decided right{tail}"
+
+    def html(self) -> str:
+        """Render the answers as one page without script or outside resource."""
+        head = "".join(
+            f"<th>{word}</th>" for word in ("", "adversary", "must be", "decided", "because")
+        )
+        rows = "".join(map(_row, self.bouts))
+        tone = "#005a8c" if self.passed else "#b8420a"
+        title = f"Self-test of the gate: {escape(self.use_case)}"
+        return (
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+            f"<title>{title}</title><style>{STYLE}td {{ vertical-align: top; }}"
+            ".mark, .must { white-space: nowrap; } .who { width: 32%; }</style></head>\n<body>"
+            f'<header style="--tone: {tone}"><div class="title">{title} · as of '
+            f"{escape(self.as_of[:10])} UTC · {self.rows:,} decisions</div>"
+            f"<h1>{'PASSED' if self.passed else 'FAILED'}</h1>"
+            f'<p class="lead">{escape(self.sentence().capitalize())}.</p></header>'
+            f"<section><table><tr>{head}</tr>{rows}</table></section></body></html>\n"
+        )
+
+
+def _row(bout: Bout) -> str:
+    style = ' class="failed"' if bout.answer == "wrong" else ""
+    return (
+        f"<tr{style}><td class="mark">{escape(MARKS[bout.answer])}</td><td class="who"><b>{escape(bout.name)}</b><br>"
+        f'<span class="note">{escape(bout.words)}</span></td>'
+        f'<td class="must">{escape(bout.required.replace(" or ", " / "))}</td>'
+        f'<td>{escape(bout.got.replace("_", " ") or "–")}</td><td>{escape(bout.why)}</td></tr>'
+    )
+
+
+def run_selftest(
+    job: Job, rows: pd.DataFrame, each: Callable[[Bout], None] = lambda bout: None
+) -> SelfTest:
+    """Let every adversary ask the gate for promotion.
+
+    Args:
+        job: The use case and the moment.
+        rows: All rows that were known then.
+        each: Called after each bout, to show progress.
+
+    Raises:
+        Refusal: If there is too little data to train the reference champion on.
+    """
+    bouts = []
+    with open_arena(job, rows) as arena:
+        for adversary in ADVERSARIES:
+            bouts.append(fight(adversary, arena))
+            each(bouts[-1])
+        return SelfTest(
+            use_case=job.name,
+            as_of=job.as_of.isoformat(),
+            rows=len(arena.gate),
+            bouts=tuple(bouts),
+        )
+
+
+def fight(adversary: Adversary, arena: Arena) -> Bout:
+    """Let one adversary ask; what stops it before the gate is no verdict and counts as wrong."""
+    answer: Answer
+    check = ""
+    try:
+        decision = adversary.attack(arena)
+        got, why = decision.verdict.value, decision.reason()
+        check = next((c.name.replace("_", " ") for c in main_reasons(decision)), "")
+        answer = "right" if decision.verdict in adversary.must else "wrong"
+    except CannotTryError as error:
+        got, why, answer = "", str(error), "not tried"
+    except (Refusal, ScoringError) as error:
+        got, why, answer = "", f"stopped: {error}", "wrong"
+    return Bout(
+        name=adversary.name,
+        words=adversary.words,
+        must=tuple(verdict.value for verdict in adversary.must),
+        got=got,
+        check=check,
+        why=why,
+        answer=answer,
+    )
