@@ -104,12 +104,15 @@ class SelfTest(BaseModel):
 
 def _row(bout: Bout) -> str:
     style = ' class="failed"' if bout.answer == "wrong" else ""
-    return (
-        f"<tr{style}><td class="mark">{escape(MARKS[bout.answer])}</td><td class="who"><b>{escape(bout.name)}</b><br>"
-        f'<span class="note">{escape(bout.words)}</span></td>'
-        f'<td class="must">{escape(bout.required.replace(" or ", " / "))}</td>'
-        f'<td>{escape(bout.got.replace("_", " ") or "–")}</td><td>{escape(bout.why)}</td></tr>'
+    cells = (
+        ("mark", escape(MARKS[bout.answer])),
+        ("who", f'<b>{escape(bout.name)}</b><br><span class="note">{escape(bout.words)}</span>'),
+        ("must", escape(bout.required)),
+        ("got", escape(bout.got.replace("_", " ") or "–")),
+        ("why", escape(bout.why)),
     )
+    shown = "".join(f'<td class="{name}">{words}</td>' for name, words in cells)
+    return f"<tr{style}>{shown}</tr>"
 
 
 def run_selftest(
