@@ -51,6 +51,10 @@ td, th { padding: 2px 10px 2px 0; vertical-align: middle; overflow-wrap: anywher
 .checks .reason { color: var(--soft); }
 .failed td, .failed .reason { color: var(--bad); background: #fdf3ee; }
 .ok { color: var(--candidate); }
+.chip { display: inline-block; margin: 0 6px 0 0; padding: 1px 8px; background: var(--wash);
+  border-radius: 9px; font-size: 12px; color: var(--soft); }
+.chip.ok { color: var(--candidate); }
+.chip.bad { color: var(--bad); background: #fdf3ee; font-weight: 600; }
 .bad, .failed td:nth-child(2) { font-weight: 600; }
 .origin th { width: 130px; }
 .key { display: inline-block; width: 10px; height: 10px; margin: 0 4px 0 8px; }
@@ -134,7 +138,7 @@ def _header(decision: Decision) -> str:
     asked = f"{_title(decision)} · candidate against {rival(decision)}"
     return (
         f'<header style="--tone: {tone}"><div class="title">{text(asked)}{day}</div>'
-        f"<h1>{verdict}</h1>{_lead(decision)}</header>"
+        f"<h1>{verdict}</h1>{_lead(decision)}{page_sections.rules(decision)}</header>"
     )
 
 
@@ -143,9 +147,9 @@ def page(decision: Decision) -> str:
     body = [
         _header(decision),
         page_sections.gain(decision),
+        page_sections.change(decision),
         page_sections.translation(decision),
         page_sections.parts(decision),
-        page_sections.change(decision),
         page_sections.checks(decision),
         page_details.slices(decision),
         '<div class="columns">',

@@ -20,13 +20,16 @@ from kpi_gate.decision.wording import (
     gain_places,
     gap,
     in_words,
+    looked,
     mapping,
+    nearest,
     need,
     number,
     percent,
     places,
     rival,
     total,
+    waiting,
 )
 
 if TYPE_CHECKING:
@@ -190,6 +193,20 @@ def _check_row(check: Check) -> str:
     )
 
 
+def rules(decision: Decision) -> str:
+    """Say in one line how each rule ended."""
+    chips = []
+    for rule, meaning in RULES.items():
+        of_rule = [check for check in decision.checks if check.rule == rule]
+        failed = sum(not check.passed for check in of_rule)
+        mark, style = (
+            ("✓", "ok") if of_rule and not failed else ("✗", "bad") if failed else ("–", "")
+        )
+        words = f"{rule} {meaning.split(':')[0]} {mark}"
+        chips.append(f'<span class="chip {style}" title="{text(meaning)}">{text(words)}</span>')
+    return f'<p class="rules">{"".join(chips)}</p>'
+
+
 def checks(decision: Decision) -> str:
     """List every check under the rule that it belongs to."""
     numbers = '<th class="n">value</th><th class="n">bound</th>'
@@ -220,6 +237,10 @@ def _margins(decision: Decision) -> list[str]:
         lines.append(
             f"<li>A switch cost above about {most} {text(decision.unit)} would make it HOLD.</li>"
         )
+    near = [f"{in_words(check)} ({check.rule})" for check in nearest(decision)]
+    if near and decision.verdict == "PROMOTE":
+        items = "".join(f"<li>{text(words)}</li>" for words in near)
+        lines.append(f"<li>It stands nearest to its bounds here:<ul>{items}</ul></li>")
     if decision.verdict == "AB_REQUIRED":
         lines.insert(0, "<li>An experiment (A/B test) that shows the KPI itself rise.</li>")
     return lines
@@ -227,7 +248,8 @@ def _margins(decision: Decision) -> list[str]:
 
 def change(decision: Decision) -> str:
     """Say and draw what would change the verdict."""
-    lines = [f"<li>{text(words)}</li>" for words in (gap(decision), need(decision)) if words]
+    said = (say(decision) for say in (gap, need, waiting, looked))
+    lines = [f"<li>{text(words)}</li>" for words in said if words]
     body = f"<ul>{''.join([*_margins(decision), *lines])}</ul>"
     known = {
         clean(name): (low, high)

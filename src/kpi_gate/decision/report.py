@@ -14,12 +14,14 @@ from kpi_gate.decision.wording import (
     finite,
     gain_places,
     gap,
+    looked,
     need,
     number,
     percent,
     rival,
     shorten,
     total,
+    waiting,
     why,
 )
 
@@ -122,7 +124,8 @@ def table(decision: Decision) -> str:
     for check in decision.checks:
         lines += _check_lines(check)
     if decision.verdict != "PROMOTE":
-        lines += ["", *wrap(need(decision), WIDTH, break_on_hyphens=False)]
+        words = " ".join(filter(None, (need(decision), waiting(decision), looked(decision))))
+        lines += ["", *wrap(words, WIDTH, break_on_hyphens=False)]
     lines += ["", *wrap(_origin(decision), WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
 
@@ -181,7 +184,7 @@ def markdown(decision: Decision) -> str:
     top = [f"**{head}**: {_cell(words)}", ""]
     top += [_row("what", "how much"), "|---|---|"]
     top += [_row(what, much) for what, much in _gain_lines(decision)]
-    change = [_cell(need(decision)), _cell(gap(decision))]
+    change = [_cell(say(decision)) for say in (need, waiting, gap)]
     end = ["", " ".join(filter(None, change)), "", _cell(_origin(decision))]
     title = ["", _row("", "rule", "check", "value", "bound", "reason"), "|---|---|---|--:|--:|---|"]
     failed = _check_rows(decision.failed)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 UNKNOWN = "not known"
 SHOWN_REASONS = 2  # of the main reasons in the sentence; the tables have all of them
 
+# checks of V0 that a slightly different window could have failed; the others hold by construction
+SUFFICIENCY = ("effective_units", "effective_winners", "top_unit_share", "loss_events", "tail_skew")
+
 RULES = {
     "V0": "valid: the comparison is fair, and large enough to be believed",
     "V1": "gain is real: more than the release needs, and not by luck",
@@ -215,6 +218,49 @@ def need(decision: Decision) -> str:
         f"About {about} decisions would show the gain with 80% power if the estimate is "
         f"right: {times} times the {number(gain.rows, 0)} of this window."
     )
+
+
+def waiting(decision: Decision) -> str:
+    """Say what it costs to wait: what the gate is expected to forgo; empty where nothing waits."""
+    cost, gain = decision.cost_of_waiting, decision.gain
+    if cost is None or gain is None:
+        return ""
+    unit, horizon = clean(decision.unit), clean(decision.horizon)
+    if not cost > 0:
+        return "Waiting is not expected to forgo anything: the shrunk gain is not above zero."
+    yearly = gain.shrunk * decision.horizon_decisions
+    return (
+        f"Waiting for another {number(gain.rows, 0)} decisions is expected to forgo about "
+        f"{total(cost)} {unit} (the shrunk gain; {total(yearly)} {unit} over {horizon})."
+    )
+
+
+def looked(decision: Decision) -> str:
+    """Say how often rows of this window were looked at before; empty for the first look."""
+    if not decision.looks:
+        return ""
+    times = "once" if decision.looks == 1 else f"{decision.looks} times"
+    return f"Rows of this gate window were looked at {times} before, each time on the record."
+
+
+def nearest(decision: Decision, most: int = 3) -> list[Check]:
+    """Return the passed checks that stand nearest to their bounds, the nearest first."""
+
+    def slack(check: Check) -> float:
+        value, bound = finite(check.value), finite(check.bound)
+        if value is None or bound is None or max(abs(value), abs(bound)) == 0:
+            return math.inf
+        return abs(value - bound) / max(abs(value), abs(bound))
+
+    measured = [
+        check
+        for check in decision.checks
+        if check.rule in ("V4", "V5") or (check.rule == "V0" and check.name in SUFFICIENCY)
+    ]
+    known = [
+        check for check in measured if check.passed and check.bound and slack(check) < math.inf
+    ]
+    return sorted(known, key=slack)[:most]
 
 
 def gap(decision: Decision) -> str:

@@ -339,7 +339,8 @@ def _require(arena: Arena, *measures: str) -> None:
 
 def _refused(arena: Arena, check: str, error: Exception) -> Decision:
     """Return the decision of a run that was stopped before there was evidence."""
-    return refuse(str(error), arena.settings, check=check, subject=arena.use_case.name)
+    words = str(error).replace(f"{arena.scratch}/", "")
+    return refuse(words, arena.settings, check=check, subject=arena.use_case.name)
 
 
 def _scored_by(arena: Arena, estimator: Any) -> Decision:

@@ -15,6 +15,8 @@ from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary, CannotTr
 from kpi_gate.proof.arena import Arena, open_arena
 
 Answer = Literal["right", "wrong", "not tried"]
+CELLS = """td { vertical-align: top; } .mark, .must { white-space: nowrap; }
+.who { width: 32%; } .got { overflow-wrap: normal; }"""
 MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "not tried": "– not tried"}
 
 
@@ -92,8 +94,7 @@ class SelfTest(BaseModel):
         title = f"Self-test of the gate: {escape(self.use_case)}"
         return (
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f"<title>{title}</title><style>{STYLE}td {{ vertical-align: top; }}"
-            ".mark, .must { white-space: nowrap; } .who { width: 32%; }</style></head>\n<body>"
+            f"<title>{title}</title><style>{STYLE}{CELLS}</style></head>\n<body>"
             f'<header style="--tone: {tone}"><div class="title">{title} · as of '
             f"{escape(self.as_of[:10])} UTC · {self.rows:,} decisions</div>"
             f"<h1>{'PASSED' if self.passed else 'FAILED'}</h1>"
