@@ -100,21 +100,82 @@ def test_an_invalid_decision_cannot_be_forced(job):
         promotion.promote(job().place, entry, forced="please")
 
 
-def test_a_promotion_that_needs_approval_waits_for_the_reviewers_tag(job):
+def needs_approval(job):
+    return job().use_case.settings.objective.model_copy(update={"approval": "required"})
+
+
+def tag(job, version, **tags):
     from kpi_gate.stores.tracking import client
 
-    objective = job().use_case.settings.objective.model_copy(update={"approval": "required"})
+    with client(job().place) as mlflow_client:
+        for name, value in tags.items():
+            mlflow_client.set_model_version_tag("toy", version, name, value)
+
+
+def test_a_promotion_that_needs_approval_waits_for_the_reviewers_tag(job):
+    objective = needs_approval(job)
     entry, outcome, _ = play(job(objective=objective))
     assert entry.body["verdict"] == "PROMOTE"
     assert "waits for approval" in outcome.words
     assert champion(job()) == ""
-    with client(job().place) as mlflow_client:
-        mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
+    tag(job, "1", approved_by="  ")
+    assert "waits for approval" in play(job(objective=objective))[1].words
+    before = datetime.now(UTC).replace(microsecond=0)
+    tag(job, "1", approved_by="jane")
     again, outcome, _ = play(job(objective=objective))
     assert again == entry
     assert outcome.moved
     assert champion(job()) == "1"
-    assert job().ledger.entries()[-1].body["approved_by"] == "jane"
+    for row in job().ledger.entries()[-2:]:
+        assert row.body["approved_by"] == "jane"
+        assert before <= datetime.fromisoformat(row.body["approved_seen_at"]) <= datetime.now(UTC)
+
+
+def test_a_rejected_promotion_is_given_up_with_the_reviewers_name(job):
+    objective = needs_approval(job)
+    entry, _, _ = play(job(objective=objective))
+    tag(job, "1", approved_by="jane", rejected_by="joe", rejected_reason="margins moved")
+    _, outcome, _ = play(job(objective=objective))
+    assert outcome.words == "the promotion was given up: rejected by joe: margins moved"
+    assert champion(job()) == ""
+    last = job().ledger.entries()[-1]
+    assert (last.kind, last.body["reason"]) == ("void", "rejected by joe: margins moved")
+    assert play(job(objective=objective))[1] == outcome
+    assert kinds(job()) == ["decision", "void"]
+    forced = promotion.promote(job().place, entry, forced="joe is wrong")
+    assert not forced.moved, "a rejection stands until its tag is taken away"
+
+
+def test_a_rejection_reaches_a_promotion_that_a_crash_left_open(job):
+    entry = decided(job())
+    intent = {"version": "v1", "from": "", "approved_by": "jane", "asked_by": "x", "forced": ""}
+    job().ledger.append("toy", "intent", entry.subject, intent)
+    for alias in (registry.CHAMPION, registry.ANCHOR):
+        registry.point(job().place, "toy", alias, "1")
+    tag(job, "1", rejected_by="joe")
+    (outcome,) = promotion.heal(job().place, "toy")
+    assert "rejected by joe: no reason given" in outcome.words
+    assert [champion(job()), registry.version_of(job().place, "toy", registry.ANCHOR)] == ["", ""]
+    assert kinds(job()) == ["decision", "intent", "void"]
+
+
+@pytest.mark.parametrize("verdict", ["REJECT", "AB_REQUIRED"])
+def test_an_approval_lifts_no_other_verdict_than_promote(job, verdict):
+    changes = {"objective": needs_approval(job)}
+    if verdict == "REJECT":
+        rails = job().use_case.settings.guardrails
+        changes["guardrails"] = (rails[0].model_copy(update={"at_most": 0.01}), *rails[1:])
+    else:
+        changes["objective"] = changes["objective"].model_copy(update={"kpi_link": "required"})
+    entry, outcome, _ = play(job(**changes))
+    assert entry.body["verdict"] == verdict, entry.body["sentence"]
+    tag(job, "1", approved_by="jane")
+    _, outcome, _ = play(job(**changes))
+    assert outcome.words == "the champion stays"
+    with pytest.raises(PromotionError, match="nothing to promote"):
+        promotion.promote(job().place, entry)
+    assert champion(job()) == ""
+    assert set(kinds(job())) == {"decision"}
 
 
 def test_rollback_returns_to_the_champion_before_with_its_reason(job):
@@ -124,7 +185,9 @@ def test_rollback_returns_to_the_champion_before_with_its_reason(job):
     assert promotion.rollback(job().place, "toy", "refunds rose") == "v1"
     assert champion(job()) == "1"
     assert recording.champion_in_ledger(job()) == "v1"
-    assert job().ledger.entries()[-1].body["reason"] == "refunds rose"
+    intent, last = job().ledger.entries()[-2:]
+    assert (intent.kind, last.kind) == ("rollback_intent", "rollback")
+    assert last.body["reason"] == intent.body["reason"] == "refunds rose"
     assert promotion.rollback(job().place, "toy", "and again") == ""
     assert champion(job()) == ""
     with pytest.raises(PromotionError, match="no promotion to roll back"):
@@ -145,6 +208,8 @@ def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job):
     last = job().ledger.entries("toy", "decision")[-1]
     assert promotion.promote(job().place, last, forced="refunds were a bug").moved
     assert champion(job()) == "2"
+    assert promotion.rollback(job().place, "toy", "they were not") == "v1"
+    assert champion(job()) == "1"
 
 
 def test_an_alias_moved_by_hand_is_not_rolled_over(job):
@@ -184,3 +249,30 @@ def test_a_tick_is_not_decided_for_a_champion_that_was_put_in_by_hand(job):
     entry, _, trained = play(job(AFTER_DRIFT))
     assert trained
     assert entry.body["champion"] == "v2"
+
+
+@pytest.mark.parametrize("alias", ["2", "1", ""])
+def test_a_rollback_that_a_crash_left_open_is_finished(job, alias):
+    play(job())
+    entry, _, _ = play(job(AFTER_DRIFT))
+    body = {"version": "v1", "from": "v2", "reason": "refunds rose", "asked_by": "jane"}
+    job().ledger.append("toy", "rollback_intent", entry.subject, body)
+    registry.point(job().place, "toy", registry.CHAMPION, alias)
+    (outcome,) = promotion.heal(job().place, "toy")
+    assert outcome.words == "v1 is champion again, after v2"
+    assert champion(job()) == "1"
+    assert kinds(job())[-2:] == ["rollback_intent", "rollback"]
+    assert promotion.heal(job().place, "toy") == []
+
+
+def test_a_rollback_left_open_is_given_up_where_somebody_moved_the_alias_on(job):
+    play(job())
+    entry, _, _ = play(job(AFTER_DRIFT))
+    body = {"version": "", "from": "v1", "reason": "refunds rose", "asked_by": "jane"}
+    job().ledger.append("toy", "rollback_intent", entry.subject, body)
+    (outcome,) = promotion.heal(job().place, "toy")
+    assert "stale: begun at v1, now there is v2" in outcome.words
+    assert champion(job()) == "2"
+    assert kinds(job())[-2:] == ["rollback_intent", "rollback_void"]
+    assert "promoted by this decision before" in play(job(AFTER_DRIFT))[1].words
+    assert promotion.rollback(job().place, "toy", "refunds rose") == "v1"

@@ -1,0 +1,96 @@
+"""Freezing who is in use: the ledger knows the champion and the anchor, MLflow must agree."""
+
+import pytest
+from test_steps import AFTER_DRIFT, LATER, champion, play
+
+from kpi_gate import promotion, releases, steps
+from kpi_gate.job import Refusal
+from kpi_gate.promotion import PromotionError
+from kpi_gate.stores import registry
+from kpi_gate.stores.models import MODEL_FILE
+
+pytestmark = pytest.mark.slow
+
+
+def anchor(job):
+    return registry.version_of(job.place, job.name, registry.ANCHOR)
+
+
+def two_champions(job):
+    play(job())
+    play(job(AFTER_DRIFT))
+    assert (champion(job()), anchor(job())) == ("2", "1")
+
+
+def test_reanchoring_is_a_recorded_act(job):
+    two_champions(job)
+    assert promotion.reanchor(job().place, "toy", "a new year's budget") == "v2"
+    assert anchor(job()) == "2"
+    intent, last = job().ledger.entries()[-2:]
+    assert (intent.kind, last.kind) == ("anchor_intent", "anchor")
+    assert (last.body["version"], last.body["from"]) == ("v2", "v1")
+    assert last.body["reason"] == "a new year's budget"
+    assert "@" in last.body["asked_by"]
+    assert releases.anchor(job().ledger.entries()) == "v2"
+    steps.snapshot(job(AFTER_DRIFT))
+    assert steps.freeze_champion(job(AFTER_DRIFT)).contender.name == "v2"
+    assert (job().work / "champion/anchor" / MODEL_FILE).exists()
+
+
+def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(job):
+    two_champions(job)
+    registry.point(job().place, "toy", registry.ANCHOR, "2")
+    with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*reanchor toy") as refusal:
+        steps.freeze_champion(job())
+    assert refusal.value.check == "anchor_recorded"
+    assert refusal.value.verdict == "INVALID"
+    registry.point(job().place, "toy", registry.ANCHOR, "1")
+    steps.freeze_champion(job())
+    registry.point(job().place, "toy", registry.ANCHOR, "2")
+    promotion.reanchor(job().place, "toy", "it was meant")
+    steps.freeze_champion(job())
+
+
+def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job):
+    play(job())
+    registry.point(job().place, "toy", registry.ANCHOR, "")
+    with pytest.raises(Refusal, match="no toy@anchor, the ledger released v1"):
+        steps.freeze_champion(job())
+    promotion.rollback(job().place, "toy", "back to the baseline")
+    entry = job().ledger.entries("toy", "decision")[-1]
+    assert promotion.promote(job().place, entry, forced="on again").moved
+    assert anchor(job()) == ""
+
+
+def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job):
+    play(job())
+    (job().place.home / "ledger.db").unlink()
+    entry, outcome, _ = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "toy@anchor is v1 in MLflow, the ledger's is none" in entry.body["sentence"]
+    assert not outcome.moved
+
+
+@pytest.mark.parametrize("moved", ["1", "2"])
+def test_a_reanchoring_that_a_crash_left_open_is_finished(job, moved):
+    two_champions(job)
+    subject = job().ledger.entries("toy", "decision")[-1].subject
+    body = {"version": "v2", "from": "v1", "reason": "x", "asked_by": "jane"}
+    job().ledger.append("toy", "anchor_intent", subject, body)
+    registry.point(job().place, "toy", registry.ANCHOR, moved)
+    (outcome,) = promotion.heal(job().place, "toy")
+    assert outcome.words == "v2 is the anchor now, after v1"
+    assert anchor(job()) == "2"
+    assert job().ledger.entries()[-1].kind == "anchor"
+
+
+def test_what_cannot_be_the_anchor(job):
+    with pytest.raises(PromotionError, match="needs a reason"):
+        promotion.reanchor(job().place, "toy", " ")
+    with pytest.raises(PromotionError, match="no champion to anchor to"):
+        promotion.reanchor(job().place, "toy", "x")
+    play(job())
+    next((job().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
+    with pytest.raises(PromotionError, match="v1 cannot be the anchor"):
+        promotion.reanchor(job().place, "toy", "x")
+    assert job().ledger.entries()[-1].kind == "done"

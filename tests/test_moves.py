@@ -1,0 +1,110 @@
+"""A ledger that is broken, read-only, full or away: nothing moves, and the next run completes."""
+
+import sqlite3
+
+import pytest
+import sqlalchemy as sql
+from test_promotion import decided, kinds
+from test_steps import AFTER_DRIFT, champion, play
+
+from kpi_gate import promotion, recording, steps
+from kpi_gate.job import Job
+from kpi_gate.stores.evidence import read_evidence
+from kpi_gate.stores.ledger import LedgerError
+from kpi_gate.stores.settings import Place
+
+pytestmark = pytest.mark.slow
+
+
+def elsewhere(job, ledger_url):
+    """The same job with its ledger at another address."""
+    made = job(AFTER_DRIFT)
+    place = Place(root=made.place.root, ledger_url=ledger_url)
+    return Job(made.use_case, made.as_of, place)
+
+
+def completes(job, rows):
+    """After the fault, the next run ends what was begun, once."""
+    play(job(AFTER_DRIFT))
+    assert champion(job()) == "2"
+    assert kinds(job()) == rows
+    assert job().ledger.verify() == []
+
+
+def test_a_broken_chain_closes_the_gate(job):
+    play(job())
+    entry = decided(job(AFTER_DRIFT))
+    place, evidence = job().place, read_evidence(job().work / "evidence")
+    with sqlite3.connect(place.home / "ledger.db") as connection:
+        connection.executescript(
+            "DROP TRIGGER ledger_no_update; UPDATE ledger SET body = replace(body, '0.1', '0.9') "
+            "WHERE number = 1;"
+        )
+    acts = {
+        "heal": lambda: promotion.heal(place, "toy"),
+        "promote": lambda: promotion.promote(place, entry),
+        "force": lambda: promotion.promote(place, entry, forced="please"),
+        "rollback": lambda: promotion.rollback(place, "toy", "refunds"),
+        "reanchor": lambda: promotion.reanchor(place, "toy", "new year"),
+        "past gains": lambda: recording.past_gains(job(AFTER_DRIFT), evidence),
+        "decide": lambda: steps.decide(job(AFTER_DRIFT)),
+        "freeze": lambda: steps.freeze_champion(job(AFTER_DRIFT)),
+        "a whole run": lambda: play(job(AFTER_DRIFT)),
+    }
+    for name, act in acts.items():
+        with pytest.raises(LedgerError, match=r"row 1 \(decision .*was changed.*verify") as error:
+            act()
+        assert "nothing moves until it is whole" in str(error.value), name
+    assert champion(job()) == "1"
+    with sqlite3.connect(place.home / "ledger.db") as connection:
+        assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (4,)
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("sqlite:///file:{home}/ledger.db?mode=ro&uri=true", "readonly"),
+        ("sqlite:///{home}/not-mounted/ledger.db", "no folder"),
+        ("sqlite:///{home}", "unable to open"),
+        ("postgresql://127.0.0.1:9/ledger", "ledger postgresql://127.0.0.1:9/ledger: "),
+    ],
+)
+def test_a_ledger_that_cannot_be_written_promotes_nothing(job, url, fault):
+    play(job())
+    broken = elsewhere(job, url.format(home=job().place.home))
+    with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
+        play(broken)
+    assert champion(job()) == "1"
+    assert kinds(job()) == ["decision", "intent", "done"]
+    completes(job, ["decision", "intent", "done"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "written"), [(0, []), (1, ["decision"]), (2, ["decision", "intent"])]
+)
+def test_a_full_disk_promotes_nothing(job, monkeypatch, rows, written):
+    """The disk fills up before the n-th row of the run; SQLite itself says so."""
+    play(job())
+    real, calls, full = promotion.Ledger.append, [], []
+
+    def fill_up(connection, *_):
+        if full and "ledger.db" in str(connection.execute("PRAGMA database_list").fetchall()):
+            connection.execute("PRAGMA max_page_count = 1")
+
+    def append(self, *args, **more):
+        if len(calls) == rows:
+            full.append(True)
+        calls.append(args[1])
+        return real(self, *args[:3], {**args[3], "filler": "x" * 9_000}, **more)
+
+    sql.event.listen(sql.pool.Pool, "checkout", fill_up)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(promotion.Ledger, "append", append)
+            with pytest.raises(LedgerError, match=r"full; nothing was recorded"):
+                play(job(AFTER_DRIFT))
+    finally:
+        sql.event.remove(sql.pool.Pool, "checkout", fill_up)
+    assert champion(job()) == "1"
+    assert kinds(job()) == ["decision", "intent", "done", *written]
+    completes(job, ["decision", "intent", "done"] * 2)
