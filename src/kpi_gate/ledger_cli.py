@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -75,7 +76,7 @@ def export_ledger(
     entries = _ledger().entries(name)
     text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
     if to is None:
-        typer.echo(text, nl=False)
+        sys.stdout.write(text)  # as it is: echo takes escape codes out
         return
     to.parent.mkdir(parents=True, exist_ok=True)
     to.write_text(text, encoding="utf-8", newline="")
