@@ -1,10 +1,14 @@
 """Shrinkage of a measured gain towards what past candidates taught: the cure of the winner's curse.
 
 Raw gains of promoted models overstate the truth, because the lucky ones are promoted. The prior
-is learnt from every candidate that was ever measured, also the rejected ones. It is a mixture of
-normals of several widths (adaptive shrinkage; Stephens 2017, Biostatistics 18:275-294): most
-retrainings change next to nothing, and after a drift one of them changes much. A single normal,
-learnt in quiet months, would take such a gain for luck.
+is learnt from every candidate that was ever measured, also the rejected ones. Two kinds of them
+are told apart: most retrainings change next to nothing and gain a little less than nothing against
+a champion that has won before; a few, after a drift, change much. How many are of which kind, and
+how far the first kind spreads, is uncertain while the ledger is young, so it is not estimated but
+averaged over (hierarchical Bayes on a grid; Gelman et al. 2013, chapter 5).
+
+What is believed before any look, in standard errors of one look, was calibrated by
+`benchmarks/operating_characteristics.py`.
 """
 
 from dataclasses import dataclass
@@ -13,42 +17,46 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-WIDTHS = np.array([0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0])  # in median standard errors
-PSEUDO_COUNT = 0.5  # candidates that each width is believed to have had before any was seen
-ROUNDS = 200
+MEANS = np.linspace(-0.8, 1.4, 12)  # of the first kind
+# as firm as a hundred looks, with an outside chance that every retraining gains
+MEAN_ODDS = np.exp(-(((MEANS + 0.2) / 0.1) ** 2) / 2) + 0.005
+WIDTHS = np.array([0.15, 0.3, 0.6, 1.2])  # its standard deviation
+WIDTH_ODDS = np.array([125, 25, 5, 1])
+SHARES = np.array([0.02, 0.1, 0.3])  # of the second kind: never less than a week in a year
+SHARE_ODDS = np.array([100, 4, 1])
+DRIFTS = np.array([2.0, 4.0, 8.0, 16.0, 32.0])  # standard deviations of the second kind
+DRIFT_ODDS = np.array([5, 4, 3, 2, 1])
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Distribution of true gains among candidates: normals with one mean and several widths.
+    """Distribution of true gains among candidates.
 
     Attributes:
-        mean: Mean true gain, money per decision.
-        widths: Standard deviations, money per decision, shape `(w,)`.
-        weights: Their probabilities, shape `(w,)`.
-        candidates: How many measured candidates it was learnt from.
+        scale: Money per decision that is one standard error of a typical look.
+        weights: Probability of each (mean, width, share) of the grid, shape `(12, 4, 3)`.
     """
 
-    mean: float
-    widths: Floats
+    scale: float
     weights: Floats
-    candidates: int
 
     def shrink(self, estimate: float, standard_error: float) -> float:
         """Return the posterior mean of a gain measured with a standard error."""
         if standard_error == 0:
             return estimate
-        x, s = np.array([estimate]), np.array([standard_error])
-        share = _memberships(x, s, self.mean, self.widths, self.weights)[0]
-        kept = self.widths**2 / (self.widths**2 + standard_error**2)
-        return float(self.mean + share @ kept * (estimate - self.mean))
+        x, s = np.array([estimate]) / self.scale, np.array([standard_error]) / self.scale
+        usual, drift = _likelihoods(x, s)
+        kept = WIDTHS**2 / (WIDTHS**2 + s**2)
+        if_usual = MEANS[:, None] + kept * (x - MEANS[:, None])
+        odds = _normalised(_drift_terms(x, s)[0])
+        if_drift = float(odds @ (DRIFTS**2 / (DRIFTS**2 + s**2)) * x[0])
+        drifted = np.exp(drift - np.logaddexp(usual, drift))[0]
+        mean = (1 - drifted) * if_usual[:, :, None] + drifted * if_drift
+        return float((self.weights * mean).sum() * self.scale)
 
 
 def learn_prior(estimates: ArrayLike, standard_errors: ArrayLike) -> Prior:
-    """Learn the prior by penalised expectation-maximisation.
-
-    Before anything is known, true gains are centred at zero and any width is possible, measured
-    in the candidates' own median standard error.
+    """Learn the prior from what was measured.
 
     Args:
         estimates: Measured gains of all candidates, shape `(k,)`, k >= 1.
@@ -63,22 +71,28 @@ def learn_prior(estimates: ArrayLike, standard_errors: ArrayLike) -> Prior:
     if not (np.isfinite(x).all() and np.isfinite(s).all() and (s > 0).all()):
         raise ValueError("estimates must be finite and standard_errors finite and > 0")
     scale = float(np.median(s))
-    widths, mean = WIDTHS * scale, 0.0
-    weights = np.full(widths.size, 1 / widths.size)
-    precision = 1 / (widths**2 + s[:, None] ** 2)
-    for _ in range(ROUNDS):
-        share = _memberships(x, s, mean, widths, weights)
-        weights = share.sum(axis=0) + PSEUDO_COUNT
-        weights /= weights.sum()
-        pull = share * precision
-        mean = float((pull.sum(axis=1) @ x) / (pull.sum() + 1 / scale**2))
-    return Prior(mean=mean, widths=widths, weights=weights, candidates=int(x.size))
+    grid = MEAN_ODDS[:, None, None] * WIDTH_ODDS[:, None] * SHARE_ODDS
+    likelihood = np.logaddexp(*_likelihoods(x / scale, s / scale)).sum(axis=0)
+    return Prior(scale=scale, weights=_normalised(np.log(grid) + likelihood))
 
 
-def _memberships(x: Floats, s: Floats, mean: float, widths: Floats, weights: Floats) -> Floats:
-    """Return the probability of each width given each measured gain, shape `(k, w)`."""
-    variance = widths**2 + s[:, None] ** 2
-    log_odds = np.log(weights) - (np.log(variance) + (x[:, None] - mean) ** 2 / variance) / 2
-    odds = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
-    shares: Floats = odds / odds.sum(axis=1, keepdims=True)
-    return shares
+def _likelihoods(x: Floats, s: Floats) -> tuple[Floats, Floats]:
+    """Return the log densities of each look as one of either kind, both `(k, 12, 4, 3)`."""
+    variance = (WIDTHS**2 + s[:, None] ** 2)[:, None, :]
+    usual = -(np.log(variance) + (x[:, None, None] - MEANS[:, None]) ** 2 / variance) / 2
+    drift = np.logaddexp.reduce(_drift_terms(x, s), axis=1)[:, None, None, None]
+    whole = usual[..., None] + np.log1p(-SHARES)
+    return whole, np.broadcast_to(drift + np.log(SHARES), whole.shape)
+
+
+def _drift_terms(x: Floats, s: Floats) -> Floats:
+    """Return the log of odds times density for each width of the second kind, `(k, 5)`."""
+    variance = DRIFTS**2 + s[:, None] ** 2
+    odds = np.log(DRIFT_ODDS / DRIFT_ODDS.sum())
+    terms: Floats = odds - (np.log(variance) + x[:, None] ** 2 / variance) / 2
+    return terms
+
+
+def _normalised(log_odds: Floats) -> Floats:
+    odds = np.exp(log_odds - log_odds.max())
+    return np.asarray(odds / odds.sum())
