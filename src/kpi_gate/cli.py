@@ -294,6 +294,36 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
 
 
 @app.command()
+def reproduce(
+    decision: Annotated[
+        str,
+        typer.Argument(help="Its id, the first 6 or more characters, or its row in the ledger."),
+    ],
+    keep: Annotated[
+        Path | None, typer.Option(help="Restore into this folder, and keep it.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a decision again from its data, code and settings; say same (0) or different (1)."""
+    from rich.console import Console
+
+    from kpi_gate.reproduction.reproduce import reproduce as run_again
+    from kpi_gate.reproduction.scratch import scratch_folder
+    from kpi_gate.stores.settings import Place
+
+    with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
+        found = run_again(Place(), decision, folder, status.update)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        Console(soft_wrap=False).print(found.table())
+        for line in (*found.notes, *(f"warning: {words}" for words in found.warnings)):
+            typer.echo(line)
+        typer.echo(found.sentence())
+    raise typer.Exit(0 if found.same else UNEXPECTED)
+
+
+@app.command()
 def schedule() -> None:
     """Serve every use case's flow on its cron expression, until Ctrl-C; needs a Prefect server."""
     from kpi_gate.stores.settings import UnreachableError, require_prefect

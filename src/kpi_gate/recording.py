@@ -12,6 +12,7 @@ from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
+from kpi_gate.replay import replay_facts, source_files
 from kpi_gate.stores import models, registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
@@ -53,8 +54,9 @@ def run_content(
         trusted_types=job.use_case.trusted_types,
         snapshot=facts["snapshot"],
         snapshot_path=f"data/{job.name}/snapshot.parquet",
+        sources=source_files(job),
     )
-    return content, facts
+    return content, {**facts, "replay": replay_facts(job, frozen=found is not None)}
 
 
 def _sample(job: Job) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The ledger: an append-only, hash-chained record of every decision and release (SQL)."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -142,6 +142,14 @@ class Ledger:
         raise LedgerError(
             f"ledger {_shown(self.url)}: {_RETRIES} other writers were faster; try again"
         )
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Write entries of another ledger as they are: the beginning of its chain."""
+        with self._connect() as connection, connection.begin():
+            for entry in entries:
+                body = json.dumps(entry.body, sort_keys=True, allow_nan=False)
+                values = {**vars(entry), "at": entry.at.isoformat(), "body": body}
+                connection.execute(sql.insert(_entries).values(values))
 
     def entries(
         self, use_case: str | None = None, kind: str | None = None, subject: str | None = None

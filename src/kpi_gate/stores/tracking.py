@@ -16,6 +16,7 @@ from kpi_gate.stores.settings import Place
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
+SOURCES = "settings"  # artifact folder of the user's own files
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
 
 
@@ -49,6 +50,7 @@ class RunContent:
         trusted_types: Types that the use case trusts in its model.
         snapshot: Fingerprint of the rows; empty where none were frozen.
         snapshot_path: File of the snapshot, relative to the project.
+        sources: The user's own files, kept as artifacts: a commit may lack them.
     """
 
     parameters: Mapping[str, Any]
@@ -59,6 +61,7 @@ class RunContent:
     trusted_types: Sequence[str] = ()
     snapshot: str = ""
     snapshot_path: str = ""
+    sources: Sequence[Path] = ()
 
 
 @contextmanager
@@ -203,6 +206,33 @@ def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: Run
             mlflow_client.log_artifacts(run_id, str(path), folder)
         elif path.exists():
             mlflow_client.log_artifact(run_id, str(path), folder)
+    for path in content.sources:
+        mlflow_client.log_artifact(run_id, str(path), SOURCES)
+
+
+def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Path:
+    """Download a folder of a run's artifacts into `target`; return where it lies there.
+
+    Raises:
+        TrackingError: If the run or the folder is gone, or MLflow cannot be reached.
+    """
+    from mlflow.exceptions import MlflowException
+
+    target.mkdir(parents=True, exist_ok=True)
+    with client(place) as mlflow_client:
+        try:
+            gone = mlflow_client.get_run(run_id).info.lifecycle_stage == "deleted"
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            gone = True
+        if gone:
+            raise TrackingError(f"run {run_id} was deleted in MLflow at {place.mlflow_uri}")
+        if not mlflow_client.list_artifacts(run_id, folder):
+            raise TrackingError(
+                f"run {run_id} in MLflow at {place.mlflow_uri} has no artifact {folder}/"
+            )
+        return Path(mlflow_client.download_artifacts(run_id, folder, str(target)))
 
 
 def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunContent) -> str:

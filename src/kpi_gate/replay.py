@@ -1,0 +1,76 @@
+"""What the record of a decision keeps so that the decision can be reproduced."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kpi_gate import usecases
+from kpi_gate.job import Job
+from kpi_gate.stores.evidence import TABLE_FILE
+from kpi_gate.stores.models import MODEL_FILE, ModelCard, ModelError
+
+MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
+
+
+def source_files(job: Job) -> list[Path]:
+    """Return the user's own files, which no commit may hold: module, YAML and `dvc.yaml`."""
+    found = importlib.util.find_spec(f"{usecases.__name__}.{job.name}")
+    files = [job.place.root / "dvc.yaml"]
+    if found is not None and found.origin is not None:
+        module = Path(found.origin)
+        files += [module, module.with_suffix(".yaml")]
+    return [path for path in files if path.exists()]
+
+
+def replay_facts(job: Job, *, frozen: bool) -> dict[str, Any]:
+    """Return what the ledger must hold for a replay beside data, code and settings.
+
+    Args:
+        job: The run.
+        frozen: Whether its rows were frozen; else the files of an earlier tick lie there.
+    """
+    facts: dict[str, Any] = {
+        "machine": machine_hash(job.place.root),
+        "sources": file_hashes(source_files(job)),
+    }
+    if frozen:
+        tick = (job.work / "tick.yaml").read_text(encoding="utf-8")
+        files = {name: job.work / name for name in (MODEL, TABLE)}
+        facts |= {
+            "tick": yaml.safe_load(tick),
+            "champion": _contender(job.work / "champion"),
+            "anchor": _contender(job.work / "champion" / "anchor"),
+            "files": {name: file_hash(path) for name, path in files.items() if path.exists()},
+        }
+    return facts
+
+
+def machine_hash(root: Path) -> str:
+    """Hash the source of the machine: all of the package but the users' own use cases."""
+    package = root / "src" / "kpi_gate"
+    own = package / "usecases"
+    files = [path for path in sorted(package.rglob("*.py")) if path.parent != own]
+    lines = [f"{path.relative_to(root).as_posix()} {file_hash(path)}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if files else ""
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the hash of each file by its name."""
+    return {path.name: file_hash(path) for path in paths}
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _contender(folder: Path) -> dict[str, Any] | None:
+    """Return who lies in a folder; None where nobody can be read."""
+    try:
+        return ModelCard.read(folder).contender.model_dump(mode="json")
+    except ModelError:
+        return None
