@@ -350,8 +350,8 @@ def test_a_past_that_cannot_be_used_is_left_out(past):
 
 def test_a_history_of_nothing_makes_the_gate_stricter():
     quiet = [(gain, 0.25) for gain in np.random.default_rng(7).normal(0, 0.25, 40)]
-    difference = noise(400, gain=0.5, sd=5.0)
-    costly = {"switch_cost": 2_000, "min_effect": 0, "confidence": 0.8}
+    difference = noise(400, gain=0.625, sd=5.0)
+    costly = {"switch_cost": 700, "min_effect": 0, "confidence": 0.8}
     assert verdict(difference, **costly) is PROMOTE
     assert verdict(difference, quiet, **costly) is Verdict.HOLD
 
