@@ -1,12 +1,14 @@
 """A decision runs again from its data, code and settings, and the record tells any difference."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -14,6 +16,7 @@ from conftest import FIRST_TICK, REPOSITORY, make_project
 
 from kpi_gate import recording, steps, usecases
 from kpi_gate.job import Job, Refusal
+from kpi_gate.reproduction.differences import Finding, Reproduction
 from kpi_gate.reproduction.reproduce import find, reproduce
 from kpi_gate.reproduction.scratch import ReproductionError
 from kpi_gate.settings_file import ConfigurationError
@@ -283,6 +286,23 @@ def test_a_decision_is_found_by_id_prefix_or_row(tmp_path):
     for unknown in ("abcde", "99", "ffffffff", ""):
         with pytest.raises(ConfigurationError, match="no decision"):
             find(ledger, unknown)
+
+
+def test_other_peoples_words_are_no_markup():
+    from rich.console import Console
+
+    findings = (
+        Finding("slices[0 [/x]].level", "[red]a[/red]", "b\x1b[2J", same=False),
+        Finding("measures.candidate.latency_ms", 1.5, 2.5, same=None),
+    )
+    found = Reproduction("abcdef01", "toy", findings, (), (), Path())
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(found.table())
+    printed = console.export_text()
+    for words in ("slices[0 [/x]].level", "[red]a[/red]", "not compared"):
+        assert words in printed
+    assert "\x1b" not in printed
+    assert found.sentence().startswith("DIFFERENT: decision abcdef01 of toy, 1 of 1: slices")
 
 
 def test_the_copied_chain_is_the_chain(history, tmp_path):

@@ -316,7 +316,7 @@ def reproduce(
     if as_json:
         _print_json(found.as_json())
     else:
-        Console(soft_wrap=False).print(found.table())
+        Console().print(found.table())
         for line in (*found.notes, *(f"warning: {words}" for words in found.warnings)):
             typer.echo(line)
         typer.echo(found.sentence())

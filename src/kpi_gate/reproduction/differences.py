@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kpi_gate.decision.wording import clean
 from kpi_gate.reproduction.scratch import ReproductionError
 
 if TYPE_CHECKING:
@@ -96,13 +97,15 @@ class Reproduction:
     def table(self) -> "Table":
         """Render what was compared; parts of the record that are wholly the same are counted."""
         from rich.table import Table
+        from rich.text import Text
 
         table = Table()
         for name in ("what", "then", "now", "same"):
             table.add_column(name, overflow="fold")
         for finding in self._shown():
             mark = {True: "yes", False: "NO", None: "not compared"}[finding.same]
-            table.add_row(finding.what, str(finding.then), str(finding.now), mark)
+            cells = (finding.what, finding.then, finding.now, mark)
+            table.add_row(*(Text(clean(cell)) for cell in cells))  # other people's words: no markup
         return table
 
     def _shown(self) -> Iterator[Finding]:
