@@ -8,7 +8,6 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy import stats
 
-from kpi_gate.decision.bootstrap import MAX_BLOCKS, bootstrap_sums
 from kpi_gate.decision.gain import (
     cluster_sums,
     hall_bound,
@@ -118,35 +117,6 @@ def test_bounds_enclose_the_mean_and_widen_with_confidence(skew, error, mean):
     z = NormalDist().inv_cdf(0.99)
     strict, usual = hall_bound(mean, error, skew, z), hall_bound(mean, error, skew, Z)
     assert strict <= usual <= mean <= hall_bound(mean, error, skew, -Z)
-
-
-def test_bootstrap_agrees_with_scipy():
-    sums = np.r_[noise(40, gain=0.4), np.zeros(20)]
-    ours = bootstrap_sums(sums, 20_000, rng()) / sums.size
-    theirs = stats.bootstrap(
-        (sums,), np.mean, n_resamples=20_000, method="percentile", rng=rng(1)
-    ).bootstrap_distribution
-    assert ours.std() == pytest.approx(theirs.std(), rel=0.03)
-    assert np.quantile(ours, [0.05, 0.5, 0.95]) == pytest.approx(
-        np.quantile(theirs, [0.05, 0.5, 0.95]), abs=0.02
-    )
-    assert (ours > 0).mean() == pytest.approx((theirs > 0).mean(), abs=0.02)
-
-
-def test_bootstrap_by_full_enumeration():
-    totals = bootstrap_sums(np.array([0.0, 0.0, 3.0]), 40_000, rng())
-    chances = [(totals == 3 * drawn).mean() for drawn in range(4)]
-    assert chances == pytest.approx(stats.binom.pmf(range(4), 3, 1 / 3), abs=0.01)
-
-
-def test_pooled_bootstrap_agrees_with_the_exact_error():
-    sums = rng().normal(0.3, 1.0, 2 * MAX_BLOCKS + 777)
-    found = bootstrap_sums(sums, 4_000, rng()).std() / sums.size
-    assert found == pytest.approx(stats.sem(sums), rel=0.03)
-
-
-def test_a_constant_sum_has_no_scatter():
-    assert set(bootstrap_sums(np.full(10, 0.1), 100, rng())) == {10 * 0.1}
 
 
 @given(st.permutations(range(12)))

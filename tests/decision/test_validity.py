@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 from builders import SLICE, START, evidence, lineage, noise, paired, settings
 
-from kpi_gate.decision.evidence import Contender, PairedRows, Window
-from kpi_gate.decision.gain import paired_gain
+from kpi_gate.decision.evidence import Contender, PairedRows, Window, fingerprint
 from kpi_gate.decision.gate import decide
-from kpi_gate.decision.sufficiency import check_enough, rows_for_enough
 from kpi_gate.decision.validity import check_valid
 from kpi_gate.decision.verdict import Verdict
 
@@ -19,18 +17,6 @@ DAY = timedelta(days=1)
 def wrong(found, *rails):
     checks = check_valid(found, settings(*rails))
     return {check.name: check for check in checks if not check.passed}
-
-
-def enough(difference, unit=None, day=None, **objective):
-    asked = settings(**objective).objective
-    unit = np.arange(len(difference)) if unit is None else unit
-    day = np.arange(len(difference)) % 12 if day is None else day
-    gain = paired_gain(difference, unit, day, threshold=0.02, resamples=1_000)
-    return (
-        gain,
-        {c.name for c in check_enough(gain, paired(difference), asked) if not c.passed},
-        asked,
-    )
 
 
 def test_good_evidence_has_no_fault():
@@ -167,43 +153,90 @@ def test_the_baseline_is_called_so():
     assert any(check.reason.startswith("the baseline has seen nothing") for check in checks)
 
 
-def test_few_units_are_too_little():
-    assert enough(noise(600))[1] == set()
-    assert "effective_units" in enough(noise(20))[1]
-    assert "effective_units" in enough(noise(600), np.arange(600) % 20)[1]
+def keyed(**changes):
+    origin = {"row_fingerprint": fingerprint(np.arange(600)), **changes}
+    return {"key": np.arange(600), "lineage": lineage(**origin)}
 
 
-def test_a_number_of_days_can_be_asked_for():
-    assert enough(noise(600), day=np.arange(600) % 7)[1] == set()
-    assert enough(noise(600), day=np.arange(600) % 7, min_days=8)[1] == {"days"}
+def at(days):
+    return np.full(600, int((START + timedelta(days=days)).timestamp() * 1e6))
 
 
-def test_one_unit_may_not_carry_the_gain():
-    difference = np.r_[np.full(300, 0.1), 50.0]
-    assert {"effective_units", "top_unit_share"} <= enough(difference)[1]
+def test_a_row_outside_the_window_is_invalid():
+    end = lineage().window.end
+    inside = at(1)
+    assert wrong(evidence(time=inside, **keyed())) == {}
+    assert wrong(evidence(time=at(0), **keyed())) == {}
+    for moment in (START - timedelta(microseconds=1), end):
+        outside = inside.copy()
+        outside[9] = int(moment.timestamp() * 1e6)
+        found = wrong(evidence(time=outside, **keyed()))
+        assert list(found) == ["rows_in_window"]
+        assert found["rows_in_window"].reason.startswith("1 of 600 rows lie outside")
 
 
-def test_rare_big_losses_are_not_believed():
-    # frequent small savings; six big losses happened to occur
-    difference = np.r_[noise(20_000, 0.1, sd=0.05), np.full(6, -100.0)]
-    gain, found, _ = enough(difference, max_unit_share=0.5, min_effective_units=2)
-    assert gain.lower > 0.02
-    assert found == {"tail_skew"}
-    assert "tail_skew" not in enough(np.r_[difference, -difference])[1]
+def test_rows_that_are_not_those_that_were_fingerprinted_are_invalid():
+    assert list(wrong(evidence(**keyed(row_fingerprint="other")))) == ["rows_as_fingerprinted"]
+    swapped = evidence(**(keyed() | {"key": np.arange(600)[::-1]}))
+    assert list(wrong(swapped)) == ["rows_as_fingerprinted"]
 
 
-def test_loss_events_can_be_asked_for():
-    savings = np.abs(noise(600, 0.1, sd=0.05))
-    assert enough(savings)[1] == set()
-    assert enough(savings, min_loss_events=100)[1] == {"loss_events"}
+def test_a_decision_that_is_counted_twice_is_invalid():
+    found = wrong(evidence(key=np.r_[np.arange(598), 1, 1]))
+    assert found["rows_distinct"].reason == (
+        "2 of 600 rows repeat a decision that is there already"
+    )
 
 
-def test_the_decisions_needed_are_enough():
-    for difference in (noise(20), np.r_[np.full(150, 1.0), np.full(10, -2.0)]):
-        gain, found, asked = enough(difference)
-        times = int(np.ceil(rows_for_enough(gain, asked) / len(difference)))
-        assert found
-        assert times > 1
-        assert not enough(np.tile(difference, times))[1]
-    gain, found, asked = enough(noise(600))
-    assert rows_for_enough(gain, asked) == 0
+@pytest.mark.parametrize(("late", "known"), [(0, True), (0.99, True), (1, False), (31, False)])
+def test_evidence_of_an_earlier_month_is_invalid(late, known):
+    delay = (lineage().as_of - lineage().window.end).days - late
+    found = wrong(evidence(lineage=lineage(label_delay_days=delay)))
+    assert ("window_recent" not in found) == known
+
+
+def test_evidence_of_another_tick_is_invalid():
+    found = evidence(lineage=lineage())
+    asked = [lineage().as_of, lineage().as_of + DAY, None]
+    answers = [
+        {c.name for c in check_valid(found, settings(), tick) if not c.passed} for tick in asked
+    ]
+    assert answers == [set(), {"evidence_of_this_tick"}, set()]
+
+
+@pytest.mark.parametrize("factor", [100, 0.01, 1_000, 1e6])
+def test_a_side_in_another_unit_is_invalid(factor):
+    champion = np.abs(noise(sd=0.5)) + 0.1
+    twin = evidence(champion * (factor - 1), champion=champion)
+    assert f"{factor:g} times the champion's in 100%" in wrong(twin)["same_unit_of_money"].reason
+    better = evidence(champion * 0.08, champion=champion)
+    assert wrong(better) == {}
+
+
+def test_like_actions_have_like_values():
+    difference = np.r_[np.zeros(300), noise(300)]
+    actions = np.r_[np.ones(300), np.zeros(300)], np.ones(600)
+    assert wrong(evidence(difference, actions=actions)) == {}
+    both = wrong(evidence(difference, actions=(np.ones(600), np.ones(600))))
+    assert both["same_action_same_value"].value == 300
+
+
+def test_a_slice_that_one_model_does_not_know_is_named():
+    region = np.where(np.arange(600) % 4, "north", "south")
+    rows = paired(noise(), region=region)
+    rows.candidate[region == "south"] = np.nan
+    check = wrong(evidence(rows), SLICE)["values_finite"]
+    assert "150 of 600 rows of the candidate" in check.reason
+    assert check.reason.endswith("all of them in region == south")
+
+
+def test_what_the_measurer_found_wrong_is_invalid():
+    found = evidence(faults=("propensity: 3 of 600 rows are 0",))
+    assert wrong(found)["rows_readable"].reason == "propensity: 3 of 600 rows are 0"
+    assert decide(found, settings()).gain is None
+
+
+@pytest.mark.parametrize("array", ["key", "time", "exposure", "at_best"])
+def test_a_further_array_of_another_length_is_invalid(array):
+    check = wrong(evidence(**{array: np.arange(599)}))["rows_readable"]
+    assert check.reason == f"{array} has shape (599,), must be (600,)"

@@ -1,0 +1,317 @@
+"""Each estimator against hand-made tables, against the truth of a simulation, and on bad input."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builders import evidence, failed, paired, settings
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+from kpi_gate.decision import estimators
+from kpi_gate.decision.evidence import Evidence, PairedRows
+from kpi_gate.decision.gate import decide
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.decision.worth import measure_gain
+
+ITEMS = np.arange(5)
+TERMS = settings(min_effect=0.0, switch_cost=0).objective
+
+
+def rows_of(estimate, unit=None):
+    rows = np.arange(estimate.champion.size)
+    return PairedRows(
+        unit=rows if unit is None else unit,
+        day=rows % 40,
+        champion=estimate.champion,
+        candidate=estimate.candidate,
+        bases=estimate.bases,
+        at_best=estimate.at_best,
+    )
+
+
+def gain_of(estimate, unit=None):
+    return measure_gain(rows_of(estimate, unit), TERMS)
+
+
+def judged(estimate, kind, unit=None, **objective):
+    found = Evidence(
+        rows=rows_of(estimate, unit),
+        measures={"candidate": {"contact_rate": 0.4}},
+        diagnostics=estimate.diagnostics,
+        faults=estimate.faults,
+    )
+    asked = settings(**objective)
+    return decide(
+        found,
+        asked.model_copy(update={"estimator": asked.estimator.model_copy(update={"kind": kind})}),
+    )
+
+
+def test_ips_by_hand():
+    # logged with 1/2 and 1/4; the candidate always takes what was logged, the champion never
+    found = estimators.ips(np.array([1.0, 8.0]), np.array([0.5, 0.25]), (np.zeros(2), np.ones(2)))
+    assert found.candidate.tolist() == [2.0, 32.0]
+    assert found.champion.tolist() == [0.0, 0.0]
+    assert found.faults == ()
+    assert found.diagnostics["effective_share_candidate"] == pytest.approx(36 / 20 / 2)
+    assert found.diagnostics["largest_weight_share_candidate"] == pytest.approx(4 / 6)
+
+
+def test_snips_by_hand():
+    found = estimators.snips(
+        np.array([1.0, 8.0]), np.array([0.5, 0.25]), (np.array([0.5, 0.25]), np.ones(2))
+    )
+    rows = rows_of(found)
+    # candidate (2 + 32) / 6, champion (1 + 8) / 2; the rows' influence has that mean
+    assert rows.difference.mean() == pytest.approx(34 / 6 - 9 / 2)
+
+
+def test_doubly_robust_and_switch_by_hand():
+    log = np.array([1.0, 8.0]), np.array([0.5, 0.25]), (np.zeros(2), np.ones(2))
+    model = {"model_logged": np.array([2.0, 6.0]), "model": (np.array([1.0, 1.0]), np.full(2, 3.0))}
+    found = estimators.doubly_robust(*log, **model)
+    assert found.champion.tolist() == [1.0, 1.0]
+    assert found.candidate.tolist() == [3 + 2 * (1 - 2), 3 + 4 * (8 - 6)]
+    switched = estimators.doubly_robust(*log, **model, switch_above=3.0)
+    assert switched.candidate.tolist() == [1.0, 3.0]
+
+
+def test_a_perfect_model_leaves_nothing_to_the_weights():
+    reward = np.array([1.0, 8.0])
+    found = estimators.doubly_robust(
+        reward,
+        np.array([0.5, 1e-6]),
+        (np.zeros(2), np.ones(2)),
+        model_logged=reward,
+        model=(np.zeros(2), reward),
+    )
+    assert found.candidate.tolist() == [1.0, 8.0]
+
+
+def test_selective_labels_by_hand():
+    values = (np.array([0.0, 0.0, np.nan]), np.array([3.0, 1.0, np.nan]))
+    found = estimators.selective(values, [1, 1, 0], np.array([1.0, 0.1, 0.1]))
+    assert found.candidate.tolist() == [3.0, 10.0, 0.0]
+    assert found.champion.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_ratio_is_the_ratio_of_sums():
+    plays = np.array([1.0, 0.0, 2.0]), np.array([2.0, 1.0, 3.0])
+    shown = np.array([10.0, 5.0, 10.0]), np.array([10.0, 5.0, 15.0])
+    rows = rows_of(estimators.ratio(plays, shown))
+    assert rows.difference.mean() == pytest.approx(6 / 30 - 3 / 25)
+
+
+def logged(generator, size, epsilon=0.1):
+    """An epsilon-greedy log of five items with known truth; both policies prefer another item."""
+    taste = generator.normal(size=size)
+    chance = 1 / (1 + np.exp(-(np.outer(taste, ITEMS - 2) * 0.3 - 1.5)))
+    greedy = np.where(taste > 0, 3, 1)
+    floor = epsilon / 5
+    propensities = np.where(greedy[:, None] == ITEMS, 1 - epsilon + floor, floor)
+    item = (generator.random(size)[:, None] > propensities.cumsum(1)).sum(1)
+    reward = (generator.random(size) < chance[np.arange(size), item]).astype(float)
+    best, worst = np.where(taste > 0, 4, 0), np.where(taste > 0, 3, 0)
+    policies = tuple((chosen[:, None] == ITEMS).astype(float) for chosen in (worst, best))
+    truth = float((chance * (policies[1] - policies[0])).sum(1).mean())
+    here = np.arange(size), item
+    return {
+        "log": (reward, propensities[here], tuple(p[here] for p in policies)),
+        "model": {
+            "model_logged": 0.8 * chance[here],
+            "model": tuple((p * 0.8 * chance).sum(1) for p in policies),
+        },
+        "truth": truth,
+    }
+
+
+@pytest.mark.parametrize("kind", ["ips", "snips", "dr"])
+def test_off_policy_intervals_cover_the_truth(kind):
+    covered, errors = 0, []
+    for seed in range(120):
+        world = logged(np.random.default_rng(seed), 4_000)
+        found = {
+            "ips": lambda w: estimators.ips(*w["log"]),
+            "snips": lambda w: estimators.snips(*w["log"]),
+            "dr": lambda w: estimators.doubly_robust(*w["log"], **w["model"]),
+        }[kind](world)
+        gain = gain_of(found)
+        covered += gain.lower <= world["truth"] <= gain.upper
+        errors.append(gain.estimate - world["truth"])
+    assert covered / 120 >= 0.84  # two one-sided bounds at 95 %
+    assert abs(np.mean(errors)) < 3 * np.std(errors) / np.sqrt(120)
+
+
+def test_the_model_makes_the_estimate_steadier():
+    spread = {"ips": [], "dr": []}
+    for seed in range(60):
+        world = logged(np.random.default_rng(seed), 4_000)
+        spread["ips"].append(gain_of(estimators.ips(*world["log"])).estimate)
+        spread["dr"].append(
+            gain_of(estimators.doubly_robust(*world["log"], **world["model"])).estimate
+        )
+    assert np.std(spread["dr"]) < np.std(spread["ips"])
+
+
+def test_exploration_makes_selective_labels_unbiased():
+    generator = np.random.default_rng(3)
+    estimates = []
+    for _ in range(80):
+        risk = generator.random(5_000)
+        gain = generator.normal(1 - 2 * risk, 1.0)
+        propensity = np.where(risk > 0.5, 0.1, 1.0)
+        seen = generator.random(5_000) < propensity
+        found = estimators.selective(
+            (np.zeros(5_000), np.where(seen, gain, np.nan)), seen, propensity
+        )
+        estimates.append(gain_of(found).estimate - gain.mean())
+    assert abs(np.mean(estimates)) < 3 * np.std(estimates) / np.sqrt(80)
+
+
+def takes(generator, members=400, lift=0.0):
+    """Take-rate of members who differ in how much they are shown and how much they play."""
+    member = np.repeat(np.arange(members), generator.integers(1, 12, members))
+    liking = generator.beta(2, 20, members)[member]
+    shown = generator.integers(5, 30, (2, member.size)).astype(float)
+    plays = [
+        generator.binomial(s.astype(int), np.clip(liking + add, 0, 1))
+        for s, add in zip(shown, (0, lift), strict=True)
+    ]
+    return estimators.ratio((plays[0] * 1.0, plays[1] * 1.0), (shown[0], shown[1])), member
+
+
+def test_delta_method_and_bootstrap_of_a_ratio_agree():
+    found, member = takes(np.random.default_rng(1), lift=0.004)
+    rows = rows_of(found, member)
+    gain = measure_gain(rows, TERMS.model_copy(update={"resamples": 20_000}))
+    z = gain.estimate / gain.unit_standard_error
+    assert abs(gain.p_above_threshold - norm.cdf(z)) < 0.03
+
+
+def test_a_ratio_covers_zero_as_often_as_it_says():
+    opened = 0
+    for seed in range(200):
+        found, member = takes(np.random.default_rng(seed))
+        gain = gain_of(found, member)
+        opened += gain.lower > 0 and gain.p_above_threshold >= 0.95
+    assert opened / 200 <= 0.08
+
+
+def test_a_better_take_rate_is_promoted():
+    found, member = takes(np.random.default_rng(5), lift=0.02)
+    decision = judged(found, "ratio", member, min_effect=0.001, switch_cost=0)
+    assert decision.verdict is Verdict.PROMOTE
+    assert decision.estimator == "ratio"
+    assert decision.gain.estimate == pytest.approx(0.02, abs=0.006)
+
+
+BROKEN = [-0.1, 0.0, 1.5, np.nan, np.inf]
+
+
+@pytest.mark.parametrize("value", BROKEN)
+@pytest.mark.parametrize("kind", ["ips", "snips", "selective", "dr"])
+def test_a_propensity_that_is_none_is_invalid(kind, value):
+    size = 600
+    propensity = np.full(size, 0.5)
+    propensity[4] = value
+    ones, policies = np.ones(size), (np.full(size, 0.2), np.full(size, 0.8))
+    with np.errstate(all="raise"):
+        found = {
+            "ips": lambda: estimators.ips(ones, propensity, policies),
+            "snips": lambda: estimators.snips(ones, propensity, policies),
+            "selective": lambda: estimators.selective((0 * ones, ones), ones, propensity),
+            "dr": lambda: estimators.doubly_robust(
+                ones, propensity, policies, model_logged=ones, model=(ones, ones)
+            ),
+        }[kind]()
+    decision = judged(found, kind)
+    assert decision.verdict is Verdict.INVALID
+    assert f"propensity: 1 of 600 rows are not in (0, 1], such as {value:g} in row 4" in str(
+        decision.failed
+    )
+
+
+def test_a_probability_of_a_policy_may_be_zero_but_not_negative():
+    ones = np.ones(600)
+    fine = estimators.ips(ones, 0.5 * ones, (0 * ones, ones))
+    assert fine.faults == ()
+    wrong = estimators.ips(ones, 0.5 * ones, (-0.1 * ones, ones))
+    assert "probability of the champion: 600 of 600 rows are not in [0, 1]" in wrong.faults[0]
+
+
+def test_a_log_that_says_too_little_is_refused():
+    # the candidate takes an item that was logged 3 times in 2,000: the Open Bandit case
+    generator = np.random.default_rng(1)
+    taken = np.zeros(2_000)
+    taken[generator.choice(2_000, 3, replace=False)] = 1.0
+    found = estimators.ips(taken, np.full(2_000, 0.0125), (np.full(2_000, 0.0125), taken))
+    decision = judged(found, "ips")
+    assert {"effective_share", "largest_weight"} <= failed(decision)
+    assert decision.verdict is Verdict.INSUFFICIENT_EVIDENCE
+
+
+def test_a_policy_that_was_never_logged_is_invalid_for_snips():
+    ones = np.ones(600)
+    decision = judged(estimators.snips(ones, ones * 0.5, (ones, 0 * ones)), "snips")
+    assert decision.verdict is Verdict.INVALID
+    assert "base of the candidate is zero in every row" in str(decision.failed)
+
+
+@pytest.mark.parametrize(
+    "base", [np.array([-1.0, *np.ones(599)]), np.zeros(600), np.full(600, np.nan)]
+)
+def test_a_base_that_nothing_can_be_divided_by_is_invalid(base):
+    found = estimators.ratio((np.ones(600), np.ones(600)), (np.ones(600), base))
+    assert judged(found, "ratio").verdict is Verdict.INVALID
+
+
+def bounds(worst, best, hidden=200, shown=400):
+    difference = np.random.default_rng(2).normal(0.6, 1.0, shown)
+    values = (np.zeros(shown + hidden), np.r_[difference, np.full(hidden, np.nan)])
+    covered = np.r_[np.zeros(shown), np.ones(hidden)]
+    ends = [np.full(shown + hidden, end) for end in (worst, best)]
+    return estimators.bounded(values, covered, (ends[0], ends[1]))
+
+
+def test_hidden_outcomes_are_as_bad_as_they_can_be():
+    assert judged(bounds(-0.1, 2.0), "bounded").verdict is Verdict.PROMOTE
+    decides = judged(bounds(-3.0, 2.0), "bounded")
+    assert decides.verdict is Verdict.INSUFFICIENT_EVIDENCE
+    assert "outcomes_shown" in failed(decides)
+    assert judged(bounds(-9.0, -8.0), "bounded").verdict is Verdict.REJECT
+    # what could still be good is not rejected
+    assert judged(bounds(-9.0, 8.0), "bounded").verdict is Verdict.INSUFFICIENT_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("worst", "best", "words"),
+    [(1.0, -1.0, "worst is above the best"), (np.nan, 1.0, "have no finite bounds")],
+)
+def test_bounds_that_bound_nothing_are_invalid(worst, best, words):
+    decision = judged(bounds(worst, best), "bounded")
+    assert decision.verdict is Verdict.INVALID
+    assert words in str(decision.failed)
+
+
+@given(st.integers(0, 1_000), st.floats(0.05, 1.0))
+@examples(deadline=None, max_examples=40)
+def test_a_log_of_certain_actions_is_a_paired_comparison(seed, scale):
+    # where everything was observed with certainty, weighting changes nothing
+    generator = np.random.default_rng(seed)
+    values = (generator.normal(size=200), generator.normal(size=200) * scale)
+    plain = gain_of(estimators.paired(values))
+    weighted = gain_of(estimators.selective(values, np.ones(200), np.ones(200)))
+    bounded = gain_of(estimators.bounded(values, np.zeros(200), (np.zeros(200), np.zeros(200))))
+    counted = gain_of(estimators.ratio(values, (np.ones(200), np.ones(200))))
+    assert weighted == plain
+    assert replace(bounded, upper=plain.upper) == plain
+    for name in ("estimate", "standard_error", "lower", "upper"):
+        assert getattr(counted, name) == pytest.approx(getattr(plain, name))
+
+
+def test_an_estimate_is_paired_unless_said_otherwise():
+    assert decide(evidence(), settings()).estimator == "paired"
+    assert paired(np.ones(3)).bases is None
