@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kpi_gate.cli import app
+from kpi_gate.judging import NEEDS
 from kpi_gate.usecase import ConfigurationError
 
 OBJECTIVE = {
@@ -48,7 +49,7 @@ def table(gain=0.5, rows=600, sd=2.0, **columns):
 
 @pytest.fixture
 def judge(tmp_path):
-    def run(rows, suffix=".parquet", measures=None, wanted=OBJECTIVE, **objective):
+    def run(rows, suffix=".parquet", measures=None, wanted=OBJECTIVE, options=(), **objective):
         content = {**wanted, "objective": {**wanted["objective"], **objective}}
         (tmp_path / "objective.yaml").write_text(yaml.safe_dump(content))
         path = tmp_path / f"rows{suffix}"
@@ -62,7 +63,7 @@ def judge(tmp_path):
         if measures is not None:
             (tmp_path / "measures.json").write_text(measures)
             call += ["--measures", tmp_path / "measures.json"]
-        return CliRunner().invoke(app, list(map(str, call)))
+        return CliRunner().invoke(app, list(map(str, [*call, *options])))
 
     return run
 
@@ -464,3 +465,144 @@ def test_the_table_and_the_page_are_written(judge, tmp_path):
     assert result.exit_code == 0
     assert result.stdout.startswith("PROMOTE: ")
     assert (tmp_path / "page.html").read_text().lower().startswith("<!doctype html>")
+
+
+def logged(rows=3_000, lift=0.5, **columns):
+    generator = np.random.default_rng(3)
+    propensity = generator.choice([0.2, 0.5, 0.8], rows)
+    better = generator.random(rows) < 0.5
+    return table(rows=rows).assign(
+        reward=generator.normal(0, 1, rows) + lift * better,
+        propensity=propensity,
+        probability_champion=propensity,
+        probability_candidate=np.where(better, 0.8, 0.2),
+        model_logged=lift * better,
+        model_champion=lift / 2,
+        model_candidate=lift * 0.8,
+        observed=generator.random(rows) < propensity,
+        hidden=np.arange(rows) % 10 == 0,
+        worst_difference=-0.1,
+        best_difference=1.0,
+        base_champion=10.0,
+        base_candidate=10.0,
+        **columns,
+    )
+
+
+def with_estimator(kind, **more):
+    return {**OBJECTIVE, "estimator": {"kind": kind, **more}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("ratio", {}),
+        ("ips", {}),
+        ("snips", {}),
+        ("dr", {}),
+        ("switch", {"switch_above": 3.0}),
+        ("selective", {}),
+        ("bounded", {}),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_one_gate_judges_every_estimator(judge, kind, more, suffix):
+    found = answer(judge(logged(), suffix, wanted=with_estimator(kind, **more)))
+    assert found["verdict"] == "PROMOTE", found["checks"]
+    assert found["estimator"] == kind
+    assert (kind in ("ratio",)) == (found["diagnostics"] == {})
+
+
+@pytest.mark.parametrize("kind", sorted(set(NEEDS) - {"paired"}))
+def test_an_estimator_names_the_columns_that_it_needs(judge, kind):
+    more = {"switch_above": 3.0} if kind == "switch" else {}
+    for column in NEEDS[kind]:
+        found = judge(logged().drop(columns=column), wanted=with_estimator(kind, **more)).exception
+        assert isinstance(found, ConfigurationError)
+        assert f"no column {column}" in str(found)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.5, 1.01, np.nan, np.inf])
+def test_a_propensity_that_is_none_is_invalid(judge, value):
+    rows = logged()
+    rows.loc[17, "propensity"] = value
+    found = answer(judge(rows, wanted=with_estimator("snips")))
+    assert found["verdict"] == "INVALID"
+    assert "propensity: 1 of 3000 rows are not in (0, 1]" in str(found["checks"])
+
+
+@pytest.mark.parametrize("wanted", [{"kind": "wrong"}, {"kind": "switch"}, {"switch_above": 2}])
+def test_a_wrong_estimator_is_told(judge, wanted):
+    found = judge(table(), wanted={**OBJECTIVE, "estimator": wanted}).exception
+    assert isinstance(found, ConfigurationError)
+    assert "estimator" in str(found)
+
+
+def test_corners_of_the_table_are_judged(judge):
+    rows = table()
+    difference = rows["value_candidate"] - rows["value_champion"]
+    ends = {"difference:rate:low": difference - 0.4, "difference:rate:high": difference + 0.1}
+    found = answer(judge(rows.assign(**ends)))
+    assert (found["verdict"], failing(found)) == ("HOLD", {"sensitivity rate"})
+    half = answer(judge(rows.assign(**{"difference:rate:low": difference})))
+    assert (half["verdict"], failing(half)) == ("INVALID", {"sensitivity"})
+
+
+def test_exposure_and_uncapped_values_are_read(judge):
+    rows = table(sd=0.05).assign(exposure=900.0, uncapped_champion=0.0, uncapped_candidate=7.0)
+    rows["value_candidate"] = rows["value_champion"] + 0.5
+    found = answer(judge(rows))
+    assert "unseen_losses" in failing(found)
+    assert found["gain"]["uncapped"] == pytest.approx(7.0)
+
+
+FRESH = {
+    "as-of": "2024-06-20",
+    "trained-until": "2024-05-01",
+    "champion-trained-until": "2024-03-01",
+    "label-delay-days": "30",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ({}, None),
+        ({"trained-until": "2024-05-02"}, "window_fresh"),
+        ({"champion-trained-until": "2024-05-10"}, "window_fresh"),
+        ({"champion-trained-until": None}, "window_fresh"),
+        ({"trained-until": None}, "window_fresh"),
+        ({"as-of": "2024-05-10"}, "window_in_the_past"),
+        ({"label-delay-days": "10"}, "window_recent"),
+    ],
+)
+def test_dates_prove_that_the_rows_are_fresh(judge, said, fault):
+    options = [
+        word
+        for name, value in {**FRESH, **said}.items()
+        if value is not None
+        for word in (f"--{name}", value)
+    ]
+    found = answer(judge(table(), options=options))
+    assert failing(found) == ({fault} if fault else set())
+    assert found["verdict"] == ("INVALID" if fault else "PROMOTE")
+
+
+def test_earlier_candidates_shrink_the_gain(judge, tmp_path):
+    path = tmp_path / "past.json"
+    quiet = np.random.default_rng(7).normal(0, 0.08, 30)
+    path.write_text(json.dumps([{"gain": g, "standard_error": 0.08} for g in quiet]))
+    shrunk = [
+        answer(judge(table(0.25), options=options))["gain"]["shrunk"]
+        for options in ([], ["--past", str(path)])
+    ]
+    assert shrunk[1] < shrunk[0]
+    path.write_text("[{}]")
+    assert isinstance(judge(table(), options=["--past", str(path)]).exception, ConfigurationError)
+
+
+def test_waiting_has_a_price(judge):
+    held = answer(judge(table(0.15)))
+    assert held["verdict"] == "HOLD"
+    assert held["cost_of_waiting"] == pytest.approx(max(held["gain"]["shrunk"], 0) * 600)
+    assert answer(judge(table()))["cost_of_waiting"] is None

@@ -121,6 +121,8 @@ def _numbers(column: pd.Series) -> pd.Series:
         return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
     if kind in ("string", "empty"):
         words = column.where(column.notna(), "nan").astype(str).str.strip()
+        if column.name in _TRUTHS:
+            words = words.str.lower().replace({"true": "1", "false": "0"})
         try:
             return words.map(float)
         except ValueError as error:

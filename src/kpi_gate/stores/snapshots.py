@@ -105,7 +105,9 @@ def restore(root: Path, wanted: str, target: Path) -> None:
         SnapshotError: If neither holds it.
     """
     with _repo(root) as repo:
-        places = [repo.cache.local, repo.cloud.get_remote_odb()]
+        places = [repo.cache.local]
+        if repo.config["core"].get("remote"):
+            places.append(repo.cloud.get_remote_odb())
         for place in places:
             source = place.oid_to_path(wanted)
             if place.fs.exists(source):
