@@ -18,8 +18,9 @@ ERROR = 0.10
 DAYS = 28
 LEVEL, SEASON = 1.0, 0.05  # what the champion earns, and how that differs between windows
 CHAMPION_ERROR = 0.14  # of the champion's own mean in one window
-MEDIAN_AMOUNT, LOG_SPREAD, AMOUNT_CAP = 6.5, 1.2, 65.0
-LOSSES = (100.0, 400.0)  # expected fraud losses that a candidate adds in one window
+MEDIAN_AMOUNT, LOG_SPREAD, AMOUNT_CAP = 5.6, 1.2, 56.0
+SWAPPED = 0.75  # swappers differ on smaller amounts, so that their error is the same
+LOSSES = (120.0, 400.0)  # expected fraud losses that a candidate adds in one window
 SAVING = (1.0, 3.0)
 
 
@@ -69,7 +70,7 @@ class World:
     def truths(self, count: int, generator: np.random.Generator) -> Floats:
         """Draw true gains, EUR per decision."""
         drawn = generator.normal(self.mean, self.spread, count)
-        return np.clip(drawn, -3, None) * ERROR  # no fraud world can be built below
+        return np.clip(drawn, -2.5, None) * ERROR  # no fraud world can be built below
 
     def look(self, truth: float, generator: np.random.Generator) -> Look:
         """Draw one window."""
@@ -137,10 +138,11 @@ def swappers(truth: float, generator: np.random.Generator) -> PairedRows:
     """Draw a candidate that catches some frauds that the champion missed, and misses others."""
     size, losses = 3_000, _expected_losses(generator)
     risk = losses / size
-    catches = risk + truth / mean_amount()
+    catches = risk + truth / (SWAPPED * mean_amount())
     kind = generator.random(size)
     sign = np.where(kind < risk, -1.0, np.where(kind < risk + catches, 1.0, 0.0))
-    return _on_cards(sign * _amounts(size, generator), generator)
+    amounts = SWAPPED * _amounts(size, generator)
+    return _on_cards(sign * amounts, generator)
 
 
 def fraud(truth: float, generator: np.random.Generator) -> PairedRows:
