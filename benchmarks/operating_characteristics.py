@@ -26,7 +26,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 GAINS = tuple(
     np.arange(0, 6.5, 0.5).tolist()
 )  # true gains of the power curves, in multiples of ERROR
-POWER_WORLDS = {"plain": 0, "clusters": 4, "fraud": 7}
+POWER_WORLDS = {"plain": 0, "clusters": 5, "fraud": 8}  # place in WORLDS
 PROCESSES = 2
 
 

@@ -12,14 +12,15 @@ from benchmarks.simulation.years import BLOCK, LOOKS, OURS, RIVALS, RULES, STAND
 
 NAME = "operating_characteristics"
 STYLE = """
-body { margin: 0 auto; padding: 20px 24px 40px; max-width: 980px; color: #1f2933;
+body { margin: 0 auto; padding: 20px 24px 40px; max-width: 1080px; color: #1f2933;
   font: 14px/1.5 system-ui, "Segoe UI", Roboto, Arial, sans-serif;
   font-variant-numeric: tabular-nums; }
 h1 { font-size: 24px; } h2 { font-size: 16px; margin-top: 28px; border-bottom: 1px solid #dde2e7; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; }
+table { border-collapse: collapse; width: 100%; font-size: 12.5px; }
 th { font-weight: 400; color: #5f6b76; text-align: left; }
 td, th { padding: 2px 10px 2px 0; vertical-align: baseline; }
-td.n, th.n { text-align: right; white-space: nowrap; }
+td.n, th.n { text-align: right; }
+.all td { white-space: nowrap; }
 tr.first td { border-top: 1px solid #dde2e7; } tr.ours td { color: #0072b2; font-weight: 600; }
 .no { color: #b8420a; font-weight: 600; } svg { max-width: 100%; height: auto; }
 dt { font-weight: 600; } dd { margin: 0 0 6px 20px; }
@@ -30,6 +31,8 @@ WORLD_WORDS = {
     "all worse": "True gains N(-0.2, 0.05²): whatever is promoted does harm.",
     "mostly null": "True gains N(-0.3, 0.6²): most retrainings are for nothing.",
     "good": "True gains N(0.3, 1).",
+    "drift": "True gains N(-0.1, 0.2²), but one candidate in twenty meets a changed world: "
+    "N(0, 4²).",
     "clusters": "600 cards with four decisions each on average; a card that differs does so on "
     "most of its rows and in one direction, as frauds come in episodes.",
     "fraud": "3,000 payments, lognormal amounts with a cap at ten medians. Traders take many small "
@@ -109,7 +112,7 @@ def _table(rows: Iterable[Row]) -> str:
         kind = ("first " * (row.rule == RULES[0])) + "ours" * (row.rule in RULES[:2])
         name = escape(row.world) if row.rule == RULES[0] else ""
         lines.append(f'<tr class="{kind}"><td>{name}</td><td>{escape(row.rule)}</td>{cells}</tr>')
-    return f"<table><tr><th>world</th><th>rule</th>{named}</tr>{''.join(lines)}</table>"
+    return f'<table class="all"><tr><th>world</th><th>rule</th>{named}</tr>{"".join(lines)}</table>'
 
 
 def _words(words: dict[str, str]) -> str:

@@ -131,7 +131,7 @@ def _our_curves(axes: Axes, results: Results, world: str) -> None:
 
 
 def _power_axes(axes: Axes) -> None:
-    axes.axhline(0.8, color="#dde2e7")
+    axes.axhline(0.8, color="#dde2e7", zorder=0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("true gain, in standard errors of one window")
     axes.legend(fontsize=7, loc="lower right", frameon=False)
@@ -139,7 +139,7 @@ def _power_axes(axes: Axes) -> None:
 
 def honesty(axes: Axes, results: Results) -> None:
     """Draw measured, booked and true gain of what was promoted, where there are true gains."""
-    names = [world.name for world in WORLDS if world.spread > 0.5]
+    names = [world.name for world in WORLDS if world.spread > 0.1]
     shown = [(name, rule) for name in names for rule in (OURS, RIVALS[0], RIVALS[-1])]
     for shift, color, what in (
         (-0.27, "#c3cad1", "raw"),

@@ -20,8 +20,11 @@ LEVEL, SEASON = 1.0, 0.05  # what the champion earns, and how that differs betwe
 CHAMPION_ERROR = 0.14  # of the champion's own mean in one window
 MEDIAN_AMOUNT, LOG_SPREAD, AMOUNT_CAP = 5.6, 1.2, 56.0
 SWAPPED = 0.75  # swappers differ on smaller amounts, so that their error is the same
-LOSSES = (120.0, 400.0)  # expected fraud losses that a candidate adds in one window
+# expected fraud losses that a candidate adds in one window; fewer leave no room for a true gain of
+# -2.7, the least that occurs
+LOSSES = (120.0, 400.0)
 SAVING = (1.0, 3.0)
+DRIFT = 4.0
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class World:
         mean: Mean true gain, in multiples of `ERROR`.
         spread: Standard deviation of the true gains, in multiples of `ERROR`.
         min_loss_events: What the objective asks where money is in rare events.
+        drift: Share of the candidates that meet a changed world; their true gains have mean 0 and
+            standard deviation `DRIFT`.
     """
 
     name: str
@@ -66,11 +71,14 @@ class World:
     mean: float
     spread: float
     min_loss_events: int = 0
+    drift: float = 0.0
 
     def truths(self, count: int, generator: np.random.Generator) -> Floats:
         """Draw true gains, EUR per decision."""
         drawn = generator.normal(self.mean, self.spread, count)
-        return np.clip(drawn, -2.5, None) * ERROR  # no fraud world can be built below
+        drifted = generator.random(count) < self.drift
+        drawn[drifted] = generator.normal(0.0, DRIFT, int(drifted.sum()))
+        return drawn * ERROR
 
     def look(self, truth: float, generator: np.random.Generator) -> Look:
         """Draw one window."""
@@ -171,6 +179,7 @@ WORLDS = (
     World("all worse", plain, -0.2, 0.05),
     World("mostly null", plain, -0.3, 0.6),
     World("good", plain, 0.3, 1.0),
+    World("drift", plain, -0.1, 0.2, drift=0.05),
     World("clusters, A/A", clustered, 0.0, 0.0),
     World("clusters, mostly null", clustered, -0.3, 0.6),
     World("fraud traders, A/A", traders, 0.0, 0.0, RARE_LOSSES),
