@@ -1,14 +1,21 @@
-"""Kill a promoting retrain with SIGKILL at every boundary, then run it again.
+"""Kill runs with SIGKILL, or race them, then run again and report what is there.
 
-Run as a program in a toy project: `python crash_points.py POINT [POINT ...]`. Everything heavy is
-imported once; each run is a forked child, so that a kill takes a whole process with it.
+Run as a program in a toy project: `python crash_points.py SCENARIO`. Everything heavy is imported
+once; each run is a forked child, so that a kill takes a whole process with it. The parent never
+asks MLflow anything itself: its connections do not survive a fork.
 """
 
+import gc
 import json
 import os
+import random
+import select
 import signal
 import sys
-from datetime import UTC, datetime
+import time
+import traceback
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dvc.repo  # noqa: F401
@@ -16,17 +23,21 @@ import great_expectations  # noqa: F401
 import mlflow.sklearn
 import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+import pandas as pd
 import skops.io  # noqa: F401
+from test_promotion import decided
 from test_steps import champion, play
 
-from kpi_gate import candidate, comparison, promotion, steps, usecases  # noqa: F401
+from kpi_gate import candidate, comparison, promotion, releases, steps, usecases  # noqa: F401
 from kpi_gate.job import Job
 from kpi_gate.learning import training  # noqa: F401
 from kpi_gate.stores import registry, snapshots, tracking
 from kpi_gate.stores.ledger import Ledger
+from kpi_gate.stores.models import MODEL_FILE
 from kpi_gate.stores.settings import Place
 
 FIRST, AFTER_DRIFT = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
+SEED, MOMENTS, ROUNDS = 20261124, 25, 6
 
 
 def nth_call(owner, name, number, *, after):
@@ -45,88 +56,281 @@ def nth_call(owner, name, number, *, after):
     setattr(owner, name, dying)
 
 
-POINTS = {
-    "after snapshot": lambda: nth_call(steps, "snapshot", 1, after=True),
-    "within snapshot, before DVC records": lambda: nth_call(snapshots, "_find", 1, after=False),
-    "after the champion was frozen": lambda: nth_call(steps, "freeze_champion", 1, after=True),
-    "after validate": lambda: nth_call(steps, "validate", 1, after=True),
-    "within train, half the files written": lambda: nth_call(registry, "digest", 3, after=True),
-    "after train": lambda: nth_call(steps, "train", 1, after=True),
-    "within compare": lambda: nth_call(comparison, "_table", 1, after=False),
-    "after compare": lambda: nth_call(steps, "compare", 1, after=True),
-    "after decide": lambda: nth_call(steps, "decide", 1, after=True),
-    "within record, run begun": lambda: nth_call(tracking, "_log_files", 1, after=False),
-    "within record, model logged": lambda: nth_call(tracking, "_register", 1, after=True),
-    "within record, not yet in the ledger": lambda: nth_call(tracking, "record_run", 1, after=True),
-    "after the decision's row": lambda: nth_call(Ledger, "append", 1, after=True),
-    "after the intent": lambda: nth_call(Ledger, "append", 2, after=True),
-    "after the alias moved": lambda: nth_call(registry, "point", 1, after=True),
-    "before the done row": lambda: nth_call(Ledger, "append", 3, after=False),
-    "after the done row": lambda: nth_call(Ledger, "append", 3, after=True),
+RUN = {
+    "after snapshot": (steps, "snapshot", 1, True),
+    "within snapshot, before DVC records": (snapshots, "_find", 1, False),
+    "after the champion was frozen": (steps, "freeze_champion", 1, True),
+    "after validate": (steps, "validate", 1, True),
+    "within train, half the files written": (registry, "digest", 3, True),
+    "after train": (steps, "train", 1, True),
+    "within compare": (comparison, "_table", 1, False),
+    "after compare": (steps, "compare", 1, True),
+    "after decide": (steps, "decide", 1, True),
+    "within record, run begun": (tracking, "_log_files", 1, False),
+    "within record, model logged": (tracking, "_register", 1, True),
+    "within record, not yet in the ledger": (tracking, "record_run", 1, True),
+    "after the decision's row": (Ledger, "append", 1, True),
+    "after the intent": (Ledger, "append", 2, True),
+    "after the alias moved": (registry, "point", 1, True),
+    "before the done row": (Ledger, "append", 3, False),
+    "after the done row": (Ledger, "append", 3, True),
+}
+GIVEN_UP = {
+    "after the alias moved": (registry, "point", 1, True),
+    "before its return": (registry, "point", 2, False),
+    "after its return": (registry, "point", 2, True),
+    "before the void row": (Ledger, "append", 3, False),
+    "after the void row": (Ledger, "append", 3, True),
+}
+ACT = {
+    "before the intent": (Ledger, "append", 1, False),
+    "after the intent": (Ledger, "append", 1, True),
+    "after the alias moved": (registry, "point", 1, True),
+    "before the last row": (Ledger, "append", 2, False),
+    "after the last row": (Ledger, "append", 2, True),
 }
 
 
-def in_child(work):
-    """Run work in a forked child; return its exit status, negative for a signal."""
+def job_of(as_of=AFTER_DRIFT):
+    """Return a job of the toy; places are read anew, as by a new process."""
+    return Job(usecases.load("toy"), as_of, Place(root=Path.cwd()))
+
+
+def start(work):
+    """Run work in a forked child; return its id and the end of a pipe with its answer."""
+    reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            work()
+            os.close(reader)
+            os.write(writer, json.dumps(work()).encode())
             status = 0
+        except BaseException:  # noqa: BLE001  (whatever it was, the parent's stack is not ours)
+            os.write(writer, json.dumps({"fault": traceback.format_exc()[-3000:]}).encode())
         finally:
             os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(writer)
+    return child, reader
 
 
-def main(root, points):
-    """Play the points one after the other, each in a copy of the same prepared project."""
-    results = {}
-    for point in points:
-        home = root / ".kpi-gate"
-        os.system(f"rm -rf {home} data dvc.lock && cp -r prepared/. .")  # noqa: S605
-        job = Job(usecases.load("toy"), AFTER_DRIFT, Place(root=root))
-
-        def killed(point=point, job=job):
-            POINTS[point]()
-            play(job)
-
-        first = in_child(killed)
-        second = in_child(lambda job=job: play(job))
-        ledger = job.ledger
-        kinds = [entry.kind for entry in ledger.entries()]
-        results[point] = {
-            "killed": first,
-            "restart": second,
-            "chain": ledger.verify(),
-            "kinds": kinds,
-            "in_ledger": ledger.entries()[-1].body.get("version"),
-            "alias": _asked(lambda job=job: champion(job)),
-            "loadable": in_child(lambda job=job: _load(job)),
-        }
-    print(json.dumps(results))  # noqa: T201
+def end(child, reader):
+    """Wait for a child; return its exit status (negative for a signal) and its answer."""
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    with os.fdopen(reader) as pipe:
+        answer = pipe.read()
+    return status, json.loads(answer) if answer else None
 
 
-def _load(job):
+def must(work):
+    """Run work in a child that must succeed; return its answer."""
+    status, answer = end(*start(work))
+    if status != 0:
+        raise SystemExit(f"a run that nobody killed ended with {status}: {answer}")
+    return answer
+
+
+def keep(name):
+    """Keep the present state of the project under a name."""
+    os.system(f"rm -rf {name} && mkdir {name} && cp -r .kpi-gate data dvc.lock {name}/")  # noqa: S605
+
+
+def bring_back(name):
+    """Return to a state that was kept."""
+    os.system(f"rm -rf .kpi-gate data dvc.lock && cp -r {name}/. .")  # noqa: S605
+
+
+def plays(as_of=AFTER_DRIFT):
+    """Play a tick; nothing of it can be handed through a pipe."""
+    play(job_of(as_of))
+
+
+def restarted(again):
+    """Look at what a kill left, start again, and report what is there then."""
+    job = job_of()
+    left, broken = len(job.ledger.entries()), job.ledger.verify()
+    again()
+    entries = job.ledger.entries()
     version = champion(job)
     registry.fetch(job.place, job.name, version, Path("loaded"))
+    done = Counter(entry.subject for entry in entries if entry.kind == "done")
+    return {
+        "left": left,
+        "chain": broken + job.ledger.verify(),
+        "kinds": [entry.kind for entry in entries],
+        "alias": f"v{version}",
+        "in_ledger": releases.champion(entries),
+        "anchor": f"v{registry.version_of(job.place, job.name, registry.ANCHOR)}",
+        "anchor_in_ledger": releases.anchor(entries),
+        "done_twice": [subject for subject, count in done.items() if count > 1],
+    }
 
 
-def _asked(question):
-    """Ask in a child: MLflow's connections do not survive a fork."""
-    reader, writer = os.pipe()
-    in_child(lambda: os.write(writer, str(question()).encode()))
-    return os.read(reader, 100).decode()
+def at_boundaries(points, state, work, again=plays):
+    """Die at each point in turn, then start again."""
+    results = {}
+    for name, (owner, function, number, after) in points.items():
+        bring_back(state)
+
+        def dies(owner=owner, function=function, number=number, after=after):
+            nth_call(owner, function, number, after=after)
+            work()
+
+        killed, _ = end(*start(dies))
+        restart, found = end(*start(lambda: restarted(again)))
+        results[name] = {"killed": killed, "restart": restart, **(found or {})}
+    return results
 
 
-def prepare(root):
-    """Play the first tick, and keep the state before the second."""
-    if in_child(lambda: play(Job(usecases.load("toy"), FIRST, Place(root=root)))) != 0:
-        raise SystemExit("the first tick failed")
-    os.system("mkdir prepared && cp -r .kpi-gate data dvc.lock prepared/")  # noqa: S605
+def at_moments(group):
+    """Die at random moments, uniform over the duration of a run that is not killed."""
+    chance, results = random.Random(SEED + group), {}  # noqa: S311
+    duration = min(took(plays) for _ in range(3))
+    for shot in range(MOMENTS):
+        bring_back("first")
+        share = chance.random()
+        child, reader = start(plays)
+        began, ended = time.monotonic(), os.pidfd_open(child)
+        over, _, _ = select.select([ended], [], [], share * duration)
+        os.close(ended)
+        if over:  # the machine is faster by now
+            duration = time.monotonic() - began
+        else:
+            os.kill(child, signal.SIGKILL)
+        killed, _ = end(child, reader)
+        restart, found = end(*start(lambda: restarted(plays)))
+        results[f"{shot}: {share:.3f}"] = {"killed": killed, "restart": restart, **(found or {})}
+    return results
+
+
+def took(work):
+    """Return how long a run takes from the first champion on."""
+    bring_back("first")
+    began = time.monotonic()
+    must(work)
+    return time.monotonic() - began
+
+
+def half_written():
+    """Start on what a kill within DVC's own writes, or within a fetch, leaves behind."""
+    record, holders = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+    text, results = Path("first/dvc.lock").read_text(), {}
+    spoils = {
+        "an empty dvc.lock": lambda: record.write_text(""),
+        "dvc.lock, 10 letters": lambda: record.write_text(text[:10]),
+        "dvc.lock, 500 letters": lambda: record.write_text(text[:500]),
+        "an empty rwlock": lambda: holders.write_text(""),
+        "half an rwlock": lambda: holders.write_text('{"read": {"/x'),
+        "half of the rows fetched": lambda: end(*start(half_fetched)),
+    }
+    for name, spoil in spoils.items():
+        bring_back("first")
+        spoil()
+        restart, found = end(*start(lambda: restarted(plays)))
+        results[name] = {"restart": restart, **(found or {})}
+    return results
+
+
+def half_fetched():
+    """Die within the fetch of the rows."""
+    real = pd.DataFrame.to_csv
+
+    def to_csv(rows, path, **more):
+        real(rows.head(3000), path, **more)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    pd.DataFrame.to_csv = to_csv
+    snapshots.clear(Path("data/raw/toy"))
+    plays()
+
+
+def exchange_the_model():
+    """Break the candidate's model in the registry as soon as it is recorded."""
+    real = tracking.record_run
+
+    def record_run(*args):
+        recorded = real(*args)
+        stored = Path(".kpi-gate/artifacts").rglob(MODEL_FILE)
+        max(stored, key=lambda path: path.stat().st_mtime).write_bytes(b"half")
+        return recorded
+
+    tracking.record_run = record_run
+    plays()
+
+
+def races(same):
+    """Two processes promote at the same moment: different decisions, or the same one."""
+    bring_back("first")
+    must(lambda: [decided(job_of(AFTER_DRIFT + timedelta(days=n))).number for n in (0, 2)])
+    keep("two-decisions")
+    chance, results = random.Random(SEED), {}  # noqa: S311
+    for number in range(ROUNDS):
+        bring_back("two-decisions")
+        gate, opened = os.pipe()
+
+        def promotes(which, delay, gate=gate, opened=opened):
+            os.close(opened)
+            job = job_of()
+            entry = job.ledger.entries("toy", "decision")[-1 if same else which]
+            champion(job)  # MLflow is warm
+            os.read(gate, 1)
+            time.sleep(delay)
+            try:
+                outcome = promotion.promote(job.place, entry)
+            except RuntimeError as error:
+                return [False, str(error)]
+            return [outcome.moved, outcome.words]
+
+        delays = [chance.random() * 0.05 for _ in range(2)]
+        both = [
+            start(lambda which=which, delay=delay: promotes(which, delay))
+            for which, delay in zip((-1, -2), delays, strict=True)
+        ]
+        os.close(gate)
+        time.sleep(0.5)
+        os.close(opened)
+        outcomes = [end(*one)[1] for one in both]
+        restart, found = end(
+            *start(lambda: restarted(lambda: promotion.heal(job_of().place, "toy")))
+        )
+        results[str(number)] = {"outcomes": outcomes, "restart": restart, **(found or {})}
+    return results
+
+
+def rolls_back():
+    """Return to the first champion."""
+    promotion.rollback(job_of().place, "toy", "refunds rose")
+
+
+def reanchors():
+    """Make the second champion the anchor."""
+    promotion.reanchor(job_of().place, "toy", "a new year")
+
+
+SCENARIOS = {
+    "run": lambda: at_boundaries(RUN, "first", plays),
+    "half written": half_written,
+    "given up": lambda: at_boundaries(GIVEN_UP, "first", exchange_the_model),
+    "rollback": lambda: at_boundaries(ACT, "second", rolls_back),
+    "reanchor": lambda: at_boundaries(ACT, "second", reanchors),
+    "moments 0": lambda: at_moments(0),
+    "moments 1": lambda: at_moments(1),
+    "race of two": lambda: races(same=False),
+    "race of one": lambda: races(same=True),
+}
+
+
+def main(names):
+    """Prepare the states and play the scenarios; print what was found as JSON."""
+    gc.collect()
+    gc.freeze()  # a fork then copies less
+    must(lambda: plays(FIRST))
+    keep("first")
+    if {"rollback", "reanchor"} & set(names):
+        must(plays)
+        keep("second")
+    print(json.dumps({name: SCENARIOS[name]() for name in names}))  # noqa: T201
 
 
 if __name__ == "__main__":
-    here = Path.cwd()
-    prepare(here)
-    main(here, sys.argv[1:] or list(POINTS))
+    main(sys.argv[1:])

@@ -66,7 +66,10 @@ def load_rows(job: Job) -> pd.DataFrame:
     """
     raw = job.place.raw(job.name)
     if job.use_case.fetch is not None and not (raw.exists() and any(raw.iterdir())):
-        job.use_case.fetch(raw)
+        partial = raw.with_name(f"{raw.name}.partial")  # half of the rows must not pass for all
+        snapshots.clear(partial)
+        job.use_case.fetch(partial)
+        partial.replace(raw)
     rows = _load(job, raw)
     if rows.empty:
         early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"

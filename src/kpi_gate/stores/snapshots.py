@@ -1,5 +1,6 @@
 """Snapshots and stages (DVC): what was frozen, whether a stage must run, and how to get it back."""
 
+import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -80,6 +81,7 @@ def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool =
     with _repo(root) as repo:
         found = _find(repo, stage)
         with repo.lock:
+            _drop_half_written_lock(repo)
             found.save()
             found.commit()
             found.dump(update_pipeline=False)
@@ -145,7 +147,7 @@ def _find(repo: Any, name: str) -> Any:
     from dvc.exceptions import DvcException
 
     try:
-        stages = repo.index.stages
+        stages = _stages(repo)
     except DvcException as error:
         words = " ".join(str(error).split())
         raise SnapshotError(
@@ -159,6 +161,43 @@ def _find(repo: Any, name: str) -> Any:
         f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
         f"it has {', '.join(known)}"
     )
+
+
+def _stages(repo: Any) -> Any:
+    """Read the stages; a record that a killed process left half written is begun anew.
+
+    DVC writes dvc.lock in place. Without it the stages run again, with the same results.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        return repo.index.stages
+    except DvcException as error:
+        if "dvc.lock" not in str(error):
+            raise
+    with repo.lock:  # nobody is writing it now
+        try:
+            return repo.index.stages
+        except DvcException:
+            Path(repo.root_dir, "dvc.lock").unlink(missing_ok=True)
+    return repo.index.stages
+
+
+def _drop_half_written_lock(repo: Any) -> None:
+    """Remove DVC's list of readers and writers where a killed process left half of it.
+
+    DVC writes it in place too, and would refuse it for ever. The caller holds the repository.
+    """
+    from dvc.lock import make_lock
+
+    path = Path(repo.tmp_dir, "rwlock")
+    with make_lock(str(path.with_suffix(".lock")), tmp_dir=repo.tmp_dir):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            path.unlink()
 
 
 def _changed(repo: Any, stage: Any) -> bool:
