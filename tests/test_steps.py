@@ -19,7 +19,7 @@ LATER = datetime(2024, 4, 1, tzinfo=UTC)
 AFTER_DRIFT = datetime(2024, 7, 1, tzinfo=UTC)
 
 
-def play(job):
+def play(job, promote=True):
     """Run every verb of a retraining, as the flow does."""
     promotion.heal(job.place, job.name)
     found = None
@@ -34,7 +34,7 @@ def play(job):
     except Refusal as refusal:
         trained, decision = [], recording.refused(job, refusal, found)
     entry = steps.record(job, decision, found)
-    return entry, steps.promote(job, entry), any(trained)
+    return entry, steps.promote(job, entry) if promote else None, any(trained)
 
 
 def champion(job):

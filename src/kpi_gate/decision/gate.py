@@ -74,7 +74,7 @@ def decide(
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
     checks += check_link(objective)
-    checks += _silent_rules(checks)
+    checks += _silent_rules(checks, measured=gain is not None)
     verdict = _verdict(checks)
     waits = gain if verdict is not Verdict.PROMOTE else None
     return Decision(
@@ -138,10 +138,10 @@ def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items() if is_finite(value)}
 
 
-def _silent_rules(checks: Sequence[Check]) -> Iterator[Check]:
+def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]:
     """Yield a failure for every rule that did not speak: silence is no consent."""
-    if any(check.rule == "V0" and not check.passed for check in checks):
-        return
+    if not measured and any(check.rule == "V0" and not check.passed for check in checks):
+        return  # nothing could be said of a gain
     for rule in sorted(REQUIRED_RULES - {check.rule for check in checks}):
         yield Check(
             name="every_rule_speaks",

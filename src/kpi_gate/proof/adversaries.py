@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gate import refuse
-from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.objective import GateSettings, Guardrail
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Refusal
 from kpi_gate.learning.scoring import ScoringError, row_keys
@@ -58,7 +58,8 @@ class Adversary:
 
 
 def oracle(arena: Arena) -> Decision:
-    """Knows every outcome: a gate that does not open for it never opens."""
+    """Knows every outcome and meets a weak champion: a gate that stays shut never opens."""
+    arena = arena.beside_the_baseline()
     return arena.judge_side(arena.acting(arena.oracle()))
 
 
@@ -132,19 +133,19 @@ def future_feature(arena: Arena) -> Decision:
 def slice_saboteur(arena: Arena) -> Decision:
     """Earns more in total and ruins one group."""
     rails = [rail for rail in arena.settings.guardrails if rail.slice is not None]
-    best, worst = arena.oracle(), 1 - arena.oracle()
-    for rail in rails:
-        levels = arena.gate[rail.slice].astype(str).to_numpy()
-        for level in sorted(set(levels), key=lambda level: int((levels == level).sum())):
-            inside = levels == level
-            gain = arena.gain(np.where(inside, worst, best))
-            events = int(np.count_nonzero(gain[inside]))
-            ruined = events >= int(rail.min_events or 0) and gain[inside].mean() < -float(
-                rail.may_lose or 0
-            )
-            if ruined and gain.mean() > arena.settings.objective.delta:
-                return arena.judge_side(arena.acting(np.where(inside, worst, best)))
-    raise CannotTryError("add a guardrail {slice: ..., may_lose: ..., min_events: ...}")
+    if not rails:
+        raise CannotTryError("add a guardrail {slice: ..., may_lose: ..., min_events: ...}")
+    for here in (arena, arena.beside_the_baseline()):
+        for rail in rails:
+            levels = here.gate[rail.slice].astype(str).to_numpy()
+            for level in sorted(set(levels), key=lambda level: int((levels == level).sum())):
+                group = np.flatnonzero(levels == level)
+                gain = here.gain(action := _ruin(here, group, rail))
+                seen = np.count_nonzero(gain[group]) >= int(rail.min_events or 0)
+                ruined = gain[group].mean() < -float(rail.may_lose or 0)
+                if seen and ruined and gain.mean() > here.settings.objective.delta:
+                    return here.judge_side(here.acting(action))
+    raise CannotTryError("no group can be ruined here while the total still gains")
 
 
 def rare_big_losses(arena: Arena) -> Decision:
@@ -179,6 +180,7 @@ def wrong_currency_unit(arena: Arena) -> Decision:
 def ten_times_slower(arena: Arena) -> Decision:
     """Is an oracle that takes ten times as long."""
     _require(arena, "latency_ms", "latency_ratio")
+    arena = arena.beside_the_baseline()
     fast = arena.acting(arena.oracle())
     slow = replace(fast, estimator=_Slow(arena.champion.estimator))
     return arena.judge(arena.evidence(slow, timings=arena.timings(slow)))
@@ -271,9 +273,9 @@ def immature_outcomes(arena: Arena) -> Decision:
 
 def no_experiment(arena: Arena) -> Decision:
     """Is an oracle where the KPI link is required and no experiment was run."""
+    arena = arena.beside_the_baseline()
     objective = arena.settings.objective.model_copy(update={"kpi_link": "required"})
-    side = arena.acting(arena.oracle())
-    return arena.judge_side(side, objective=objective)
+    return arena.judge_side(arena.acting(arena.oracle()), objective=objective)
 
 
 ADVERSARIES = (
@@ -363,3 +365,17 @@ def _last_month(arena: Arena) -> Evidence:
         return arena.last_month
     except Refusal as refusal:
         raise CannotTryError(f"there is no month before to show again: {refusal}") from refusal
+
+
+def _ruin(arena: Arena, group: NDArray[np.intp], rail: Guardrail) -> Floats:
+    """Return the best actions, but in the group the worst on as few rows as break the guardrail."""
+    best = arena.oracle()
+    loss = arena.gain(1 - best)[group]
+    worst_first = np.argsort(loss, kind="stable")
+    lost = np.cumsum(loss[worst_first]) / group.size < -2 * float(rail.may_lose or 0)
+    enough = int(np.argmax(lost)) + 1 if lost.any() else group.size
+    action = best.copy()
+    action[group] = arena.champion.action[group]
+    ruined = group[worst_first[: max(enough, int(rail.min_events or 0))]]
+    action[ruined] = 1 - best[ruined]
+    return action

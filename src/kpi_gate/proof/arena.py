@@ -102,6 +102,16 @@ class Arena:
             value=self.value(action),
         )
 
+    def beside_the_baseline(self) -> "Arena":
+        """Return the arena with a champion that acts as the business does without a model.
+
+        There is room above it: whatever stands between an oracle and its promotion here is the
+        gate's, and not the champion's skill.
+        """
+        action = np.asarray(self.use_case.baseline(self.gate), dtype=np.float64)
+        weak = replace(self.champion, action=action, value=self.value(action))
+        return replace(self, champion=weak)
+
     def own_files(self, name: str) -> Path:
         """Return a copy of the candidate's files that an adversary may change."""
         folder = self.scratch / name

@@ -1,0 +1,176 @@
+"""Every shipped use case passes its self-test, and a gate that is broken does not."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from test_steps import champion, play
+
+from kpi_gate import steps, usecases
+from kpi_gate.decision import gate
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.job import Job, now
+from kpi_gate.proof import adversaries, record
+from kpi_gate.proof.arena import newest_moment, open_arena
+from kpi_gate.proof.selftest import fight, run_selftest
+from kpi_gate.stores.settings import Place
+from kpi_gate.stores.snapshots import mask_future
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+NAMES = [adversary.name for adversary in adversaries.ADVERSARIES]
+ASKED = (
+    "oracle",
+    "identical twin",
+    "random scores",
+    "inverted",
+    "constant",
+    "not a number",
+    "trained on the gate",
+    "slice saboteur",
+    "miscalibrated",
+    "rare big losses",
+    "future feature",
+    "wrong currency unit",
+    "ten times slower",
+    "unserialisable",
+    "unloadable champion",
+    "no guardrails",
+    "last months evidence",
+)
+
+
+def newest(name, folder):
+    """Return the job of a use case on its newest rows, and the rows."""
+    use_case, raw = usecases.load(name), folder / "raw"
+    if use_case.fetch is not None:
+        use_case.fetch(raw)
+    job = Job(use_case, now(), Place(root=folder))
+    rows = mask_future(use_case.load(raw, job.as_of), job.as_of)
+    return newest_moment(job, rows), rows
+
+
+@pytest.mark.parametrize("name", usecases.names())
+def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path):
+    result = run_selftest(*newest(name, tmp_path))
+    answers = {bout.name: bout.answer for bout in result.bouts}
+    assert set(answers) == set(NAMES) >= set(ASKED)
+    assert {name for name, answer in answers.items() if answer != "right"} == set()
+    assert result.passed
+
+
+@pytest.fixture
+def toys(project):
+    """The toy's job on its rows before the turn of taste, and the rows."""
+    job = Job(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
+    rows = steps.load_rows(job)
+    return job, rows
+
+
+def test_what_a_use_case_does_not_guard_is_said_and_does_not_fail(toys):
+    result = run_selftest(*toys)
+    left = {bout.name: bout.why for bout in result.bouts if bout.answer == "not tried"}
+    assert "ten times slower" in left
+    assert "latency" in left["ten times slower"]
+    assert result.passed, [bout for bout in result.bouts if bout.answer == "wrong"]
+    assert f"{len(left)} could not be tried" in result.sentence()
+
+
+def test_a_gate_that_is_always_open_fails(toys, monkeypatch):
+    monkeypatch.setattr(gate, "_verdict", lambda checks: Verdict.PROMOTE)
+    result = run_selftest(*toys)
+    wrong = {bout.name for bout in result.bouts if bout.answer == "wrong"}
+    assert not result.passed
+    assert {"identical twin", "random scores", "inverted", "not a number"} <= wrong
+    assert "oracle" not in wrong
+
+
+@pytest.mark.parametrize("shut", [Verdict.HOLD, Verdict.INVALID])
+def test_a_gate_that_is_always_shut_fails(toys, monkeypatch, shut):
+    monkeypatch.setattr(gate, "_verdict", lambda checks: shut)
+    with open_arena(*toys) as arena:
+        bout = fight(adversaries.ADVERSARIES[0], arena)
+    assert (bout.name, bout.got, bout.answer) == ("oracle", shut.value, "wrong")
+
+
+BREAKS = {
+    "values_finite": "not a number",
+    "window_fresh": "trained on the gate",
+    "no_shared_rows": "trained on one gate row",
+    "slice region": "slice saboteur",
+    "every_rule_speaks": "no guardrails",
+    "evidence_of_this_tick": "last months evidence",
+    "window_recent": "redated evidence",
+    "same_snapshot": "other snapshot",
+    "labels_mature": "immature outcomes",
+    "kpi_link": "no experiment",
+}
+
+
+def test_a_rule_that_is_switched_off_lets_its_adversary_in(toys, monkeypatch):
+    whole, found = gate._verdict, {}
+    by_name = {adversary.name: adversary for adversary in adversaries.ADVERSARIES}
+    also_off = {"window_fresh": {"no_shared_rows"}, "evidence_of_this_tick": {"window_recent"}}
+    with open_arena(*toys) as arena:
+        for rule, name in BREAKS.items():
+            off = {rule, *also_off.get(rule, ())}
+            monkeypatch.setattr(
+                gate,
+                "_verdict",
+                lambda checks, off=off: whole([c for c in checks if c.name not in off]),
+            )
+            found[rule] = fight(by_name[name], arena).answer
+    assert found == dict.fromkeys(BREAKS, "wrong")
+
+
+def test_the_page_and_the_record_say_how_it_went(toys):
+    job, rows = toys
+    told = []
+    result = record.prove(job, rows, told.append)
+    assert [bout.name for bout in told] == NAMES
+    page = record.page_of(job).read_text(encoding="utf-8")
+    for bout in result.bouts:
+        assert bout.name in page
+    assert "PASSED" in page
+    entry = job.ledger.entries("toy", "selftest")[-1]
+    assert entry.body["passed"] is True
+    assert len(entry.body["bouts"]) == len(NAMES)
+    assert job.ledger.verify() == []
+
+
+def test_a_proof_holds_for_this_very_gate_only(toys, monkeypatch):
+    job, rows = toys
+    assert record.last_proof(job) is None
+    record.prove(job, rows, lambda bout: None)
+    assert record.last_proof(job) is True
+    objective = job.use_case.settings.objective.model_copy(update={"min_effect": 0.06})
+    settings = job.use_case.settings.model_copy(update={"objective": objective})
+    other = Job(
+        type(job.use_case)(**{**vars(job.use_case), "settings": settings}), job.as_of, job.place
+    )
+    assert record.last_proof(other) is None
+
+
+def test_a_scheduled_promotion_asks_for_the_proof(job, monkeypatch):
+    entry, outcome, _ = play(job(), promote=False)
+    assert entry.body["verdict"] == "PROMOTE"
+    with monkeypatch.context() as broken:
+        broken.setattr(gate, "_verdict", lambda checks: Verdict.PROMOTE)
+        outcome = steps.promote(job(), entry, proved=True)
+    assert not outcome.moved
+    assert "the gate fails its self-test" in outcome.words
+    assert champion(job()) == ""
+    assert "fails" in steps.promote(job(), entry, proved=True).words  # it is on the record
+    monkeypatch.setattr(record, "subject_of", lambda job: "mended code")
+    assert steps.promote(job(), entry, proved=True).moved
+    assert champion(job()) == "1"
+    kinds = [found.kind for found in job().ledger.entries()]
+    assert kinds == ["decision", "selftest", "selftest", "intent", "done"]
+
+
+def test_too_little_data_is_no_proof(job):
+    entry, _, _ = play(job(), promote=False)
+    early = job(datetime(2024, 1, 20, tzinfo=UTC))
+    steps.snapshot(early)
+    steps.freeze_champion(early)
+    assert "the gate cannot be tested" in steps.proof_fault(early)
+    assert np.isfinite(entry.body["decision"]["gain"]["estimate"])
