@@ -74,6 +74,16 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, job):
     assert verbs <= named
 
 
+def test_a_scheduled_run_proves_its_gate_before_it_promotes(prefect_server, job):
+    from flows.retrain import retrain
+
+    result = retrain("toy", FIRST, scheduled=True)
+    assert "v1 is champion now" in result.outcome
+    kinds = [entry.kind for entry in job().ledger.entries()]
+    assert kinds == ["decision", "selftest", "intent", "done"]
+    assert job().ledger.entries("toy", "selftest")[0].body["passed"]
+
+
 def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, job):
     from flows.retrain import retrain
 

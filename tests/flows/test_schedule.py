@@ -16,5 +16,5 @@ def test_one_deployment_a_use_case_on_its_own_clock():
         plan = usecases.load(name).settings.schedule
         (schedule,) = deployment.schedules
         assert (schedule.schedule.cron, schedule.schedule.timezone) == (plan.retrain, plan.timezone)
-        assert deployment.parameters == {"name": name}
+        assert deployment.parameters == {"name": name, "scheduled": True}
         assert deployment.concurrency_limit == 1

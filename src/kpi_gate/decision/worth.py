@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,12 +107,20 @@ def measure_gain(rows: PairedRows, objective: Objective, difference: Floats | No
 
 
 def shrink_gain(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
-    """Shrink the gain; the candidate itself belongs to the candidates that the prior knows."""
-    measured = [*past, (gain.estimate, gain.standard_error)]
-    usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
-    if not (gain.standard_error > 0 and np.isfinite(gain.standard_error)):
+    """Shrink the gain; the candidate itself belongs to the candidates that the prior knows.
+
+    Its error is at least what its lower bound implies: where losses are skewed, the standard error
+    alone would book too much.
+    """
+    if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
         return gain.estimate if gain.standard_error == 0 else 0.0
-    return learn_prior(*zip(*usable, strict=True)).shrink(gain.estimate, gain.standard_error)
+    implied = (gain.estimate - gain.lower) / NormalDist().inv_cdf(gain.confidence)
+    error = max(gain.standard_error, implied)
+    measured = [*past, (gain.estimate, error)]
+    usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
+    if not usable:
+        return 0.0
+    return learn_prior(*zip(*usable, strict=True)).shrink(gain.estimate, error)
 
 
 def try_corners(
