@@ -1,4 +1,4 @@
-"""Keep the README true: `python -m benchmarks.readme [tree] [demo] [bench]` fills its sections."""
+"""Keep the README true: `python -m benchmarks.readme [tree|demo|selftest|bench ...]` fills it."""
 
 import ast
 import os
@@ -27,6 +27,7 @@ NOTES = {
     "tests/": "mirrors src/ and flows/; tests/toy is their own use case",
     "benchmarks/": "ratios against a bare script; pictures; this README's sections",
 }
+PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
 LISTED = ("flows", "src/kpi_gate")
 
 
@@ -72,7 +73,8 @@ def printed(*command: str) -> str:
             text=True,
             check=True,
         )
-    text = "\n".join(line.rstrip() for line in answer.stdout.strip().splitlines())
+    shown = answer.stdout.strip("\n").replace(home, ".kpi-gate")
+    text = "\n".join(line.rstrip() for line in shown.splitlines())
     return f"```\n{text}\n```"
 
 
@@ -87,6 +89,7 @@ def main(sections: list[str]) -> None:
     makers: dict[str, Callable[[], str]] = {
         "tree": tree,
         "demo": lambda: printed(sys.executable, "-m", "flows.demo"),
+        "selftest": lambda: printed(PROGRAM, "selftest", "campaign"),
         "bench": lambda: printed(sys.executable, "-m", "benchmarks"),
     }
     text = README.read_text(encoding="utf-8")

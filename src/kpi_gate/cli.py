@@ -235,7 +235,9 @@ def selftest(
     if as_json:
         _print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:
-        typer.echo(f"{name}: {result.sentence()}. Page: {page_of(job)}")
+        page = page_of(job)
+        shown = page.relative_to(job.place.root) if page.is_relative_to(job.place.root) else page
+        typer.echo(f"{name}: {result.sentence()}. Page: {shown}")
     raise typer.Exit(0 if result.passed else UNEXPECTED)
 
 
