@@ -50,8 +50,8 @@ TICKS = (
 def main() -> None:
     """Play the ticks from an empty home and print the four decisions."""
     place = Place()
-    begin_anew(place)
     prepare_environment(place)
+    begin_anew(place)
     console = Console(highlight=False, width=100)
     with console.status("Starting Prefect, MLflow and DVC ..."):
         from flows.retrain import retrain

@@ -165,6 +165,7 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
         gain = decision.gain.model_dump(exclude={"unit"})
         numbers |= {f"gain.{name}": value for name, value in gain.items()}
         numbers["kpi.expected_over_horizon"] = decision.money
+        numbers["kpi.cost_of_waiting"] = decision.cost_of_waiting
     for side, parts in decision.parts.items():
         numbers |= {f"value.{side}.{name}": value for name, value in parts.items()}
         numbers[f"value.{side}.per_decision"] = sum(parts.values())
@@ -175,6 +176,7 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
     ):
         for side, values in sides.items():
             numbers |= {f"{kind}.{side}.{name}": value for name, value in values.items()}
+    numbers |= {f"estimator.{name}": value for name, value in decision.diagnostics.items()}
     numbers["checks.failed"] = len(decision.failed)
     return {_NOT_A_NAME.sub("_", name): value for name, value in numbers.items()}
 
