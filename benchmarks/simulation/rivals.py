@@ -4,7 +4,6 @@ A rule sees what such a gate sees: the metric of both sides on the gate window, 
 decision. It answers with the promotion's true and reported gain, or None.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -14,7 +13,6 @@ from benchmarks.simulation.worlds import Look
 from kpi_gate.decision.bootstrap import bootstrap_sums
 
 Floats = NDArray[np.float64]
-Truths = Callable[[int, np.random.Generator], Floats]
 MIN_RELATIVE_CHANGE = 0.05  # as in the example of MLflow's validate_evaluation_results
 CONFIDENCE = 0.95
 RESAMPLES = 1_000
@@ -87,31 +85,24 @@ class StoredMetric:
 class ReusedHoldout:
     """Promote the best of eight variants on one holdout that serves all year.
 
-    Each variant's metric there carries its own error, and the champion keeps the one with which it
-    won; the error of a difference is that of the world's windows.
+    The variants have the candidate's true gain and differ in luck, so that every rule sees the
+    same candidates. Each metric on the holdout carries its own error, and the champion keeps the
+    one with which it won; the error of a difference is that of the world's windows.
     """
 
-    def __init__(
-        self,
-        truths: Truths,
-        errors: Floats,
-        generator: np.random.Generator,
-    ) -> None:
-        self._truths = truths
+    def __init__(self, errors: Floats, generator: np.random.Generator) -> None:
         self._errors = errors / np.sqrt(2)
         self._generator = generator
         self._champion = self._draw(1)[0]
 
     def judge(self, look: Look) -> Promotion | None:
-        """Draw the variants of this look, and take the best."""
-        truths = self._truths(VARIANTS, self._generator)
-        errors = self._draw(VARIANTS)
-        reported = truths + errors - self._champion
-        best = int(reported.argmax())
-        if not reported[best] > 0:
+        """Draw the luck of the variants, and take the best."""
+        best = float(self._draw(VARIANTS).max())
+        reported = look.truth + best - self._champion
+        if not reported > 0:
             return None
-        self._champion = errors[best]
-        return Promotion(float(truths[best]), float(reported[best]), float(reported[best]))
+        self._champion = best
+        return Promotion(look.truth, reported, reported)
 
     def _draw(self, count: int) -> Floats:
         return self._generator.choice(self._errors, count)

@@ -52,23 +52,22 @@ def test_a_lucky_window_is_stored_and_silts_the_gate_up():
     assert rule.judge(look(1.0, 1.5, truth=0.5)) is None
 
 
-def test_the_best_of_eight_is_promoted_by_its_luck():
-    truths = np.array([0.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0])
-    rule = ReusedHoldout(lambda count, _: truths, np.zeros(5), np.random.default_rng(7))
-    assert rule.judge(look()) == (0.5, 0.5, 0.5)
-    unlucky = ReusedHoldout(lambda count, _: truths - 1, np.zeros(5), np.random.default_rng(7))
-    assert unlucky.judge(look()) is None
+def test_the_best_of_eight_keeps_the_luck_with_which_it_won():
+    errors = np.sqrt(2) * np.array([-1.0, 0.0, 1.0])
+    rule = ReusedHoldout(errors, np.random.default_rng(1))  # the champion begins without luck
+    first = rule.judge(look(truth=0.0))
+    assert (first.truth, first.raw) == (0.0, pytest.approx(1.0))
+    assert rule.judge(look(truth=-0.5)) is None
+    assert rule.judge(look(truth=0.5)).raw == pytest.approx(0.5)
 
 
 def test_the_error_of_a_holdout_difference_is_that_of_a_window():
     errors = np.random.default_rng(1).normal(0, 0.1, 5_000)
-    reported = []
+    differences = []
     for seed in range(2_000):
-        rule = ReusedHoldout(
-            lambda count, _: np.full(count, 9.0), errors, np.random.default_rng(seed)
-        )
-        reported.append(rule._draw(1)[0] - rule._champion)
-    assert np.std(reported) == pytest.approx(0.1, rel=0.1)
+        rule = ReusedHoldout(errors, np.random.default_rng(seed))
+        differences.append(rule._draw(1)[0] - rule._champion)
+    assert np.std(differences) == pytest.approx(0.1, rel=0.1)
 
 
 def test_a_row_bootstrap_needs_its_95_percent_and_sees_no_units():
