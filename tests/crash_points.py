@@ -116,9 +116,9 @@ def start(work):
 
 def end(child, reader):
     """Wait for a child; return its exit status (negative for a signal) and its answer."""
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    with os.fdopen(reader) as pipe:
+    with os.fdopen(reader) as pipe:  # first: a child with much to say waits until it is heard
         answer = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status, json.loads(answer) if answer else None
 
 
@@ -185,7 +185,7 @@ def at_boundaries(points, state, work, again=plays):
 def at_moments(group):
     """Die at random moments, uniform over the duration of a run that is not killed."""
     chance, results = random.Random(SEED + group), {}  # noqa: S311
-    duration = min(took(plays) for _ in range(3))
+    duration = min(took(plays) for _ in range(2))
     for shot in range(MOMENTS):
         bring_back("first")
         share = chance.random()
