@@ -150,5 +150,5 @@ def _method(results: Results) -> str:
         "<p>It does not say how true gains are spread in your business, looks are independent, and "
         "an offline gain is not an online one.</p>"
         f"<p><code>python -m benchmarks.operating_characteristics --years {results.years} "
-        f"--windows {results.windows} --seed {results.seed}</code>, {results.seconds:.0f} s.</p>"
+        f"--windows {results.windows} --seed {results.seed}</code></p>"
     )
