@@ -116,32 +116,37 @@ class Ledger:
         if kind not in KINDS:
             raise ValueError(f"kind == {kind!r}, must be one of {', '.join(KINDS)}")
         text = json.dumps(body, sort_keys=True, allow_nan=False)
-        mine = sql.and_(_entries.c.use_case == use_case, _entries.c.subject == subject)
-        highest = sql.select(sql.func.max(_entries.c.number)).where(mine)
-        last_row = sql.select(_entries.c.number, _entries.c.hash)
         for _ in range(_RETRIES):
-            at = datetime.now(UTC)
             try:
                 with self._connect() as connection, connection.begin():
-                    last = connection.execute(
-                        last_row.order_by(_entries.c.number.desc()).limit(1)
-                    ).first()
-                    known = connection.execute(highest).scalar() or 0
-                    if after is not None and known != after:
-                        raise LedgerError(
-                            f"ledger {_shown(self.url)}: row {known} of {use_case} {subject} was "
-                            f"written by another process meanwhile; this one recorded no {kind}"
-                        )
-                    number, previous = (last.number + 1, last.hash) if last else (1, FIRST)
-                    row = chained(at.isoformat(), use_case, kind, subject, text, previous)
-                    connection.execute(sql.insert(_entries).values(number=number, **row))
+                    row = self._insert(connection, (use_case, kind, subject, text), after)
             except IntegrityError:
                 continue
-            written: dict[str, Any] = {**row, "at": at, "body": json.loads(text)}
-            return Entry(number=number, **written)
+            entries, _faults = read([row])
+            return entries[0]
         raise LedgerError(
             f"ledger {_shown(self.url)}: {_RETRIES} other writers were faster; try again"
         )
+
+    def _insert(
+        self, connection: sql.Connection, content: tuple[str, str, str, str], after: int | None
+    ) -> dict[str, Any]:
+        use_case, kind, subject, text = content
+        newest = sql.select(_entries.c.number, _entries.c.hash)
+        last = connection.execute(newest.order_by(_entries.c.number.desc()).limit(1)).first()
+        mine = sql.and_(_entries.c.use_case == use_case, _entries.c.subject == subject)
+        highest = sql.select(sql.func.max(_entries.c.number)).where(mine)
+        known = connection.execute(highest).scalar() or 0
+        if after is not None and known != after:
+            raise LedgerError(
+                f"ledger {_shown(self.url)}: row {known} of {use_case} {subject} was written by "
+                f"another process meanwhile; this one recorded no {kind}"
+            )
+        number, previous = (last.number + 1, last.hash) if last else (1, FIRST)
+        now = datetime.now(UTC).isoformat()
+        row = {"number": number, **chained(now, use_case, kind, subject, text, previous)}
+        connection.execute(sql.insert(_entries).values(row))
+        return row
 
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Write entries of another ledger as they are: the beginning of its chain."""
