@@ -469,15 +469,16 @@ def test_the_table_and_the_page_are_written(judge, tmp_path):
 
 def logged(rows=3_000, lift=0.5, **columns):
     generator = np.random.default_rng(3)
-    propensity = generator.choice([0.2, 0.5, 0.8], rows)
-    better = generator.random(rows) < 0.5
+    often, best = generator.choice([0.2, 0.5, 0.8], rows), generator.random(rows) < 0.5
+    action = generator.random(rows) < often  # with the chance `often`, the other with the rest
+    propensity, better = np.where(action, often, 1 - often), action == best
     return table(rows=rows).assign(
         reward=generator.normal(0, 1, rows) + lift * better,
         propensity=propensity,
         probability_champion=propensity,
         probability_candidate=np.where(better, 0.8, 0.2),
         model_logged=lift * better,
-        model_champion=lift / 2,
+        model_champion=lift * np.where(best, often, 1 - often),
         model_candidate=lift * 0.8,
         observed=generator.random(rows) < propensity,
         hidden=np.arange(rows) % 10 == 0,
@@ -560,7 +561,7 @@ FRESH = {
     "as-of": "2024-06-20",
     "trained-until": "2024-05-01",
     "champion-trained-until": "2024-03-01",
-    "label-delay-days": "30",
+    "label-delay-days": "25",
 }
 
 
@@ -572,8 +573,10 @@ FRESH = {
         ({"champion-trained-until": "2024-05-10"}, "window_fresh"),
         ({"champion-trained-until": None}, "window_fresh"),
         ({"trained-until": None}, "window_fresh"),
-        ({"as-of": "2024-05-10"}, "window_in_the_past"),
+        ({"as-of": "2024-05-10", "label-delay-days": None}, "window_in_the_past"),
         ({"label-delay-days": "10"}, "window_recent"),
+        ({"label-delay-days": "27"}, "window_recent"),
+        ({"label-delay-days": "21"}, None),  # a few quiet days
     ],
 )
 def test_dates_prove_that_the_rows_are_fresh(judge, said, fault):

@@ -31,10 +31,10 @@ def _moment(text: str) -> datetime:
     """Read a date or a time; a naive one is UTC."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         words = f"{text!r} is no date; write 2009-07-01 or 2009-07-01T03:00"
         raise typer.BadParameter(words) from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 UseCaseName = Annotated[
@@ -182,7 +182,8 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
         typer.Option(parser=_moment, metavar="DATE", help="End of what the champion has seen."),
     ] = None,
     label_delay_days: Annotated[
-        float | None, typer.Option(help="Days until an outcome is known; older rows are refused.")
+        float | None,
+        typer.Option(min=0, max=10_000, help="Days until an outcome is known; proves maturity."),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the decision page here.")] = None,
     as_json: AsJson = False,

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window, fin
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.measures import calibration_error
 from kpi_gate.decision.objective import EstimatorSettings, GateSettings
+from kpi_gate.decision.validity import MATURE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.settings_file import ConfigurationError, read_objective
 from kpi_gate.stores.evidence import corners_of, pair_of, paired_rows
@@ -42,6 +43,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 SCORES = ("outcome", "score_champion", "score_candidate")
 UNCAPPED = ("uncapped_champion", "uncapped_candidate")
 ACTIONS = ("action_champion", "action_candidate")
+QUIET = timedelta(days=7)  # so long a table may have no row before outcomes are due
+LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
 SIDES = ("candidate", "champion", "anchor")
 
 
@@ -98,9 +101,9 @@ def judge_table(
 
 
 def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None) -> Evidence:
-    found = _measures(table)
-    for side, numbers in _read_measures(measures).items():
-        found.setdefault(side, {}).update(numbers)
+    found = _read_measures(measures)
+    for side, numbers in _measures(table).items():  # what was measured here beats what is said
+        found[side] = {**found.get(side, {}), **numbers}
     estimate = _estimate(table, settings.estimator)
     slices = tuple(str(rail.slice) for rail in settings.guardrails if rail.slice)
     columns = table.assign(value_champion=estimate.champion, value_candidate=estimate.candidate)
@@ -108,7 +111,8 @@ def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None
         paired_rows(columns, slices),
         bases=estimate.bases,
         at_best=estimate.at_best,
-        key=row_codes(table),
+        key=row_codes(table, NEEDS[settings.estimator.kind]),
+        exposure=_exposure(table) if estimate.exposure is None else estimate.exposure,
     )
     corners, ranges = corners_of(table), set(getattr(settings, "ranges", ()))
     uncapped = pair_of(table, "uncapped")
@@ -119,8 +123,12 @@ def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None
         ranges=tuple(sorted(ranges)) if corners else (),
         uncapped_gain=None if uncapped is None else float((uncapped[1] - uncapped[0]).mean()),
         diagnostics=estimate.diagnostics,
-        faults=(*estimate.faults, *_repeated_ids(table)),
+        faults=(*estimate.faults, *_missing(table, settings.estimator)),
     )
+
+
+def _exposure(table: pd.DataFrame) -> Floats | None:
+    return table["exposure"].to_numpy(dtype=np.float64) if "exposure" in table else None
 
 
 def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
@@ -143,23 +151,48 @@ def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
     if kind == "ratio":
         return estimators.ratio(values, pair("base"))
     if kind == "selective":
-        return estimators.selective(values, given["observed"] == 1, given["propensity"])
+        seen = _truth("observed", given["observed"])
+        return estimators.selective(values, seen, given["propensity"], _exposure(table))
     if kind == "bounded":
         ends = given["worst_difference"], given["best_difference"]
-        return estimators.bounded(values, given["hidden"] == 1, ends)
+        return estimators.bounded(values, _truth("hidden", given["hidden"]), ends)
     return estimators.paired(values)
 
 
-def _repeated_ids(table: pd.DataFrame) -> list[str]:
-    """Say which `row_id` is missing; that one comes twice is the gate's to find."""
+def _truth(name: str, values: Floats) -> NDArray[np.bool_]:
+    """Read a column of yes and no.
+
+    Raises:
+        ConfigurationError: If a row says neither.
+    """
+    neither = ~np.isin(values, (0.0, 1.0))
+    if neither.any():
+        words = f"{name}: {int(neither.sum())} of {values.size} rows are neither 0 nor 1"
+        raise ConfigurationError(f"{words}, such as {values[neither][0]:g}")
+    truth: NDArray[np.bool_] = values == 1
+    return truth
+
+
+def _missing(table: pd.DataFrame, estimator: EstimatorSettings) -> list[str]:
+    """Say what whole rows lack; that a `row_id` comes twice is the gate's to find."""
+    faults, size = [], len(table)
     holes = int(table[ROW_ID].isna().sum()) if ROW_ID in table.columns else 0
-    return [f"{ROW_ID} is missing in {holes} of {len(table)} rows"] if holes else []
+    if holes:
+        faults.append(f"{ROW_ID} is missing in {holes} of {size} rows")
+    unknown = int(table["outcome"].isna().sum()) if "outcome" in table.columns else 0
+    if estimator.kind in ("paired", "ratio") and unknown > (1 - MATURE) * size:
+        faults.append(
+            f"the outcome of {unknown} of {size} rows is not known, {1 - MATURE:.0%} may be missing"
+        )
+    return faults
 
 
 def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path) -> Lineage:
     """Make of the table and its maker's words what a comparison would have written."""
     content = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
     first, last = (table["event_time"].agg(how).to_pydatetime() for how in ("min", "max"))
+    if last >= LAST_MOMENT:
+        raise ConfigurationError(f"{path}: event_time goes up to {last}, which is no moment")
     known = table["outcome"].notna().mean() if "outcome" in table else 1.0
     key = evidence.rows.key
     return Lineage(
@@ -168,7 +201,7 @@ def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path
         snapshot=content,
         snapshot_rows=len(table),
         scored_snapshot=content,
-        window=Window(start=first, end=last + timedelta(microseconds=1)),
+        window=Window(start=first, end=_end(last, origin)),
         shortest_window_days=0,
         label_delay_days=origin.label_delay_days,
         row_fingerprint="" if key is None else fingerprint(key),
@@ -177,6 +210,13 @@ def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path
         champion=Contender(name="champion", digest="", trained_until=origin.champion_until),
         candidate=Contender(name="candidate", digest="", trained_until=origin.candidate_until),
     )
+
+
+def _end(last: datetime, origin: Origin) -> datetime:
+    """Return where the window ends: where outcomes are mature, if the rows reach near to it."""
+    end = last + timedelta(microseconds=1)
+    mature = origin.as_of - timedelta(days=origin.label_delay_days or 0)
+    return max(end, mature) if mature - end < QUIET else end
 
 
 def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -197,11 +237,11 @@ def _read_measures(path: Path | None) -> dict[str, dict[str, float]]:
     if path is None:
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = _parse(path)
         if not set(content) <= set(SIDES):
             raise ValueError(f"sides are {', '.join(SIDES)}, got {', '.join(content)}")
-        return {side: {k: float(v) for k, v in content.get(side, {}).items()} for side in SIDES}
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError) as error:
+        return {side: {k: _number(v) for k, v in content.get(side, {}).items()} for side in SIDES}
+    except _UNREADABLE as error:
         raise ConfigurationError(
             f"{path}: must be JSON {{side: {{measure: number}}}}: {error}"
         ) from None
@@ -211,9 +251,41 @@ def _read_past(path: Path | None) -> list[tuple[float, float]]:
     if path is None:
         return []
     try:
-        content: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return [(float(one["gain"]), float(one["standard_error"])) for one in content]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        content = _parse(path)
+        if not isinstance(content, list):
+            raise TypeError(f"it holds {type(content).__name__}")
+        return [(_number(one["gain"]), _number(one["standard_error"])) for one in content]
+    except _UNREADABLE as error:
         raise ConfigurationError(
             f"{path}: must be JSON [{{gain, standard_error}}, ...]: {error!r}"
         ) from None
+
+
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    KeyError,
+    RecursionError,
+)
+
+
+def _parse(path: Path) -> Any:
+    """Read JSON in which no name is given twice."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} is given twice")
+        return dict(pairs)
+
+    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise TypeError(f"{value} is no number")
+    return float(value)

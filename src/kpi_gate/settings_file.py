@@ -1,6 +1,6 @@
 """The YAML beside a use case: every setting with its range, and errors that name the key."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -171,6 +171,8 @@ class _OneOfEachKey(yaml.SafeLoader):
         seen: set[Any] = set()
         for marked, _ in node.value:
             key = self.construct_object(marked, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.YAMLError(f"key {key!r} in line {marked.start_mark.line + 1} is no name")
             if key in seen:
                 line = marked.start_mark.line + 1
                 raise yaml.YAMLError(f"key {key!r} is given twice, again in line {line}")
@@ -183,7 +185,7 @@ def _parse(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEachKey)  # noqa: S506
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise ConfigurationError(
             f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
         ) from None

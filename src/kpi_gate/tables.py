@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores.evidence import CORNER, as_text
 
 ROW_ID = "row_id"
+NEVER = 1e-6  # chance at which agreement is none
 _OFFSET = re.compile(r"(?:[Tt ]\d\d.*?)(Z|z|[+-]\d\d(?::?\d\d)?)$")
 _KINDS = ("floating", "integer", "mixed-integer-float", "decimal")
 _TRUTHS = ("observed", "hidden")
@@ -44,12 +46,12 @@ def read_table(path: Path, required: Sequence[str], numbers: Sequence[str]) -> p
         raise ConfigurationError(
             f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}"
         )
-    holes = int(as_text(table["unit"]).isna().sum())
-    if holes:
-        raise ConfigurationError(f"{path}: unit is missing in {holes} of {len(table)} rows")
     corners = [name for name in table.columns if str(name).startswith(CORNER)]
     typed = [name for name in (*numbers, *corners) if name in table.columns]
     try:
+        holes = int(as_text(table["unit"]).isna().sum())
+        if holes:
+            raise ValueError(f"unit is missing in {holes} of {len(table)} rows")
         event_time = _times(table["event_time"])
         values = {name: _numbers(table[name]) for name in typed}
     except (ValueError, TypeError, OverflowError) as error:
@@ -57,42 +59,62 @@ def read_table(path: Path, required: Sequence[str], numbers: Sequence[str]) -> p
     return table.assign(event_time=event_time, **values)
 
 
-def row_codes(table: pd.DataFrame) -> NDArray[np.int64]:
+def row_codes(table: pd.DataFrame, values: Sequence[str]) -> NDArray[np.int64]:
     """Number the decisions of a table; a row that was counted twice gets the same number twice.
 
     `row_id` tells decisions apart where the table has it. Without it two rows that agree in every
-    column are one row that came twice, but for tables that know the day and not the moment: there
-    a unit may well decide twice alike, and only more agreement than chance explains is told.
+    column are one row that came twice, but where a unit may well decide twice alike at a moment
+    (a slate, a day, a batch): there only more agreement than chance explains is told.
+
+    Args:
+        table: The table.
+        values: Columns that tell what a row is worth.
     """
     if ROW_ID in table.columns:
         return np.asarray(pd.factorize(as_text(table[ROW_ID]))[0], dtype=np.int64)
-    if table.empty:
-        return np.empty(0, dtype=np.int64)
     words = table.astype({name: str for name in table.columns if name != "event_time"})
     whole = pd.util.hash_pandas_object(words, index=False).to_numpy()
-    moments = table["event_time"]
-    if (moments == moments.dt.floor("D")).all() and not _too_alike(words, whole):
+    if _pairs(whole) == 0 or not _too_alike(words, whole, values):
         return np.arange(len(table))
     return np.asarray(pd.factorize(whole)[0], dtype=np.int64)
 
 
-def _too_alike(words: pd.DataFrame, whole: NDArray[np.uint64]) -> bool:
-    """Tell whether rows of one unit and day agree far more often than rows at large do.
+def _pairs(codes: NDArray[Any]) -> float:
+    """Count the pairs of rows that have the same code."""
+    sizes = np.unique(codes, return_counts=True)[1].astype(np.float64)
+    return float((sizes * (sizes - 1)).sum()) / 2
+
+
+def _too_alike(words: pd.DataFrame, whole: NDArray[np.uint64], values: Sequence[str]) -> bool:
+    """Tell whether rows of one unit and moment agree far more often than other rows do.
 
     Rows on which both sides are worth the same weigh nothing, and are left out.
     """
+    place = ["unit", "event_time"]
+    moments = pd.util.hash_pandas_object(words[place], index=False).to_numpy()
+    times = words["event_time"]
+    daily = (times - times.dt.floor("D")).nunique() == 1
+    if not daily and _pairs(moments) == _pairs(whole):
+        return True  # whenever a unit comes twice at a moment, it is the very same row
     if {"value_champion", "value_candidate"} <= set(words.columns):
         differ = (words["value_champion"] != words["value_candidate"]).to_numpy()
-        words, whole = words[differ], whole[differ]
+        words, whole, moments = words[differ], whole[differ], moments[differ]
     if len(words) < 2:
         return False
-    values = pd.util.hash_pandas_object(words.drop(columns=["unit", "event_time"]), index=False)
-    common = values.map(values.value_counts()).to_numpy() - 1
-    place = words.groupby(["unit", "event_time"], sort=False)["unit"].transform("size") - 1
-    expected = float((place.to_numpy() * common).sum()) / (len(words) - 1) / 2
-    sizes = np.unique(whole, return_counts=True)[1]
-    found = float((sizes * (sizes - 1)).sum()) / 2
-    return bool(found > 2 * expected + 4 * np.sqrt(expected))
+    groups = words.groupby(place, sort=False)
+    fixed = groups.nunique(dropna=False).max() <= 1  # the same for all that a unit does at once
+    told = [n for n in words if n in values or not (n in place or fixed.get(n, False))]
+    content = pd.util.hash_pandas_object(words[told], index=False).to_numpy()
+    by_unit = pd.util.hash_pandas_object(words["unit"], index=False).to_numpy()
+    alike = _pairs(content ^ (by_unit * np.uint64(31)))
+    found, at_once = _pairs(content ^ (moments * np.uint64(31))), _pairs(moments)
+    elsewhere = _pairs(by_unit) - at_once
+    chance = _pairs(content) / (len(words) * (len(words) - 1) / 2)
+    if elsewhere > 0:  # what a unit does at other moments tells what it does
+        chance = max(chance, (alike - found) / elsewhere)
+    expected = chance * at_once
+    always = found == at_once and chance**at_once < NEVER
+    return bool(always or found > 2 * expected + 4 * np.sqrt(expected))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

@@ -236,10 +236,64 @@ def test_a_propensity_that_is_none_is_invalid(kind, value):
 
 def test_a_probability_of_a_policy_may_be_zero_but_not_negative():
     ones = np.ones(600)
-    fine = estimators.ips(ones, 0.5 * ones, (0 * ones, ones))
+    half = np.arange(600) % 2 == 0
+    fine = estimators.ips(ones, 0.5 * ones, (0.5 * ones, 1.0 * half))
     assert fine.faults == ()
     wrong = estimators.ips(ones, 0.5 * ones, (-0.1 * ones, ones))
     assert "probability of the champion: 600 of 600 rows are not in [0, 1]" in wrong.faults[0]
+
+
+@pytest.mark.parametrize("wrong", ["hole", "propensity", "both actions"])
+def test_weights_that_do_not_average_to_one_are_invalid(wrong):
+    generator = np.random.default_rng(2)
+    action = generator.integers(0, 2, 2_000)
+    propensity, candidate = np.full(2_000, 0.5), np.where(action == 1, 0.9, 0.1)
+    if wrong == "hole":  # sixty of a hundred times it does what was never logged
+        candidate = np.where(action == 1, 0.3, 0.1)
+    elif wrong == "propensity":
+        propensity = np.full(2_000, 0.1)
+    else:
+        candidate = np.ones(2_000)
+    found = estimators.ips(action * 1.0, propensity, (propensity, candidate))
+    decision = judged(found, "ips")
+    assert decision.verdict is Verdict.INVALID
+    assert "weights of the candidate average to" in str(decision.failed)
+
+
+def test_two_models_that_are_not_one_are_invalid():
+    world = logged(np.random.default_rng(1), 4_000)
+    champion, candidate = world["model"]["model"]
+    fine = estimators.doubly_robust(*world["log"], **world["model"])
+    assert fine.faults == ()
+    hopeful = {**world["model"], "model": (champion, candidate + 9)}
+    decision = judged(estimators.doubly_robust(*world["log"], **hopeful), "dr")
+    assert decision.verdict is Verdict.INVALID
+    assert "not one model" in str(decision.failed)
+
+
+def test_who_was_sure_to_be_observed_is_observed():
+    values, seen = (np.zeros(600), np.ones(600)), np.arange(600) % 2
+    decision = judged(estimators.selective(values, seen, np.ones(600)), "selective")
+    assert decision.verdict is Verdict.INVALID
+    assert "300 of 600 rows were sure to be observed and are not" in str(decision.failed)
+
+
+def test_rare_losses_behind_exploration_are_counted_by_their_weight():
+    # the explored rows are few, and two frauds among them are expected
+    opened = 0
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        explored = generator.random(20_000) < 0.05
+        fraud, amount = generator.random(20_000) < 0.002, 200 * generator.lognormal(0, 1, 20_000)
+        mean = 200 * np.exp(0.5)
+        value = np.where(fraud, -amount, 0.002 * mean / 0.998)
+        shown = np.where(explored, value, np.nan)
+        found = estimators.selective((0 * value, shown), explored, np.full(20_000, 0.05))
+        free = {"min_effect": 0.0, "switch_cost": 0}
+        rows = replace(rows_of(found), exposure=found.exposure)
+        made = Evidence(rows, {"candidate": {"contact_rate": 0.4}})
+        opened += decide(made, settings(**free)).verdict is Verdict.PROMOTE
+    assert opened <= 5
 
 
 def test_a_log_that_says_too_little_is_refused():
@@ -255,7 +309,7 @@ def test_a_log_that_says_too_little_is_refused():
 
 def test_a_policy_that_was_never_logged_is_invalid_for_snips():
     ones = np.ones(600)
-    decision = judged(estimators.snips(ones, ones * 0.5, (ones, 0 * ones)), "snips")
+    decision = judged(estimators.snips(ones, ones * 0.5, (0.5 * ones, 0 * ones)), "snips")
     assert decision.verdict is Verdict.INVALID
     assert "base of the candidate is zero in every row" in str(decision.failed)
 

@@ -8,11 +8,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy import stats
 
-from kpi_gate.decision.gain import (
+from kpi_gate.decision.gain import paired_gain
+from kpi_gate.decision.intervals import (
     cluster_sums,
-    hall_bound,
-    interval,
-    paired_gain,
 )
 
 Z = NormalDist().inv_cdf(0.95)
@@ -87,36 +85,6 @@ def test_few_days_are_judged_by_students_t():
     steady = gain_of(noise(500, 1.0), day=np.arange(500) % 3)
     assert steady.lower > 0
     assert steady.p_above_threshold > 0.95
-
-
-def test_hall_without_skewness_is_the_normal_bound():
-    assert hall_bound(1.0, 0.5, 0.0, Z) == pytest.approx(1 - 0.5 * Z)
-    assert hall_bound(1.0, 0.5, 1e-7, Z) == pytest.approx(1 - 0.5 * Z, abs=1e-6)
-
-
-def test_hall_inverts_his_transformation():
-    # g(t) = t + a t^2 / 3 + a^2 t^3 / 27 + a / 6 is normal; the bound solves g(t) = z
-    for skew in (-0.4, -0.1, 0.05, 0.3):
-        t = -hall_bound(0.0, 1.0, skew, Z)
-        assert t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6 == pytest.approx(Z)
-
-
-def test_hall_covers_a_skewed_mean_better_than_the_normal_bound():
-    generator, size, runs = rng(), 40, 4_000
-    samples = -generator.exponential(1.0, (runs, size))  # rare big losses; true mean is -1
-    bounds = [interval(sample, np.ones(size), 0.95) for sample in samples]
-    hall = np.mean([bound.lower > -1 for bound in bounds])
-    normal = np.mean([bound.estimate - Z * bound.standard_error > -1 for bound in bounds])
-    assert normal > 0.08
-    assert abs(hall - 0.05) < 0.02
-
-
-@given(skew=st.floats(-1, 1), error=st.floats(0.01, 10), mean=st.floats(-10, 10))
-@examples(deadline=None, max_examples=60)
-def test_bounds_enclose_the_mean_and_widen_with_confidence(skew, error, mean):
-    z = NormalDist().inv_cdf(0.99)
-    strict, usual = hall_bound(mean, error, skew, z), hall_bound(mean, error, skew, Z)
-    assert strict <= usual <= mean <= hall_bound(mean, error, skew, -Z)
 
 
 @given(st.permutations(range(12)))

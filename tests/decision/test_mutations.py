@@ -79,6 +79,7 @@ ATTACKS = {
     "rows_present": (evidence(np.array([])), {}, TOO_LITTLE),
     "rows_readable": (evidence(faults=("propensity: 1 of 600 rows is 0",)), {}, INVALID),
     "values_finite": (with_nan(), {}, INVALID),
+    "exposure_readable": (evidence(exposure=np.r_[np.ones(599), np.nan]), {}, INVALID),
     "rows_distinct": (evidence(key=np.r_[0, KEYS[:-1]]), {}, INVALID),
     "slices_present": (evidence(), {"rails": [RATE, SLICE]}, INVALID),
     "same_action_same_value": (evidence(actions=(np.ones(600), np.ones(600))), {}, INVALID),
@@ -99,12 +100,12 @@ ATTACKS = {
         INVALID,
     ),
     "window_in_the_past": (
-        of_window(window=Window(start=START, end=AS_OF + DAY)),
+        of_window(window=Window(start=START, end=AS_OF + DAY), label_delay_days=None),
         {},
         INVALID,
     ),
     "evidence_of_this_tick": (of_window(), {}, INVALID, {"tick": AS_OF + DAY}),
-    "window_recent": (of_window(label_delay_days=14.0), {}, INVALID),
+    "window_recent": (of_window(label_delay_days=18.0), {}, INVALID),
     "window_long_enough": (of_window(shortest_window_days=60), {}, TOO_LITTLE),
     "same_snapshot": (of_window(scored_snapshot="other"), {}, INVALID),
     "no_shared_rows": (of_window(shared_rows=1), {}, INVALID),
@@ -121,7 +122,7 @@ ATTACKS = {
         TOO_LITTLE,
     ),
     "effective_winners": (
-        evidence(np.r_[np.full(20, 20.0), np.full(980, -0.1)]),
+        evidence(np.r_[np.full(10, 10.0), np.full(980, -0.1)]),
         {},
         TOO_LITTLE,
     ),
@@ -202,7 +203,10 @@ def test_every_rule_of_the_gate_has_an_attack():
         (replace(of_window(), diagnostics=WEIGHTS), settings(RISE)),
         (
             evidence(
-                actions=(np.zeros(600), np.ones(600)), at_best=noise(), region=KEYS.astype(str)
+                actions=(np.zeros(600), np.ones(600)),
+                at_best=noise(),
+                exposure=np.ones(600),
+                region=KEYS.astype(str),
             ),
             settings(RATE, SLICE),
         ),

@@ -109,7 +109,11 @@ BREAKS = {
 def test_a_rule_that_is_switched_off_lets_its_adversary_in(toys, monkeypatch):
     whole, found = gate._verdict, {}
     by_name = {adversary.name: adversary for adversary in adversaries.ADVERSARIES}
-    also_off = {"window_fresh": {"no_shared_rows"}, "evidence_of_this_tick": {"window_recent"}}
+    also_off = {
+        "values_finite": {"exposure_readable"},
+        "window_fresh": {"no_shared_rows"},
+        "evidence_of_this_tick": {"window_recent"},
+    }
     with open_arena(*toys) as arena:
         for rule, name in BREAKS.items():
             off = {rule, *also_off.get(rule, ())}

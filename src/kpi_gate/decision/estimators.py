@@ -6,7 +6,7 @@ robust), Wang, Agarwal and Dudik 2017 (switch), Manski 1990 (bounds).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,8 @@ from kpi_gate.decision.evidence import SIDES
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]  # (champion, candidate)
 TOLERANCE = 1e-9
+SURE = 4.0  # standard errors beyond which a difference is no chance
+ENOUGH = 30  # effective rows that such a judgement needs
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Estimate:
         candidate: The same of the candidate.
         bases: What a ratio is taken of, (champion, candidate); None where each row counts one.
         at_best: Difference at the best hidden outcome; None where nothing is hidden.
+        exposure: The most that a row's difference could lose, where the weights say it.
         diagnostics: How much the estimate rests on few rows, by name.
         faults: What makes the rows unusable, each in a sentence; empty if they can be used.
     """
@@ -35,6 +38,7 @@ class Estimate:
     candidate: Floats
     bases: Pair | None = None
     at_best: Floats | None = None
+    exposure: Floats | None = None
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
 
@@ -64,15 +68,16 @@ def ips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
     """
     weights, diagnostics, faults = _weigh(propensity, probability)
     champion, candidate = (weight * reward for weight in weights)
-    return Estimate(champion, candidate, diagnostics=diagnostics, faults=faults)
+    stake = at_stake(reward) * np.abs(weights[1] - weights[0])
+    return Estimate(champion, candidate, exposure=stake, diagnostics=diagnostics, faults=faults)
 
 
 def snips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
     """Divide by the sum of the weights and not by the rows: steadier, with a small bias."""
-    weights, diagnostics, faults = _weigh(propensity, probability)
-    champion, candidate = (weight * reward for weight in weights)
-    faults += tuple(_no_base(weights)) if not faults else ()
-    return Estimate(champion, candidate, bases=weights, diagnostics=diagnostics, faults=faults)
+    found = ips(reward, propensity, probability)
+    weights = _weigh(propensity, probability)[0]
+    faults = found.faults or tuple(_no_base(weights))
+    return replace(found, bases=weights, faults=faults)
 
 
 def doubly_robust(
@@ -94,7 +99,7 @@ def doubly_robust(
         model: What it expects of each policy, summed over the actions by their probability.
         switch_above: Rows with a larger weight trust the model alone (switch).
     """
-    weights, diagnostics, faults = _weigh(propensity, probability, switch_above)
+    weights, diagnostics, faults = _weigh(propensity, probability)
     numbers = {"model of the logged action": model_logged}
     numbers |= {f"model of the {side}": m for side, m in zip(SIDES, model, strict=True)}
     faults += tuple(
@@ -102,28 +107,59 @@ def doubly_robust(
         for name, values in numbers.items()
         if (bad := int((~np.isfinite(values)).sum()))
     )
+    if not faults:
+        faults = tuple(_odd_models(weights, model_logged, model))
+    # NaN > x is false: what is broken stays broken, for the gate to refuse
+    kept = [np.where(weight > switch_above, 0.0, weight) for weight in weights]
     champion, candidate = (
         expected + weight * (reward - model_logged)
-        for expected, weight in zip(model, weights, strict=True)
+        for expected, weight in zip(model, kept, strict=True)
     )
-    return Estimate(champion, candidate, diagnostics=diagnostics, faults=faults)
+    stake = at_stake(reward - model_logged) * np.abs(kept[1] - kept[0])
+    return Estimate(champion, candidate, exposure=stake, diagnostics=diagnostics, faults=faults)
 
 
-def selective(values: Pair, observed: ArrayLike, propensity: Floats) -> Estimate:
+def _odd_models(weights: Pair, model_logged: Floats, model: Pair) -> Iterator[str]:
+    """Say where the two things that a model says of one policy do not agree.
+
+    The weighted expectation of the logged actions and that of the policy's have the same mean.
+    """
+    for side, weight, expected in zip(SIDES, weights, model, strict=True):
+        gap = weight * model_logged - expected
+        error = float(gap.std()) / np.sqrt(max(gap.size, 1))
+        largest = float(np.abs(expected).max(initial=0.0))
+        if gap.size >= ENOUGH and abs(gap.mean()) > SURE * error + 0.01 * largest:
+            yield (
+                f"model of the {side}: it expects {expected.mean():.4g} of the policy, and "
+                f"{(weight * model_logged).mean():.4g} by the logged actions: not one model"
+            )
+
+
+def selective(
+    values: Pair, observed: ArrayLike, propensity: Floats, exposure: Floats | None = None
+) -> Estimate:
     """Use the rows whose outcome was observed, each for all those that it stands for.
 
     Args:
         values: Values of both sides; of rows that were not observed they are not looked at.
         observed: Whether the row's outcome was observed: allowed, or explored.
         propensity: Probability with which it was, in (0, 1]; 1 where it was sure to be.
+        exposure: The most that a row's difference could lose, had its outcome been another.
     """
     seen = np.asarray(observed, dtype=bool)
     weights, diagnostics, faults = _weigh(propensity, (seen * 1.0, seen * 1.0))
+    sure = int((~seen & (propensity >= 1)).sum())
+    if sure:
+        faults += (f"observed: {sure} of {seen.size} rows were sure to be observed and are not",)
+    known = [np.where(seen, value, 0.0) for value in values]
     champion, candidate = (
-        np.where(seen, weight * np.where(seen, value, 0.0), 0.0)
-        for weight, value in zip(weights, values, strict=True)
+        np.where(seen, weight * value, 0.0) for weight, value in zip(weights, known, strict=True)
     )
-    return Estimate(champion, candidate, diagnostics=diagnostics, faults=faults)
+    if exposure is None:
+        stake = at_stake(np.concatenate([side[seen] for side in known]))
+        exposure = np.where(known[0] != known[1], stake, 0.0)
+    at_risk = np.where(seen, weights[0] * exposure, 0.0)
+    return Estimate(champion, candidate, exposure=at_risk, diagnostics=diagnostics, faults=faults)
 
 
 def bounded(values: Pair, hidden: ArrayLike, difference: Pair) -> Estimate:
@@ -153,9 +189,18 @@ def bounded(values: Pair, hidden: ArrayLike, difference: Pair) -> Estimate:
     )
 
 
-def _weigh(
-    propensity: Floats, probability: Pair, switch_above: float = np.inf
-) -> tuple[Pair, dict[str, float], tuple[str, ...]]:
+def at_stake(values: Floats) -> float:
+    """Return the size of a loss among values: size-weighted mean of what is negative.
+
+    Where nothing is, of all values. A loss is the likelier to be large, the larger it can be.
+    """
+    known = values[np.isfinite(values)]
+    lost = known[known < 0] if (known < 0).any() else known
+    total = float(np.abs(lost).sum())
+    return float(lost @ lost) / total if total > 0 else 0.0
+
+
+def _weigh(propensity: Floats, probability: Pair) -> tuple[Pair, dict[str, float], tuple[str, ...]]:
     """Return the importance weights of both sides, their diagnostics, and what is wrong."""
     faults = tuple(_outside("propensity", propensity, positive=True))
     for side, chance in zip(SIDES, probability, strict=True):
@@ -164,10 +209,28 @@ def _weigh(
     weights, diagnostics = [], dict[str, float]()
     for side, chance in zip(SIDES, probability, strict=True):
         weight = chance / usable
-        weight = np.where(weight > switch_above, 0.0, weight)
         weights.append(weight)
         diagnostics |= {f"{name}_{side}": v for name, v in _concentration(weight).items()}
+        if not faults:
+            faults += tuple(_off_one(side, weight))
     return (weights[0], weights[1]), diagnostics, faults
+
+
+def _off_one(side: str, weight: Floats) -> Iterator[str]:
+    """Say where weights do not average to one, as they do if the log covers the policy.
+
+    They do not where a policy does what was never logged, or a propensity is not the true one.
+    """
+    if weight.size == 0 or not weight.sum() > 0:
+        return
+    effective = weight.sum() ** 2 / (weight @ weight)
+    error = float(weight.std()) / np.sqrt(weight.size)
+    mean = float(weight.mean())
+    if effective >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01):
+        yield (
+            f"weights of the {side} average to {mean:.3g}, must be 1: it does what was never "
+            "logged, or a propensity is wrong"
+        )
 
 
 def _no_base(bases: Pair) -> Iterator[str]:

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
 SIDES = ("champion", "candidate")
-ROUNDING = 1e-12  # of the largest value, at least of 1: how far sums of doubles may stray
+ROUNDING = 1e-12  # of a row's larger value, at least of 1: how far sums of doubles may stray
 
 
 class Window(BaseModel):
@@ -108,7 +108,7 @@ class PairedRows:
 
     Attributes:
         unit: Integer code of the row's unit, the cluster.
-        day: Integer code of the UTC day of the row's event.
+        day: Number of the UTC day of the row's event; seven apart is the same weekday.
         champion: Money per decision with the champion's action.
         candidate: Money per decision with the candidate's action.
         slices: Level of each slice column, as text; None is a missing level.
@@ -145,18 +145,20 @@ class PairedRows:
         Of a ratio KPI it is the influence of the row on the difference of both ratios, plus that
         difference: its mean is the gain, and its clustered error that of the delta method.
         """
-        champion = np.asarray(self.champion, dtype=np.float64)
-        candidate = np.asarray(self.candidate, dtype=np.float64)
-        largest = max(np.abs(champion).max(initial=1.0), np.abs(candidate).max(initial=1.0))
-        if self.bases is None:
-            difference = candidate - champion
-        else:
-            ours, theirs = (
-                _influence(value, base)
-                for value, base in ((candidate, self.bases[1]), (champion, self.bases[0]))
+        return self.difference_of(slice(None))
+
+    def difference_of(self, part: Any) -> Floats:
+        """Return the difference of some rows; of a ratio KPI, of the ratios of just these rows."""
+        champion = np.asarray(self.champion, dtype=np.float64)[part]
+        candidate = np.asarray(self.candidate, dtype=np.float64)[part]
+        if self.bases is not None:
+            champion, candidate = (
+                _influence(value, np.asarray(base, dtype=np.float64)[part])
+                for value, base in zip((champion, candidate), self.bases, strict=True)
             )
-            difference = ours - theirs
-        return np.where(np.abs(difference) <= ROUNDING * largest, 0.0, difference)
+        difference = candidate - champion
+        size = np.maximum(np.abs(champion), np.abs(candidate))
+        return np.where(np.abs(difference) <= ROUNDING * np.maximum(size, 1.0), 0.0, difference)
 
     def fault(self) -> str:
         """Say which array has the wrong shape or type; empty where all can be read."""
@@ -194,7 +196,6 @@ def _named(what: str, pair: tuple[Floats, Floats] | None) -> dict[str, Any]:
 
 def _influence(value: Floats, base: Floats) -> Floats:
     """Return each row's influence on the ratio of the sums, plus the ratio itself."""
-    base = np.asarray(base, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):  # the gate refuses what is not finite
         ratio = value.sum() / base.sum()
         influence: Floats = (value - ratio * base) / base.mean() + ratio

@@ -1,18 +1,27 @@
 """Paired gain of a candidate over a champion, in money per decision, with its uncertainty."""
 
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from kpi_gate.decision.bootstrap import bootstrap_sums, ratio_differences
+from kpi_gate.decision.intervals import (
+    MIN_DAYS,
+    Interval,
+    cluster_sums,
+    day_factor,
+    interval,
+    two_way_error,
+    widened,
+)
 
 Floats = NDArray[np.float64]
 POWER = 0.80
-MIN_DAYS = 10  # fewer clusters are too few for a bootstrap
 LOSS_SHARE = 0.9  # losses beyond it are small change: they do not count as seen losses
 
 
@@ -21,11 +30,11 @@ class Gain:
     """What the gate window says of the difference between candidate and champion.
 
     Money is per decision, in the objective's currency. `standard_error`, `lower`, `upper` and
-    `p_above_threshold` are the less favourable of two clusterings: by unit and by day.
+    `p_above_threshold` are the least favourable of three clusterings: by unit, by day, and by both.
 
     Attributes:
         estimate: Mean of value(candidate) - value(champion).
-        standard_error: The larger of the unit-clustered and day-clustered standard errors.
+        standard_error: The largest of the unit-clustered, day-clustered and two-way errors.
         lower: Hall's skewness-corrected one-sided lower bound at `confidence`.
         upper: Hall's one-sided upper bound at `confidence`.
         threshold: Gain that a release must exceed.
@@ -43,7 +52,8 @@ class Gain:
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
-        day_standard_error: Standard error clustered by day; None where there is a single day.
+        day_standard_error: Standard error clustered by day, wider where days hang together; None
+            where there is a single day.
     """
 
     estimate: float
@@ -98,80 +108,6 @@ class Ratio(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Interval:
-    """Hall interval of a mean over clusters, money per decision.
-
-    Attributes:
-        estimate: Mean of the differences over the rows.
-        standard_error: Clustered standard error; infinite with fewer than two clusters.
-        lower: One-sided lower bound.
-        upper: One-sided upper bound.
-        tail_skew: Skewness of the mean.
-    """
-
-    estimate: float
-    standard_error: float
-    lower: float
-    upper: float
-    tail_skew: float
-
-
-def cluster_sums(difference: Floats, cluster: ArrayLike) -> tuple[Floats, Floats]:
-    """Return the sum of the differences and the number of rows of each cluster."""
-    _, index = np.unique(np.asarray(cluster), return_inverse=True)
-    sums = np.bincount(index.ravel(), weights=difference).astype(np.float64)
-    return sums, np.bincount(index.ravel()).astype(np.float64)
-
-
-def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
-    """Return Hall's (1992) skewness-corrected bound of a mean.
-
-    Args:
-        mean: The estimate.
-        error: Its standard error.
-        tail_skew: Skewness of the mean, `skew / sqrt(clusters)`.
-        z: Normal quantile; positive for a lower bound, negative for an upper bound.
-    """
-    if abs(tail_skew) < 1e-9:
-        return mean - z * error
-    correction = np.cbrt(1 + tail_skew * (z - tail_skew / 6)) - 1
-    return float(mean - error * (3 / tail_skew) * correction)
-
-
-def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = False) -> Interval:
-    """Return the interval of the mean per row from the clusters.
-
-    The number of rows of a cluster is as random as its sum, so the mean is a ratio of both and
-    its error comes from `sum - mean * size`.
-
-    Args:
-        sums: Sum of the differences of each cluster, shape `(G,)`.
-        sizes: Rows of each cluster, shape `(G,)`.
-        confidence: One-sided confidence of the bounds.
-        few: Whether the clusters are few, as days are: Student's quantile instead of the normal.
-    """
-    count, rows = sums.size, float(sizes.sum())
-    mean = float(sums.sum() / rows)
-    if count < 2:
-        return Interval(mean, np.inf, -np.inf, np.inf, 0.0)
-    left = sums - mean * sizes
-    variance = float(left @ left) / (count - 1)
-    # a spread that is only rounding noise is none
-    if variance <= (1e-12 * float(np.abs(sums).max())) ** 2:
-        return Interval(mean, 0.0, mean, mean, 0.0)
-    error = float(np.sqrt(variance * count)) / rows
-    skew = float((left**3).mean()) / variance**1.5 / np.sqrt(count)
-    z = float(stdtrit(count - 1, confidence)) if few else NormalDist().inv_cdf(confidence)
-    return Interval(
-        estimate=mean,
-        standard_error=error,
-        lower=hall_bound(mean, error, skew, z),
-        upper=hall_bound(mean, error, skew, -z),
-        tail_skew=float(skew),
-    )
-
-
 def _chance(
     sums: Floats,
     sizes: Floats,
@@ -185,13 +121,16 @@ def _chance(
     if sums.size < 2:
         return 0.0
     if sums.size < MIN_DAYS and view.standard_error > 0:
-        distance = (view.estimate - threshold) / view.standard_error
-        return float(stdtr(sums.size - 1, distance))
+        return _student(view, sums.size, threshold)
     if ratio is not None:
         found = ratio_differences(ratio.numerators, ratio.bases, resamples, generator)
         return float((found > threshold).mean())
     totals = bootstrap_sums(sums - threshold * sizes, resamples, generator)
     return float((totals > 0).mean())
+
+
+def _student(view: Interval, count: int, threshold: float) -> float:
+    return float(stdtr(count - 1, (view.estimate - threshold) / view.standard_error))
 
 
 def paired_gain(
@@ -211,7 +150,7 @@ def paired_gain(
         difference: value(candidate) - value(champion) of each row, shape `(n,)`, finite. Of a
             ratio KPI its influence, so that the same intervals hold by the delta method.
         unit: Cluster of each row (customer, member, card), shape `(n,)`.
-        day: Day of each row, shape `(n,)`; the larger of both standard errors counts.
+        day: Day of each row in time order, shape `(n,)`; the largest standard error counts.
         threshold: Gain per decision that a release must exceed.
         confidence: One-sided confidence of the bounds.
         resamples: Bootstrap replicates.
@@ -229,19 +168,30 @@ def paired_gain(
         raise ValueError("difference has 0 rows, at least 1 is needed")
     if not np.isfinite(values).all():
         raise ValueError(f"{int((~np.isfinite(values)).sum())} differences are not finite")
-    generator = np.random.default_rng(seed)
-    clusters = [np.asarray(unit)]
+    draw = partial(
+        _chance,
+        threshold=threshold,
+        resamples=resamples,
+        generator=np.random.default_rng(seed),
+    )
+    by_unit = cluster_sums(values, unit)
+    views = [interval(*by_unit, confidence)]
+    chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
     days = 0 if day is None else np.unique(np.asarray(day)).size
-    if days > 1:  # a shock of one day hits all its units
-        clusters.append(np.asarray(day))
-    views, chances = [], []
-    for few, cluster in enumerate(clusters):
-        sums, sizes = cluster_sums(values, cluster)
-        view = interval(sums, sizes, confidence, few=bool(few))
-        made_of = ratio.by(cluster) if ratio is not None else None
-        views.append(view)
-        chances.append(_chance(sums, sizes, view, threshold, resamples, generator, made_of))
-    sums = cluster_sums(values, unit)[0]
+    if day is not None and days > 1:  # a shock of one day hits all its units
+        by_day = cluster_sums(values, day)
+        plain = interval(*by_day, confidence, few=True)
+        factor = day_factor(*by_day, np.unique(np.asarray(day)))
+        views.append(widened(plain, plain.standard_error * factor))
+        chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
+        if days >= MIN_DAYS:  # fewer do not tell the two apart
+            errors = views[0].standard_error, views[1].standard_error
+            wider = max(views, key=lambda view: view.standard_error)
+            views.append(widened(wider, two_way_error(values, unit, day, errors)))
+        widest = max(view.standard_error for view in views)
+        if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
+            chances.append(_student(views[-1], days, threshold))
+    sums = by_unit[0]
     size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
         estimate=views[0].estimate,
@@ -263,7 +213,7 @@ def paired_gain(
         top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
-        day_standard_error=views[1].standard_error if len(views) > 1 else None,
+        day_standard_error=views[1].standard_error if days > 1 else None,
     )
 
 

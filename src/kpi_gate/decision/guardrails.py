@@ -3,53 +3,65 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence
-from kpi_gate.decision.gain import cluster_sums, interval
+from kpi_gate.decision.intervals import cluster_sums, interval
 from kpi_gate.decision.measures import NEEDS_CHAMPION, is_finite
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 
+REST = "all small levels together"
+
 
 def slice_gains(evidence: Evidence, guardrail: Guardrail, confidence: float) -> list[SliceGain]:
-    """Measure the gain of every level of a slice column, money per decision."""
+    """Measure the gain of every level of a slice column, money per decision.
+
+    Levels with too few differing decisions to be tested are also taken together as one.
+    """
     column, rows = str(guardrail.slice), evidence.rows
-    difference, levels = rows.difference, rows.slices[column]
+    levels = rows.slices[column]
     names = sorted(set(map(str, levels)))
     number = {name: place for place, name in enumerate(names)}
     code = {level: number[str(level)] for level in set(levels)}
     codes = np.fromiter(map(code.__getitem__, levels), dtype=np.intp, count=rows.size)
     ends = np.cumsum(np.bincount(codes, minlength=len(names)))
-    gains = []
-    for name, part in zip(
-        names, np.split(np.argsort(codes, kind="stable"), ends[:-1]), strict=True
-    ):
-        bounds = interval(*cluster_sums(difference[part], rows.unit[part]), confidence)
-        events = int(np.count_nonzero(difference[part]))
-        gains.append(
-            SliceGain(
-                column=column,
-                level=name,
-                rows=part.size,
-                events=events,
-                estimate=bounds.estimate,
-                lower=bounds.lower if np.isfinite(bounds.lower) else None,
-                tested=events >= int(guardrail.min_events or 0),
-            )
+    parts = np.split(np.argsort(codes, kind="stable"), ends[:-1])
+
+    def measured(name: str, part: NDArray[np.intp]) -> SliceGain:
+        difference = rows.difference_of(part)
+        bounds = interval(*cluster_sums(difference, rows.unit[part]), confidence)
+        events = int(np.count_nonzero(difference))
+        known = bool(np.isfinite(bounds.lower))
+        return SliceGain(
+            column=column,
+            level=name,
+            rows=part.size,
+            events=events,
+            estimate=bounds.estimate,
+            lower=bounds.lower if known else None,
+            upper=bounds.upper if known else None,
+            tested=events >= int(guardrail.min_events or 0),
         )
-    return gains
+
+    gains = [measured(name, part) for name, part in zip(names, parts, strict=True)]
+    small = [part for gain, part in zip(gains, parts, strict=True) if not gain.tested]
+    return [*gains, measured(REST, np.concatenate(small))] if len(small) > 1 else gains
 
 
 def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Check:
     """Test that no level loses more than it may.
 
-    A level that loses more than `may_lose` breaks the guardrail; one that might, because its
-    lower bound reaches below, needs more evidence, and so does a column without a tested level.
+    A level that surely loses, and by its estimate more than `may_lose`, breaks the guardrail; one
+    that only might, because its lower bound reaches below, needs more evidence, and so does a
+    column without a tested level.
     """
     margin = float(guardrail.may_lose or 0.0)
     tested = [gain for gain in gains if gain.tested]
-    listed = f"{len(tested)} of {len(gains)} levels have {guardrail.min_events} differing decisions"
-    broken = [gain for gain in tested if gain.estimate < -margin]
+    levels = [gain for gain in gains if gain.level != REST]
+    alone = sum(gain.tested for gain in levels)
+    listed = f"{alone} of {len(levels)} levels have {guardrail.min_events} differing decisions"
+    broken = [gain for gain in tested if gain.estimate < -margin and (gain.upper or 0.0) < 0]
     unproven = [gain for gain in tested if gain.lower is None or gain.lower <= -margin]
     value: float | None
     if broken:
@@ -62,11 +74,11 @@ def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Che
         words = f"{worst.level} may lose more than allowed: its lower bound is {bound}"
     else:
         value = min((gain.lower for gain in tested if gain.lower is not None), default=None)
-        words = "no level loses more than it may" if tested else "no level can be tested"
+        words = "no level loses more than it may" if alone else "no level can be tested"
     return Check(
         name=guardrail.name,
         rule="V4",
-        passed=bool(tested) and not (broken or unproven),
+        passed=bool(alone) and not (broken or unproven),
         value=value,
         bound=-margin,
         reason=f"{words} ({listed}; allowed: {margin:g} {unit} per decision)",

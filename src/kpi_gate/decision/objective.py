@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 
 def _is_no_yes(value: object) -> object:
@@ -26,7 +26,16 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Objective(Frozen):
+class Numbers(Frozen):
+    """A section of numbers and words; yes and no are neither."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_yes(cls, value: object) -> object:
+        return _is_no_yes(value)
+
+
+class Objective(Numbers):
     """The KPI, and what a gain must reach to be worth a release.
 
     Attributes:
@@ -132,7 +141,7 @@ class Guardrail(Frozen):
         return f"{self.measure} by {self.by}" if self.by else str(self.measure)
 
 
-class EstimatorSettings(Frozen):
+class EstimatorSettings(Numbers):
     """How the value of each row is estimated, and what the estimate must not rest on.
 
     Attributes:

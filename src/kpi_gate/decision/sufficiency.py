@@ -6,13 +6,16 @@ from functools import partial
 import numpy as np
 from scipy.special import chdtri
 
+from kpi_gate.decision.estimators import at_stake
 from kpi_gate.decision.evidence import PairedRows
 from kpi_gate.decision.gain import Gain
+from kpi_gate.decision.intervals import cluster_sums
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.verdict import Check, Verdict
 
 FEW_LOSSES = 30  # with fewer the interval has not seen what losses cost (METHODS 1.3)
-KNOWN_LOSSES = 3  # from so many on their own size is believed
+FEWEST_LOSSES = 3  # the same where what a loss costs is only guessed from the values
+LARGE = 0.25  # of what is at stake: from there on a loss is one of those that matter
 
 _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 
@@ -28,13 +31,14 @@ def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator
         f"{objective.min_effective_units} are needed",
     )
     # many tiny losses beside a few large gains look like many units, but the gain has few
+    winners = objective.min_effective_units / 2
     yield _too_little(
         name="effective_winners",
-        passed=gain.effective_winners >= objective.min_effective_units,
+        passed=gain.effective_winners >= winners,
         value=gain.effective_winners,
-        bound=objective.min_effective_units,
+        bound=winners,
         reason=f"the gains come from {gain.effective_winners:.0f} effective units, "
-        f"{objective.min_effective_units} are needed",
+        f"{winners:g} are needed",
     )
     yield _too_little(
         name="days",
@@ -73,18 +77,21 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
         reason=f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
         "the losses are too rare and too large for the interval",
     )
-    if gain.losing_units < FEW_LOSSES and np.isfinite(gain.lower):
-        more = unseen_losses(gain.losing_units, objective.confidence)
-        size = _size_of_a_loss(gain, rows)
+    size = _at_stake(rows)
+    large = int((cluster_sums(rows.difference, rows.unit)[0] <= -LARGE * size).sum()) if size else 0
+    said = rows.exposure is not None and bool(np.any(rows.exposure))
+    if size and large < (FEW_LOSSES if said else FEWEST_LOSSES) and np.isfinite(gain.lower):
+        more = unseen_losses(large, objective.confidence)
         left = gain.lower - more * size / gain.rows
+        guess = "" if said else "; a column `exposure` would say it exactly"
         yield _too_little(
             name="unseen_losses",
             passed=left > gain.threshold or gain.lower <= gain.threshold,
             value=left,
             bound=gain.threshold,
-            reason=f"{gain.losing_units} units lose; up to {more:.1f} more such losses of "
-            f"{size:.4g} {objective.unit} may only not have happened yet, which would leave a "
-            f"lower bound of {left:+.4g}",
+            reason=f"{large} large losses were seen; up to {more:.1f} more of {size:.4g} "
+            f"{objective.unit} each may only not have happened yet, which would leave a lower "
+            f"bound of {left:+.4g}{guess}",
         )
 
 
@@ -111,26 +118,23 @@ def unseen_losses(seen: int, confidence: float) -> float:
     return float(chdtri(2 * (seen + 1), 1 - confidence) / 2) - seen
 
 
-def _size_of_a_loss(gain: Gain, rows: PairedRows) -> float:
-    """Return what one loss costs: what a row exposes, or what was lost, or what is at stake."""
-    known = gain.loss_size if gain.losing_units >= KNOWN_LOSSES else 0.0
-    if rows.exposure is not None:
-        exposed = np.asarray(rows.exposure, dtype=np.float64)
-        exposed = exposed[exposed > 0]
-        return max(known, float(exposed @ exposed / exposed.sum()) if exposed.size else 0.0)
-    if known:
-        return known
+def _at_stake(rows: PairedRows) -> float:
+    """Return what one large loss costs: by what the rows expose, or by what both sides lose."""
+    if rows.exposure is not None and np.any(rows.exposure):
+        return at_stake(np.asarray(rows.exposure, dtype=np.float64))
     if rows.bases is not None:
-        return float(np.abs(rows.difference).max(initial=0.0))
-    values = (np.asarray(side, dtype=np.float64) for side in (rows.champion, rows.candidate))
-    return max(float(np.abs(side).max(initial=0.0)) for side in values)
+        return at_stake(rows.difference)
+    sides = (np.asarray(side, dtype=np.float64) for side in (rows.champion, rows.candidate))
+    values = np.concatenate([side[rows.difference != 0] for side in sides])
+    lost = np.minimum(np.concatenate([rows.champion, rows.candidate]), 0.0)
+    return max(at_stake(values), at_stake(np.asarray(lost, dtype=np.float64)))
 
 
 def rows_for_enough(gain: Gain, objective: Objective) -> int:
     """Return the decisions at which `check_enough` would pass if further ones are like these."""
     shortfalls = (
         (objective.min_effective_units, gain.effective_units),
-        (objective.min_effective_units, gain.effective_winners),
+        (objective.min_effective_units / 2, gain.effective_winners),
         (objective.min_loss_events, gain.loss_events),
         (gain.top_unit_share, objective.max_unit_share),
         (gain.tail_skew**2 if gain.tail_skew < 0 else 0.0, objective.max_tail_skew**2),

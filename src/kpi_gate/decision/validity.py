@@ -19,7 +19,10 @@ from kpi_gate.decision.objective import LARGEST, EstimatorSettings, GateSettings
 from kpi_gate.decision.verdict import Check, Verdict
 
 MATURE = 0.95  # least share of known outcomes in a gate window
-FEW_ROWS = 10  # of fewer a common factor may be chance
+FEW_SIZES = 10  # of fewer a common factor may be the prices of two actions
+ODD_SHARE = 0.1  # of the rows: more do not share a power of ten by chance
+ROUNDED = 2e-3  # in powers of ten: money that was rounded to whole cents
+SMALL = 0.05  # of the usual value: what it may cost to decide a row
 
 Floats = NDArray[np.float64]
 _wrong = partial(Check, rule="V0", failing=Verdict.INVALID)
@@ -75,6 +78,16 @@ def _check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
             reason=f"{int(holes.sum())} of {rows.size} rows of the {side} have no finite value "
             f"within {LARGEST:g}{_where(holes, rows)}",
         )
+    if rows.exposure is not None:
+        exposure = np.asarray(rows.exposure, dtype=np.float64)
+        odd = int((~((exposure >= 0) & (exposure <= LARGEST))).sum())
+        yield _wrong(
+            name="exposure_readable",
+            passed=odd == 0,
+            value=odd,
+            bound=0,
+            reason=f"{odd} of {rows.size} rows have an exposure that is negative or not finite",
+        )
     if rows.key is not None:
         repeated = rows.size - np.unique(rows.key).size
         yield _wrong(
@@ -82,7 +95,8 @@ def _check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
             passed=repeated == 0,
             value=repeated,
             bound=0,
-            reason=f"{repeated} of {rows.size} rows repeat a decision that is there already",
+            reason=f"{repeated} of {rows.size} rows repeat a decision that is there already; "
+            "a column `row_id` tells decisions apart that look alike",
         )
     for column in sorted({str(rail.slice) for rail in settings.guardrails if rail.slice}):
         levels = rows.slices.get(column)
@@ -116,7 +130,10 @@ def _check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Che
     candidate = np.asarray(rows.candidate, dtype=np.float64)
     if rows.actions is not None:
         alike = np.asarray(rows.actions[0]) == np.asarray(rows.actions[1])
-        odd = int((alike & (rows.difference != 0)).sum())
+        sizes = np.abs(np.concatenate([champion, candidate]))
+        usual = float(sizes.mean()) if sizes.size and np.isfinite(sizes).all() else 0.0
+        # what a scored row costs, or rounding, may differ; what an action is worth may not
+        odd = int((alike & (np.abs(rows.difference) > SMALL * usual)).sum())
         yield _wrong(
             name="same_action_same_value",
             passed=odd == 0,
@@ -128,28 +145,33 @@ def _check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Che
     share, factor = _other_unit(champion, candidate)
     yield _wrong(
         name="same_unit_of_money",
-        passed=share <= 0.5,
+        passed=share <= ODD_SHARE,
         value=share,
-        bound=0.5,
+        bound=ODD_SHARE,
         reason="both sides count in the same unit of money"
-        if share <= 0.5
+        if share <= ODD_SHARE
         else f"the candidate's value is {factor:g} times the champion's in {share:.0%} of the rows "
         "where both have one: is one of them in another unit?",
     )
 
 
 def _other_unit(champion: Floats, candidate: Floats) -> tuple[float, float]:
-    """Return the power of ten between the sides that most rows share, and their share."""
+    """Return the power of ten between the sides that most rows share, and their share.
+
+    A factor counts only if values of many sizes share it: that one action costs 0.01 and another
+    1 is no other unit of money.
+    """
     sizes = np.abs(champion), np.abs(candidate)
     both = np.all([(size > 1e-9) & (size <= LARGEST) for size in sizes], axis=0)
-    if both.sum() < FEW_ROWS:
+    both &= np.sign(champion) == np.sign(candidate)
+    if not both.any():
         return 0.0, 1.0
     exponent = np.log10(sizes[1][both] / sizes[0][both])
-    alike = np.sign(champion[both]) == np.sign(candidate[both])
-    shares = {
-        10.0**power: float((alike & (np.abs(exponent - power) < 1e-6)).mean())
-        for power in (*range(-6, -1), *range(2, 7))  # cents, thousandths, millions
-    }
+    shares = {}
+    for power in (*range(-6, -1), *range(2, 7)):  # cents, thousandths, millions
+        near = np.abs(exponent - power) < ROUNDED
+        distinct = np.unique(sizes[0][both][near]).size
+        shares[10.0**power] = float(near.mean()) if distinct >= FEW_SIZES else 0.0
     factor = max(shares, key=lambda power: shares[power])
     return shares[factor], factor
 
@@ -221,11 +243,11 @@ def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) ->
         late = (lineage.as_of - window.end).total_seconds() / 86_400 - lineage.label_delay_days
         yield _wrong(
             name="window_recent",
-            passed=late < 1 or window.days <= 0,
-            value=late,
+            passed=bool(0 <= late < 1) or window.days <= 0,
+            value=late if np.isfinite(late) else None,
             bound=1.0,
             reason=f"the gate window {window} ends {late:.1f} days before the newest outcome that "
-            "can be known, 1 is allowed",
+            "can be known, 0 to 1 is allowed",
         )
     yield _too_little(
         name="window_long_enough",

@@ -107,6 +107,7 @@ class SliceGain(BaseModel):
     events: int
     estimate: float
     lower: float | None
+    upper: float | None = None
     tested: bool
 
 

@@ -13,6 +13,7 @@ from kpi_gate.learning.scoring import row_keys
 
 Floats = NDArray[np.float64]
 TABLE_FILE, FACTS_FILE = "comparison.parquet", "evidence.json"
+DAY_US = 86_400_000_000
 CORNER = "difference:"  # of a row, at the low or the high end of a value parameter
 
 
@@ -39,9 +40,10 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
     A slice column that the table lacks is left out: the gate then finds it missing.
     """
     actions = pair_of(table, "action")
+    time = table["event_time"].dt.as_unit("us").astype(np.int64).to_numpy()
     return PairedRows(
         unit=pd.factorize(as_text(table["unit"]))[0].astype(np.int64),
-        day=pd.factorize(table["event_time"].dt.floor("D"))[0].astype(np.int64),
+        day=time // DAY_US,
         champion=table["value_champion"].to_numpy(dtype=np.float64),
         candidate=table["value_candidate"].to_numpy(dtype=np.float64),
         slices={
@@ -49,7 +51,7 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
             for name in slices
             if name in table.columns
         },
-        time=table["event_time"].dt.as_unit("us").astype(np.int64).to_numpy(),
+        time=time,
         actions=actions,
         exposure=table["exposure"].to_numpy(dtype=np.float64) if "exposure" in table else None,
     )

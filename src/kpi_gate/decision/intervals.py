@@ -1,0 +1,147 @@
+"""Intervals of a mean over clusters: by units, by days that hang together, and by both."""
+
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+Floats = NDArray[np.float64]
+MIN_DAYS = 10  # fewer days do not show how they hang together
+WEEKS = 3  # fewer weeks do not show what returns with the weekday
+FIVE_PERCENT = NormalDist().inv_cdf(0.95)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Hall interval of a mean over clusters, money per decision.
+
+    Attributes:
+        estimate: Mean of the differences over the rows.
+        standard_error: Clustered standard error; infinite with fewer than two clusters.
+        lower: One-sided lower bound.
+        upper: One-sided upper bound.
+        tail_skew: Skewness of the mean.
+    """
+
+    estimate: float
+    standard_error: float
+    lower: float
+    upper: float
+    tail_skew: float
+
+
+def cluster_sums(difference: Floats, cluster: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the sum of the differences and the number of rows of each cluster."""
+    _, index = np.unique(np.asarray(cluster), return_inverse=True)
+    sums = np.bincount(index.ravel(), weights=difference).astype(np.float64)
+    return sums, np.bincount(index.ravel()).astype(np.float64)
+
+
+def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
+    """Return Hall's (1992) skewness-corrected bound of a mean.
+
+    Args:
+        mean: The estimate.
+        error: Its standard error.
+        tail_skew: Skewness of the mean, `skew / sqrt(clusters)`.
+        z: Normal quantile; positive for a lower bound, negative for an upper bound.
+    """
+    if abs(tail_skew) < 1e-9:
+        return mean - z * error
+    correction = np.cbrt(1 + tail_skew * (z - tail_skew / 6)) - 1
+    return float(mean - error * (3 / tail_skew) * correction)
+
+
+def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = False) -> Interval:
+    """Return the interval of the mean per row from the clusters.
+
+    The number of rows of a cluster is as random as its sum, so the mean is a ratio of both and
+    its error comes from `sum - mean * size`.
+
+    Args:
+        sums: Sum of the differences of each cluster, shape `(G,)`.
+        sizes: Rows of each cluster, shape `(G,)`.
+        confidence: One-sided confidence of the bounds.
+        few: Whether the clusters are few, as days are: Student's quantile instead of the normal.
+    """
+    count, rows = sums.size, float(sizes.sum())
+    mean = float(sums.sum() / rows)
+    if count < 2:
+        return Interval(mean, np.inf, -np.inf, np.inf, 0.0)
+    left = sums - mean * sizes
+    variance = float(left @ left) / (count - 1)
+    # a spread that is only rounding noise is none
+    if variance <= (1e-12 * float(np.abs(sums).max())) ** 2:
+        return Interval(mean, 0.0, mean, mean, 0.0)
+    error = float(np.sqrt(variance * count)) / rows
+    skew = float((left**3).mean()) / variance**1.5 / np.sqrt(count)
+    z = float(stdtrit(count - 1, confidence)) if few else NormalDist().inv_cdf(confidence)
+    return Interval(
+        estimate=mean,
+        standard_error=error,
+        lower=hall_bound(mean, error, skew, z),
+        upper=hall_bound(mean, error, skew, -z),
+        tail_skew=float(skew),
+    )
+
+
+def widened(view: Interval, error: float) -> Interval:
+    """Return the interval as it is with a larger standard error."""
+    if not 0 < view.standard_error < error < np.inf:
+        return view
+    factor = error / view.standard_error
+    return replace(
+        view,
+        standard_error=error,
+        lower=view.estimate - factor * (view.estimate - view.lower),
+        upper=view.estimate + factor * (view.upper - view.estimate),
+    )
+
+
+def day_factor(sums: Floats, sizes: Floats, days: NDArray[np.int64]) -> float:
+    """Return by how much the error of the mean grows because days hang together; 1 if they do not.
+
+    `sqrt((1 + r) / (1 - r))` of the autocorrelation r from one day to the next (Bartlett 1946),
+    its small-sample bias taken out (Kendall 1954); only where it is more than chance. A pattern of
+    the week returns in every week and is none.
+
+    Args:
+        sums: Sum of the differences of each day, in time order.
+        sizes: Rows of each day.
+        days: Number of each day; those seven apart are the same weekday.
+    """
+    count = sums.size
+    left = sums - sums.sum() / sizes.sum() * sizes
+    if count >= WEEKS * 7:
+        weekday = days % 7
+        left = left - (np.bincount(weekday, left) / np.maximum(np.bincount(weekday), 1))[weekday]
+    power = float(left @ left)
+    if count < MIN_DAYS or power == 0:
+        return 1.0
+    found = float(left[1:] @ left[:-1]) / power
+    if found <= FIVE_PERCENT / np.sqrt(count):
+        return 1.0
+    known = min((found + 1 / count) / (1 - 3 / count), 0.95)
+    return float(np.sqrt((1 + known) / (1 - known)))
+
+
+def two_way_error(
+    difference: Floats, unit: ArrayLike, day: ArrayLike, by: tuple[float, float]
+) -> float:
+    """Return the standard error where units and days both hang together.
+
+    Variance by unit plus variance by day less that by both (Cameron, Gelbach and Miller 2011).
+
+    Args:
+        difference: Difference of each row, shape `(n,)`.
+        unit: Unit of each row.
+        day: Day of each row.
+        by: Standard errors by unit and by day.
+    """
+    units = np.unique(np.asarray(unit), return_inverse=True)[1].ravel()
+    days, dates = np.unique(np.asarray(day), return_inverse=True)
+    both = interval(*cluster_sums(difference, units * days.size + dates.ravel()), 0.95)
+    variance = by[0] ** 2 + by[1] ** 2 - both.standard_error**2
+    return float(np.sqrt(max(variance, 0.0)))
