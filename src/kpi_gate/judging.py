@@ -1,20 +1,19 @@
 """The gate alone, on a table of per-row values that somebody else made."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.claims import read_measures, read_past
 from kpi_gate.decision import estimators
 from kpi_gate.decision.estimators import Estimate
-from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window, fingerprint
+from kpi_gate.decision.evidence import SIDES, Contender, Evidence, Lineage, Window, fingerprint
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.measures import calibration_error
 from kpi_gate.decision.objective import EstimatorSettings, GateSettings
@@ -45,7 +44,6 @@ UNCAPPED = ("uncapped_champion", "uncapped_candidate")
 ACTIONS = ("action_champion", "action_candidate")
 QUIET = timedelta(days=7)  # so long a table may have no row before outcomes are due
 LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
-SIDES = ("candidate", "champion", "anchor")
 
 
 @dataclass(frozen=True)
@@ -97,11 +95,11 @@ def judge_table(
     if origin is not None and len(table):
         lineage = _lineage(table, evidence, origin, rows)
         evidence = replace(evidence, lineage=lineage)
-    return decide(evidence, settings, _read_past(past), tick=origin.as_of if origin else None)
+    return decide(evidence, settings, read_past(past), tick=origin.as_of if origin else None)
 
 
 def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None) -> Evidence:
-    found = _read_measures(measures)
+    found = read_measures(measures)
     for side, numbers in _measures(table).items():  # what was measured here beats what is said
         found[side] = {**found.get(side, {}), **numbers}
     estimate = _estimate(table, settings.estimator)
@@ -221,7 +219,7 @@ def _end(last: datetime, origin: Origin) -> datetime:
 
 def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for side in SIDES[:2]:
+    for side in SIDES:
         if {"outcome", f"score_{side}"} <= set(table.columns) and len(table):
             scores = pd.to_numeric(table[f"score_{side}"], errors="coerce")
             outside = int(((scores < 0) | (scores > 1)).sum())
@@ -231,61 +229,3 @@ def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
             error = calibration_error(table[f"score_{side}"], table["outcome"])
             found[side] = {"calibration_error": error}
     return found
-
-
-def _read_measures(path: Path | None) -> dict[str, dict[str, float]]:
-    if path is None:
-        return {}
-    try:
-        content = _parse(path)
-        if not set(content) <= set(SIDES):
-            raise ValueError(f"sides are {', '.join(SIDES)}, got {', '.join(content)}")
-        return {side: {k: _number(v) for k, v in content.get(side, {}).items()} for side in SIDES}
-    except _UNREADABLE as error:
-        raise ConfigurationError(
-            f"{path}: must be JSON {{side: {{measure: number}}}}: {error}"
-        ) from None
-
-
-def _read_past(path: Path | None) -> list[tuple[float, float]]:
-    if path is None:
-        return []
-    try:
-        content = _parse(path)
-        if not isinstance(content, list):
-            raise TypeError(f"it holds {type(content).__name__}")
-        return [(_number(one["gain"]), _number(one["standard_error"])) for one in content]
-    except _UNREADABLE as error:
-        raise ConfigurationError(
-            f"{path}: must be JSON [{{gain, standard_error}}, ...]: {error!r}"
-        ) from None
-
-
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    KeyError,
-    RecursionError,
-)
-
-
-def _parse(path: Path) -> Any:
-    """Read JSON in which no name is given twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice!r} is given twice")
-        return dict(pairs)
-
-    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError(f"{value} is no number")
-    return float(value)

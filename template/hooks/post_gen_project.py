@@ -20,6 +20,7 @@ TEMPLATE_ONLY = [
     "benchmarks/readme.py",
     "benchmarks/screenshots.py",
     "cookiecutter.json",
+    "docs/*.html",
     "docs/*.png",
     "docs/*.svg",
     "dvc.lock",  # what was run here

@@ -1,6 +1,7 @@
 """The flow on a real Prefect server: tasks, artifacts, retries, the lock, kills and races."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,9 +9,11 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from conftest import REPOSITORY
 from sqlalchemy.exc import OperationalError
 from test_steps import AFTER_DRIFT, LATER, champion
 
+from kpi_gate import usecases
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.lock import one_at_a_time
 
@@ -202,3 +205,29 @@ def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, job):
     assert err.startswith("kpi-gate: Prefect at http://127.0.0.1:9/api")
     assert len(err.strip().splitlines()) == 1
     assert job().ledger.entries() == []
+
+
+@pytest.mark.parametrize("name", sorted({"campaign"} & set(usecases.names())))  # whose demo it is
+def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tmp_path, name):
+    for part in ("src", "flows", ".dvc"):
+        waste = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=waste)
+    for file in ("dvc.yaml", ".dvcignore", "requirements.lock"):
+        shutil.copy(REPOSITORY / file, tmp_path)
+    (tmp_path / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    path = {"PYTHONPATH": f"{tmp_path}/src:{tmp_path}", "PREFECT_API_URL": prefect_server}
+    played = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "flows.demo"],
+        cwd=tmp_path,
+        env=os.environ | path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode == 0, played.stderr[-3_000:]
+    verdicts = [line.split()[-1] for line in played.stdout.splitlines()[:4]]
+    assert verdicts == ["PROMOTE", "HOLD", "INVALID", "PROMOTE"]
+    ledger = Ledger(f"sqlite:///{tmp_path}/.kpi-gate/ledger.db")
+    assert {entry.use_case for entry in ledger.entries()} == {name}
+    assert ledger.verify() == []
+    assert [entry.kind for entry in ledger.entries()].count("done") == 2

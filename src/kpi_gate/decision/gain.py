@@ -103,9 +103,10 @@ class Ratio(NamedTuple):
 
     def by(self, cluster: ArrayLike) -> "Ratio":
         """Return the sums of each cluster."""
-        return Ratio(
-            *(tuple(cluster_sums(c, cluster)[0] for c in pair) for pair in self)  # type: ignore[arg-type]
+        ours, theirs, our_base, their_base = (
+            cluster_sums(values, cluster)[0] for pair in self for values in pair
         )
+        return Ratio((ours, theirs), (our_base, their_base))
 
 
 def _chance(

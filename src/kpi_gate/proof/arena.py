@@ -35,6 +35,10 @@ from kpi_gate.usecase import UseCase
 Floats = NDArray[np.float64]
 
 
+class CannotTryError(Exception):
+    """This use case gives the adversary nothing to attack; the message says what is missing."""
+
+
 @dataclass(frozen=True)
 class Arena:
     """A champion, the rows to beat it on, and the gate.

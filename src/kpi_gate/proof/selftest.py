@@ -11,8 +11,8 @@ from kpi_gate.decision.page import STYLE
 from kpi_gate.decision.wording import main_reasons
 from kpi_gate.job import Job, Refusal
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary, CannotTryError
-from kpi_gate.proof.arena import Arena, open_arena
+from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
+from kpi_gate.proof.arena import Arena, CannotTryError, open_arena
 
 Answer = Literal["right", "wrong", "not tried"]
 CELLS = """td { vertical-align: top; } .mark, .must { white-space: nowrap; }
