@@ -21,7 +21,7 @@ from kpi_gate.stores.settings import Place, prepare_environment
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 3
-TICK = "2009-07-01"
+TICK = "2008-08-01"  # a first model that is promoted
 PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
 UI_PORTS = ("5391", "4391")
 
