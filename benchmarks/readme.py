@@ -25,7 +25,8 @@ NOTES = {
     "template/": "what makes it a cookiecutter template; never copied into a project",
     "data/": "raw inputs and the last tick's files; content is never in git",
     "tests/": "mirrors src/ and flows/; tests/toy is their own use case",
-    "benchmarks/": "ratios against a bare script; pictures; this README's sections",
+    "benchmarks/": "ratios against a bare script; how often the gate errs; this README's sections",
+    "docs/": "pictures, and the operating characteristics as a page",
 }
 PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
 LISTED = ("flows", "src/kpi_gate")
