@@ -58,6 +58,7 @@ def run_name() -> str:
 
 
 heal = step(promotion.heal, minutes=5)
+settle = step(steps.settle, minutes=10)
 snapshot = step(steps.snapshot, minutes=30)
 freeze_champion = step(steps.freeze_champion, minutes=5)
 validate = step(steps.validate, minutes=30)
@@ -81,6 +82,7 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
     with one_at_a_time(job.place, name), tags(name):
         done = Progress(name)
         heal(job.place, name)
+        settle(job, proved=scheduled)
         try:
             found = done(snapshot(job))
             standing = recording.standing_decision(job)

@@ -178,6 +178,50 @@ def test_an_approval_lifts_no_other_verdict_than_promote(job, verdict):
     assert set(kinds(job())) == {"decision"}
 
 
+def tagged(job, version, **tags):
+    from kpi_gate.stores.tracking import client
+
+    with client(job.place) as mlflow_client:
+        for name, value in tags.items():
+            mlflow_client.set_model_version_tag("toy", version, name, value)
+
+
+def test_an_approval_is_read_at_the_next_tick_before_anything_new_is_decided(job):
+    asked = job().use_case.settings.objective.model_copy(update={"approval": "required"})
+    play(job(objective=asked))
+    assert steps.settle(job(LATER, objective=asked))[0].words.startswith("v1 waits for approval")
+    tagged(job(), "1", approved_by="Ann")
+    outcomes = steps.settle(job(LATER, objective=asked))
+    assert [outcome.moved for outcome in outcomes] == [True]
+    assert champion(job()) == "1"
+    assert job().ledger.entries("toy", "done")[-1].body["approved_by"] == "Ann"
+    assert steps.settle(job(LATER, objective=asked)) == []
+    entry, _, _ = play(job(LATER, objective=asked))
+    assert entry.body["champion"] == "v1"
+
+
+def test_of_two_that_wait_the_approved_one_moves_and_the_other_is_stale(job):
+    asked = job().use_case.settings.objective.model_copy(update={"approval": "required"})
+    play(job(objective=asked))
+    play(job(LATER, objective=asked))
+    waits = [entry.body["version"] for entry in promotion.waiting(job().place, "toy")]
+    assert waits == ["v1", "v2"]
+    tagged(job(), "1", approved_by="Ann")
+    steps.settle(job(AFTER_DRIFT, objective=asked))
+    assert champion(job()) == "1"
+    assert promotion.waiting(job().place, "toy") == []
+
+
+def test_a_rejection_is_read_at_the_next_tick(job):
+    asked = job().use_case.settings.objective.model_copy(update={"approval": "required"})
+    play(job(objective=asked))
+    tagged(job(), "1", rejected_by="Bob", rejected_reason="too few rows")
+    (outcome,) = steps.settle(job(LATER, objective=asked))
+    assert "rejected by Bob: too few rows" in outcome.words
+    assert champion(job()) == ""
+    assert kinds(job())[-1] == "void"
+
+
 def test_rollback_returns_to_the_champion_before_with_its_reason(job):
     play(job())
     play(job(AFTER_DRIFT))

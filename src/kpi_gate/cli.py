@@ -250,7 +250,7 @@ def promote(
     as_json: AsJson = False,
 ) -> None:
     """Promote the last decision's candidate, if it may be: after an approval, or by force."""
-    from kpi_gate import promotion
+    from kpi_gate import promotion, steps
     from kpi_gate.job import open_job
     from kpi_gate.stores.lock import one_at_a_time
 
@@ -263,7 +263,12 @@ def promote(
         if not entries:
             words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
             raise promotion.PromotionError(words)
-        outcome = promotion.promote(job.place, entries[-1], forced=reason.strip())
+        settled = [] if force else [found for found in steps.settle(job) if found.moved]
+        outcome = (
+            settled[-1]
+            if settled
+            else promotion.promote(job.place, entries[-1], forced=reason.strip())
+        )
     if as_json:
         _print_json({"moved": outcome.moved, "outcome": outcome.words})
     else:

@@ -31,6 +31,7 @@ __all__ = [
     "reanchor",
     "record",
     "rollback",
+    "waiting",
 ]
 _STEPS = ("decision", "intent", "done", "void", "rollback")
 
@@ -110,6 +111,25 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
     before = body["champion"] if body["champion"] != BASELINE else ""
     intent = {"version": version, "from": before, "forced": forced, **approval}
     return finish(place, ledger, begin(ledger, use_case, "intent", entry.subject, intent))
+
+
+def waiting(place: Place, use_case: str) -> list[Entry]:
+    """Return the decisions whose promotion waits for a reviewer, oldest first.
+
+    One that was measured against a champion of before waits no more: its evidence is stale.
+    """
+    entries = Ledger(place.ledger_url).entries(use_case)
+    begun = {entry.subject for entry in entries if entry.kind in ("intent", "done", "void")}
+    asked = [
+        entry
+        for entry in entries
+        if entry.kind == "decision"
+        and entry.subject not in begun
+        and entry.body["verdict"] == Verdict.PROMOTE
+        and entry.body["decision"]["approval"] == "required"
+    ]
+    champion = pointed(place, use_case, registry.CHAMPION) or BASELINE if asked else ""
+    return [entry for entry in asked if entry.body["champion"] == champion]
 
 
 def _approval(place: Place, entry: Entry) -> dict[str, str] | None:

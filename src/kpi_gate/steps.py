@@ -252,6 +252,22 @@ def promote(job: Job, entry: Entry, *, proved: bool = False) -> promotion.Outcom
     return promotion.promote(job.place, entry)
 
 
+def settle(job: Job, *, proved: bool = False) -> list[promotion.Outcome]:
+    """Read what reviewers said of promotions that wait, before anything new is decided.
+
+    Args:
+        job: The use case and the moment.
+        proved: Whether the gate must have passed its self-test.
+    """
+    outcomes = []
+    for entry in promotion.waiting(job.place, job.name):
+        try:
+            outcomes.append(promote(job, entry, proved=proved))
+        except promotion.PromotionError as error:  # voided, and said so in the ledger
+            outcomes.append(promotion.Outcome(False, str(error)))
+    return outcomes
+
+
 def selftest(job: Job, each: "Callable[[Bout], None]" = lambda bout: None) -> "SelfTest":
     """Let adversaries ask the gate for promotion on the newest rows, and record its answers.
 
@@ -271,12 +287,15 @@ def proof_fault(job: Job) -> str:
 
     A gate whose settings, code or environment are new is tested first.
     """
+    from kpi_gate.proof.arena import newest_moment
     from kpi_gate.proof.record import last_proof, page_of, prove
 
     passed = last_proof(job)
     if passed is None:
         try:
-            passed = prove(job, read_snapshot(job), lambda bout: None).passed
+            frozen = (job.work / "snapshot.parquet").exists()
+            rows = read_snapshot(job) if frozen else load_rows(job)
+            passed = prove(newest_moment(job, rows), rows, lambda bout: None).passed
         except Refusal as refusal:
             return f"the gate cannot be tested: {refusal}"
     return "" if passed else f"the gate fails its self-test: see {page_of(job)}"

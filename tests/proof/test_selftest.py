@@ -13,6 +13,7 @@ from kpi_gate.job import Job, now
 from kpi_gate.proof import adversaries, record
 from kpi_gate.proof.arena import newest_moment, open_arena
 from kpi_gate.proof.selftest import fight, run_selftest
+from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.snapshots import mask_future
 
@@ -178,3 +179,13 @@ def test_too_little_data_is_no_proof(job):
     steps.freeze_champion(early)
     assert "the gate cannot be tested" in steps.proof_fault(early)
     assert np.isfinite(entry.body["decision"]["gain"]["estimate"])
+
+
+def test_a_broken_record_is_not_added_to(toys):
+    job, rows = toys
+    record.prove(job, rows, lambda bout: None)
+    with sqlite3.connect(job.place.home / "ledger.db") as raw:
+        raw.execute("DROP TRIGGER ledger_no_update")
+        raw.execute("UPDATE ledger SET body = '{}'")
+    with pytest.raises(LedgerError, match="was changed"):
+        record.prove(job, rows, lambda bout: None)

@@ -22,6 +22,7 @@ def prove(job: Job, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
         Refusal: If there is too little data to train the reference champion on.
         LedgerError: If it cannot be recorded.
     """
+    job.ledger.entries(job.name)  # a broken record is told before the work, and not added to
     result = run_selftest(job, rows, each)
     page = page_of(job)
     page.parent.mkdir(parents=True, exist_ok=True)
