@@ -1,5 +1,6 @@
 """Every shipped use case passes its self-test, and a gate that is broken does not."""
 
+import sqlite3
 from datetime import UTC, datetime
 
 import numpy as np
