@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from test_steps import AFTER_DRIFT, LATER, champion, play
 
-from kpi_gate import promotion, recording, steps
+from kpi_gate import promotion, releases, steps
 from kpi_gate.promotion import PromotionError
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import MODEL_FILE
@@ -228,7 +228,7 @@ def test_rollback_returns_to_the_champion_before_with_its_reason(job):
     assert champion(job()) == "2"
     assert promotion.rollback(job().place, "toy", "refunds rose") == "v1"
     assert champion(job()) == "1"
-    assert recording.champion_in_ledger(job()) == "v1"
+    assert releases.champion(job().ledger.entries("toy")) == "v1"
     intent, last = job().ledger.entries()[-2:]
     assert (intent.kind, last.kind) == ("rollback_intent", "rollback")
     assert last.body["reason"] == intent.body["reason"] == "refunds rose"

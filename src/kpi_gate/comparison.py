@@ -52,7 +52,7 @@ def write_evidence(
         measures = measure(sides, use_case, gate) if len(gate) else {}
         for name, timings in time_sides(sides, gate).items() if len(gate) else ():
             measures[name] |= timings
-    lineage = lineage_of(sides, use_case, rows, windows, as_of, snapshot)
+    lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
     write_comparison(work / "evidence", sides, use_case, gate, lineage, measures)
 
 
@@ -66,12 +66,13 @@ def lineage_of(
     sides: Mapping[str, Side],
     use_case: UseCase,
     rows: pd.DataFrame,
+    gate: pd.DataFrame,
     windows: Windows,
     as_of: datetime,
     snapshot: str,
 ) -> Lineage:
     """Say where the gate rows come from, and what both sides had seen of them."""
-    gate, due = gate_rows(rows, windows), int(within(rows, windows.gate).sum())
+    due = int(within(rows, windows.gate).sum())
     champion, candidate = sides["champion"], sides["candidate"]
     return Lineage(
         use_case=use_case.name,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_gate import promotion, releases
+from kpi_gate import promotion
 from kpi_gate.decision.evidence import BASELINE, Evidence, Window
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.identity import decision_id
@@ -103,10 +103,9 @@ def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
     """
     first = evidence.lineage is not None and evidence.lineage.champion.is_baseline
     gains = []
-    for entry in job.ledger.entries(job.name, "decision"):
-        gain, body = entry.body["decision"]["gain"], entry.body
-        earlier = datetime.fromisoformat(body["as_of"]) < job.as_of
-        if gain and gain["standard_error"] and earlier and (body["champion"] == BASELINE) == first:
+    for body in earlier_decisions(job):
+        gain = body["decision"]["gain"]
+        if gain and gain["standard_error"] and (body["champion"] == BASELINE) == first:
             gains.append((gain["estimate"], gain["standard_error"]))
     return gains
 
@@ -116,12 +115,21 @@ def past_looks(job: Job, evidence: Evidence) -> int:
     if evidence.lineage is None:
         return 0
     window, looks = evidence.lineage.window, 0
-    for entry in job.ledger.entries(job.name, "decision"):
-        seen = (entry.body["decision"].get("lineage") or {}).get("window")
-        if seen is not None and datetime.fromisoformat(entry.body["as_of"]) < job.as_of:
+    for body in earlier_decisions(job):
+        seen = (body["decision"].get("lineage") or {}).get("window")
+        if seen is not None:
             earlier = Window.model_validate(seen)
             looks += earlier.start < window.end and window.start < earlier.end
     return looks
+
+
+def earlier_decisions(job: Job) -> list[Mapping[str, Any]]:
+    """Return what the ledger holds of the decisions on moments before this one."""
+    return [
+        entry.body
+        for entry in job.ledger.entries(job.name, "decision")
+        if datetime.fromisoformat(entry.body["as_of"]) < job.as_of
+    ]
 
 
 def standing_decision(job: Job) -> Entry | None:
@@ -141,8 +149,3 @@ def standing_decision(job: Job) -> Entry | None:
     alias = registry.version_of(job.place, job.name, registry.CHAMPION)
     champion = f"v{alias}" if alias else ""  # moved by hand: then this tick is not decided yet
     return entry if champion in (rival, entry.body["version"]) else None
-
-
-def champion_in_ledger(job: Job) -> str:
-    """Return the version that the ledger's last release left in use; empty without one."""
-    return releases.champion(job.ledger.entries(job.name))

@@ -14,7 +14,7 @@ from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
-from kpi_gate.recording import past_gains, past_looks, run_content
+from kpi_gate.recording import earlier_decisions, past_gains, past_looks, run_content
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
@@ -103,12 +103,7 @@ def _load(job: Job, raw: Path) -> pd.DataFrame:
 
 def _write_tick(job: Job) -> None:
     """Write down what this run knows from outside; DVC sees it as parameters."""
-    before = [
-        entry.body
-        for entry in job.ledger.entries(job.name, "decision")
-        if entry.body["verdict"] != Verdict.INVALID
-        and datetime.fromisoformat(entry.body["as_of"]) < job.as_of
-    ]
+    before = [body for body in earlier_decisions(job) if body["verdict"] != Verdict.INVALID]
     last = max(before, key=lambda body: body["as_of"], default=None)
     previous = {"as_of": last["as_of"], "rows": last["snapshot_rows"]} if last else None
     tick = {"as_of": job.as_of.isoformat(), "previous": previous}

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kpi_gate.decision.evidence import SIDES
+from kpi_gate.decision.intervals import effective_count
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]  # (champion, candidate)
@@ -66,18 +67,23 @@ def ips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
         propensity: Probability with which the logging policy took it, in (0, 1].
         probability: Probability with which (champion, candidate) take it, in [0, 1].
     """
-    weights, diagnostics, faults = _weigh(propensity, probability)
-    champion, candidate = (weight * reward for weight in weights)
-    stake = at_stake(reward) * np.abs(weights[1] - weights[0])
-    return Estimate(champion, candidate, exposure=stake, diagnostics=diagnostics, faults=faults)
+    return _weighted(reward, propensity, probability)[0]
 
 
 def snips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
     """Divide by the sum of the weights and not by the rows: steadier, with a small bias."""
-    found = ips(reward, propensity, probability)
-    weights = _weigh(propensity, probability)[0]
+    found, weights = _weighted(reward, propensity, probability)
     faults = found.faults or tuple(_no_base(weights))
     return replace(found, bases=weights, faults=faults)
+
+
+def _weighted(reward: Floats, propensity: Floats, probability: Pair) -> tuple[Estimate, Pair]:
+    """Return the weighted rewards, and the weights."""
+    weights, diagnostics, faults = _weigh(propensity, probability)
+    champion, candidate = (weight * reward for weight in weights)
+    stake = at_stake(reward) * np.abs(weights[1] - weights[0])
+    found = Estimate(champion, candidate, exposure=stake, diagnostics=diagnostics, faults=faults)
+    return found, weights
 
 
 def doubly_robust(
@@ -223,10 +229,9 @@ def _off_one(side: str, weight: Floats) -> Iterator[str]:
     """
     if weight.size == 0 or not weight.sum() > 0:
         return
-    effective = weight.sum() ** 2 / (weight @ weight)
     error = float(weight.std()) / np.sqrt(weight.size)
     mean = float(weight.mean())
-    if effective >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01):
+    if effective_count(weight) >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01):
         yield (
             f"weights of the {side} average to {mean:.3g}, must be 1: it does what was never "
             "logged, or a propensity is wrong"
@@ -258,10 +263,10 @@ def _outside(name: str, values: Floats, *, positive: bool) -> Iterator[str]:
 
 def _concentration(weight: Floats) -> dict[str, float]:
     """Return the effective share of the rows (Kish 1965) and the share of the largest weight."""
-    total, squares = float(weight.sum()), float(weight @ weight)
-    if not (weight.size and squares > 0 and np.isfinite(squares)):
+    effective = effective_count(weight)
+    if not (effective > 0 and np.isfinite(effective)):
         return {"effective_share": 0.0, "largest_weight_share": 1.0}
     return {
-        "effective_share": total**2 / squares / weight.size,
-        "largest_weight_share": float(weight.max()) / total,
+        "effective_share": effective / weight.size,
+        "largest_weight_share": float(weight.max() / weight.sum()),
     }

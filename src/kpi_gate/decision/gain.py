@@ -15,6 +15,7 @@ from kpi_gate.decision.intervals import (
     Interval,
     cluster_sums,
     day_factor,
+    effective_count,
     interval,
     two_way_error,
     widened,
@@ -48,7 +49,6 @@ class Gain:
         changed: Share of the decisions whose value differs.
         losing_units: Units that lose with the candidate.
         loss_events: Fewest of them that carry nine tenths of the loss.
-        loss_size: What one more loss costs: their size-weighted mean, `sum S^2 / sum |S|`.
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
@@ -71,7 +71,6 @@ class Gain:
     changed: float
     losing_units: int
     loss_events: int
-    loss_size: float
     top_unit_share: float
     tail_skew: float
     unit_standard_error: float
@@ -205,23 +204,16 @@ def paired_gain(
         rows=values.size,
         units=sums.size,
         days=days,
-        effective_units=_effective(size),
-        effective_winners=_effective(wins),
+        effective_units=effective_count(size),
+        effective_winners=effective_count(wins),
         changed=float((values != 0).mean()),
         losing_units=losses.size,
         loss_events=_weighty(losses),
-        loss_size=float(losses @ losses / losses.sum()) if losses.sum() > 0 else 0.0,
         top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
         day_standard_error=views[1].standard_error if days > 1 else None,
     )
-
-
-def _effective(size: Floats) -> float:
-    """Return how many units of equal size would weigh as these do (Kish 1965)."""
-    squares = float(size @ size)
-    return float(size.sum() ** 2 / squares) if squares > 0 else 0.0
 
 
 def _weighty(losses: Floats) -> int:

@@ -39,6 +39,12 @@ def cluster_sums(difference: Floats, cluster: ArrayLike) -> tuple[Floats, Floats
     return sums, np.bincount(index.ravel()).astype(np.float64)
 
 
+def effective_count(weights: Floats) -> float:
+    """Return how many parts of equal weight would count as these do (Kish 1965); 0 of none."""
+    total, squares = float(weights.sum()), float(weights @ weights)
+    return total * total / squares if squares > 0 else 0.0
+
+
 def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
     """Return Hall's (1992) skewness-corrected bound of a mean.
 

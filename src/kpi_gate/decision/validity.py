@@ -5,7 +5,6 @@ from datetime import datetime
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import (
     Contender,
@@ -20,7 +19,6 @@ from kpi_gate.decision.verdict import Check, Verdict
 
 MATURE = 0.95  # least share of known outcomes in a gate window
 
-Floats = NDArray[np.float64]
 _wrong = partial(Check, rule="V0", failing=Verdict.INVALID)
 _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 

@@ -140,8 +140,15 @@ class Arena:
     def lineage(self, candidate: Side) -> Lineage:
         """Return the truth about the rows and both sides."""
         sides = {"champion": self.champion, "candidate": candidate}
-        frozen = candidate.card.snapshot
-        return lineage_of(sides, self.use_case, self.rows, self.windows, self.job.as_of, frozen)
+        return lineage_of(
+            sides,
+            self.use_case,
+            self.rows,
+            self.gate,
+            self.windows,
+            self.job.as_of,
+            candidate.card.snapshot,
+        )
 
     def evidence(
         self,

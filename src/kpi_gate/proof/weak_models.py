@@ -28,13 +28,8 @@ def identical_twin(arena: Arena) -> Decision:
 
 def random_scores(arena: Arena) -> Decision:
     """Draws its scores."""
-    return arena.judge_side(
-        arena.side(
-            np.random.default_rng(int(arena.use_case.settings.model["seed"])).random(
-                len(arena.gate)
-            )
-        )
-    )
+    generator = np.random.default_rng(int(arena.use_case.settings.model["seed"]))
+    return arena.judge_side(arena.side(generator.random(len(arena.gate))))
 
 
 def inverted(arena: Arena) -> Decision:
