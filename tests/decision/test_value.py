@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from kpi_gate.decision.value import campaign_profit
+from kpi_gate.decision.value_models import campaign_profit
 
 BASE = {
     "contact_cost_eur": 1.0,

@@ -1,8 +1,8 @@
 """Value models: what an action is worth once its outcome is known, in money per decision."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,25 @@ Floats = NDArray[np.float64]
 Columns = Mapping[str, Any]
 Parameters = Mapping[str, float]
 Parts = Callable[[Floats, Floats, Columns, Parameters], dict[str, Floats]]
+Base = Callable[[Floats, Floats, Columns, Parameters], Floats]
+
+
+class Parameter(NamedTuple):
+    """What a value model reads from the settings, and what is published about it.
+
+    Attributes:
+        unit: Unit of the number; `money` is the objective's currency.
+        low: Lowest plausible number.
+        base: Published or usual number.
+        high: Highest plausible number.
+        source: Where the numbers come from; `assumption` where nothing is published.
+    """
+
+    unit: str
+    low: float
+    base: float
+    high: float
+    source: str
 
 
 @dataclass(frozen=True)
@@ -23,12 +42,18 @@ class ValueModel:
             each of shape `(n,)` in the objective's currency.
         columns: Row columns that `parts` reads beside action and outcome.
         amount_cap: Parameter that caps the amount; without it the uncapped value is computed.
+        parameters: What `parts` reads; the settings name exactly these.
+        base: Of a ratio, what the value is counted per, shape `(n,)`; None counts decisions.
+        money_weight: Parameters whose product turns the value's unit into money.
     """
 
     name: str
     parts: Parts
     columns: tuple[str, ...] = ()
     amount_cap: str | None = None
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    base: Base | None = None
+    money_weight: tuple[str, ...] = ()
 
     def breakdown(
         self, action: Floats, outcome: Floats, columns: Columns, parameters: Parameters
@@ -60,24 +85,3 @@ class ValueModel:
         if self.amount_cap is None:
             return parameters
         return {**parameters, self.amount_cap: np.inf}
-
-
-def _campaign_parts(
-    action: Floats, outcome: Floats, columns: Columns, parameters: Parameters
-) -> dict[str, Floats]:
-    amount = np.clip(columns["balance_eur"], 0, parameters["amount_cap_eur"])
-    share, rate = parameters["deposited_share"], parameters["interest_rate"]
-    return {
-        "deposit_margin": action * outcome * amount * share * rate,
-        "contact_cost": -action * parameters["contact_cost_eur"],
-    }
-
-
-# Correa Bahnsen, Stojanovic, Aouada, Ottersten (2014), "Improving credit scoring with
-# example-dependent cost-sensitive learning": profit of a call = y * balance * share * rate - cost.
-campaign_profit = ValueModel(
-    name="campaign_profit",
-    parts=_campaign_parts,
-    columns=("balance_eur",),
-    amount_cap="amount_cap_eur",
-)

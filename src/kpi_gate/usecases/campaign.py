@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.value import campaign_profit
+from kpi_gate.decision.value_models import campaign_profit
 from kpi_gate.usecase import Feature, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
