@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,13 +12,15 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal, unknown_name
 from kpi_gate.learning import training
 from kpi_gate.learning.policy import Policy
-from kpi_gate.learning.scoring import ScoringError, act, probabilities
+from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.settings_file import Settings
+from kpi_gate.sides import actions, score
 from kpi_gate.stores import models, registry, snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
 from kpi_gate.usecase import UseCase
+from kpi_gate.valuation import worth
 
 GOLDEN_ROWS = 20
 
@@ -44,8 +47,7 @@ def train_candidate(
             windows,
             make=lambda: use_case.estimator(settings.model),
             features=use_case.feature_names,
-            policy=policy_for(settings),
-            value=use_case.value,
+            worth=lambda estimator, part: tuned_worth(estimator, part, use_case),
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
         )
@@ -110,9 +112,16 @@ def write_candidate(
     golden = rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS)
     probability = probabilities(trained.estimator, golden, features)
     columns = list(dict.fromkeys([*features, *use_case.value.columns]))
-    action = act(policy, use_case.value, probability, golden)
+    action = actions(policy, use_case, score(trained.estimator, golden, features, use_case), golden)
     scored = golden[columns].assign(golden_probability=probability, golden_action=action)
     scored.to_parquet(folder / models.GOLDEN_FILE, index=False)
+
+
+def tuned_worth(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> float:
+    """Return the value per decision of a fitted model's actions under the policy."""
+    scores = score(estimator, rows, use_case.feature_names, use_case)
+    action = actions(policy_for(use_case.settings), use_case, scores, rows)
+    return worth(use_case, rows, action, use_case.settings.base_values())
 
 
 def policy_for(settings: Settings) -> Policy:

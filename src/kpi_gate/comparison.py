@@ -7,14 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.decision.estimators import Estimate
 from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
 from kpi_gate.learning.scoring import row_keys
-from kpi_gate.learning.windows import Windows, within
+from kpi_gate.learning.windows import Windows, never_known, within
 from kpi_gate.measuring import (
     corners,
-    exposure,
+    estimate_sides,
     measure,
     notes,
     parts,
@@ -26,6 +28,8 @@ from kpi_gate.sides import Side, make_side, side_folders
 from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE, corner_column
 from kpi_gate.stores.models import KEYS_FILE, ModelCard
 from kpi_gate.usecase import UseCase
+
+Floats = NDArray[np.float64]
 
 
 def write_evidence(
@@ -57,9 +61,10 @@ def write_evidence(
 
 
 def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
-    """Return the rows of the gate window whose outcome is known."""
+    """Return the rows of the gate window whose outcome is known, or never will be."""
     in_window = rows[within(rows, windows.gate)]
-    return in_window[in_window["outcome"].notna()].reset_index(drop=True)
+    settled = in_window["outcome"].notna() | never_known(in_window)
+    return in_window[settled].reset_index(drop=True)
 
 
 def lineage_of(
@@ -102,16 +107,19 @@ def write_comparison(
     """Write the table of rows and the facts that `read_evidence` reads."""
     champion, candidate = sides["champion"], sides["candidate"]
     ends = corners(candidate, champion, use_case, gate)
+    found = estimate_sides(candidate, champion, use_case, gate)
     facts = {
         "lineage": lineage.model_dump(mode="json"),
         "measures": measures,
         "parts": {name: parts(sides[name], use_case, gate) for name in SIDES},
         "ranges": use_case.settings.ranges,
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
+        "diagnostics": dict(found.diagnostics),
+        "faults": list(found.faults),
         "notes": notes(sides, use_case, gate),
     }
     table = _table(gate, champion, candidate, use_case).assign(
-        exposure=exposure(candidate, champion, use_case, gate),
+        **_columns(found),
         **{
             corner_column(name, end): difference
             for name, both in ends.items()
@@ -126,15 +134,28 @@ def write_comparison(
 
 
 def _table(gate: pd.DataFrame, champion: Side, candidate: Side, use_case: UseCase) -> pd.DataFrame:
-    slices = slice_columns(use_case)
-    return gate[["unit", "event_time", "outcome", *slices]].assign(
-        value_champion=champion.value,
-        value_candidate=candidate.value,
+    logged = [name for name in ("item", "observed", "propensity") if name in gate]
+    columns = dict.fromkeys(["unit", "event_time", "outcome", *logged, *slice_columns(use_case)])
+    return gate[list(columns)].assign(
         action_champion=champion.action,
         action_candidate=candidate.action,
         score_champion=champion.probability,
         score_candidate=candidate.probability,
     )
+
+
+def _columns(found: Estimate) -> dict[str, Floats]:
+    """Return the columns that carry an estimate; what it does not have is left out."""
+    champion, candidate = found.bases or (None, None)
+    columns = {
+        "value_champion": found.champion,
+        "value_candidate": found.candidate,
+        "base_champion": champion,
+        "base_candidate": candidate,
+        "at_best": found.at_best,
+        "exposure": found.exposure,
+    }
+    return {name: values for name, values in columns.items() if values is not None}
 
 
 def _shared(gate: pd.DataFrame, folder: Path) -> int:

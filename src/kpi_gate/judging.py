@@ -20,7 +20,7 @@ from kpi_gate.decision.objective import EstimatorSettings, GateSettings
 from kpi_gate.decision.validity import MATURE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.settings_file import ConfigurationError, read_objective
-from kpi_gate.stores.evidence import corners_of, pair_of, paired_rows
+from kpi_gate.stores.evidence import corners_of, numbers_of, pair_of, paired_rows
 from kpi_gate.tables import ROW_ID, read_table, row_codes
 
 Floats = NDArray[np.float64]
@@ -110,7 +110,7 @@ def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None
         bases=estimate.bases,
         at_best=estimate.at_best,
         key=row_codes(table, NEEDS[settings.estimator.kind]),
-        exposure=_exposure(table) if estimate.exposure is None else estimate.exposure,
+        exposure=numbers_of(table, "exposure") if estimate.exposure is None else estimate.exposure,
     )
     corners, ranges = corners_of(table), set(getattr(settings, "ranges", ()))
     uncapped = pair_of(table, "uncapped")
@@ -123,10 +123,6 @@ def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None
         diagnostics=estimate.diagnostics,
         faults=(*estimate.faults, *_missing(table, settings.estimator)),
     )
-
-
-def _exposure(table: pd.DataFrame) -> Floats | None:
-    return table["exposure"].to_numpy(dtype=np.float64) if "exposure" in table else None
 
 
 def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
@@ -150,7 +146,9 @@ def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
         return estimators.ratio(values, pair("base"))
     if kind == "selective":
         seen = _truth("observed", given["observed"])
-        return estimators.selective(values, seen, given["propensity"], _exposure(table))
+        return estimators.selective(
+            values, seen, given["propensity"], numbers_of(table, "exposure")
+        )
     if kind == "bounded":
         ends = given["worst_difference"], given["best_difference"]
         return estimators.bounded(values, _truth("hidden", given["hidden"]), ends)

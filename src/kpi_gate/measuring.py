@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
+from kpi_gate.decision.estimators import Estimate
 from kpi_gate.decision.measures import (
     action_rate,
     action_rate_gap,
@@ -16,9 +17,10 @@ from kpi_gate.decision.measures import (
     calibration_error,
 )
 from kpi_gate.decision.objective import Range
-from kpi_gate.learning.scoring import act, blank_some, latencies_ms
-from kpi_gate.sides import Side, policy_of, score
+from kpi_gate.learning.scoring import blank_some, latencies_ms, probabilities
+from kpi_gate.sides import Side, actions, policy_of, score
 from kpi_gate.usecase import UseCase
+from kpi_gate.valuation import estimate, per_decision, row_values, worth
 
 Floats = NDArray[np.float64]
 LATENCY_ROWS = 500
@@ -31,11 +33,12 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Return the numbers that guardrails watch, by side and name; `time_sides` has the timings."""
     outcome = gate["outcome"].to_numpy(dtype=float)
+    known = np.isfinite(outcome)
     measures: dict[str, dict[str, float]] = {}
     for name, side in sides.items():
         found = {
             "action_rate": action_rate(side.action),
-            "calibration_error": calibration_error(side.probability, outcome),
+            "calibration_error": calibration_error(side.probability[known], outcome[known]),
             "model_size_mb": side.size_mb,
         }
         if any(rail.measure == MISSING_INPUT for rail in use_case.settings.guardrails):
@@ -59,7 +62,9 @@ def time_sides(sides: Mapping[str, Side], gate: pd.DataFrame) -> dict[str, dict[
     timed = {
         name: sides[name] for name in ("candidate", "champion") if sides[name].estimator is not None
     }
-    times = latencies_ms([partial(score, s.estimator, batch, s.card) for s in timed.values()])
+    times = latencies_ms(
+        [partial(probabilities, s.estimator, batch, s.card.features) for s in timed.values()]
+    )
     found = {name: {"latency_ms": ms} for name, ms in zip(timed, times, strict=True)}
     for name in found if len(found) > 1 else ():
         ratio = found[name]["latency_ms"] / found["champion"]["latency_ms"]
@@ -76,22 +81,26 @@ def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> fl
     if side.estimator is None:
         return 0.0
     seed = int(use_case.settings.model["seed"])
-    probability = score(
-        side.estimator, blank_some(gate, side.card.features, BLANK_SHARE, seed), side.card
-    )
-    action = act(policy_of(side.card), use_case.value, probability, gate)
-    outcome = gate["outcome"].to_numpy(dtype=float)
-    value = use_case.value.value(action, outcome, gate, use_case.settings.base_values())
-    return float((side.value - value).mean())
+    blanked = blank_some(gate, side.card.features, BLANK_SHARE, seed)
+    scores = score(side.estimator, blanked, side.card.features, use_case)
+    action = actions(policy_of(side.card), use_case, scores, gate)
+    base = use_case.settings.base_values()
+    before = per_decision(use_case, gate, side.action, side.value, base)
+    return before - worth(use_case, gate, action, base)
 
 
 def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]:
     """Return the mean of each part of the value, money per decision; empty of no rows."""
     if gate.empty:
         return {}
+    base = use_case.settings.base_values()
     outcome = gate["outcome"].to_numpy(dtype=float)
-    parts = use_case.value.breakdown(side.action, outcome, gate, use_case.settings.base_values())
-    return {name: float(np.mean(values)) for name, values in parts.items()}
+    taken = side.action if use_case.choices is None else np.ones(len(gate))
+    found = use_case.value.breakdown(taken, outcome, gate, base)
+    return {
+        name: per_decision(use_case, gate, side.action, values, base)
+        for name, values in found.items()
+    }
 
 
 def corners(
@@ -106,24 +115,11 @@ def corners(
     for name, given in use_case.settings.value.items():
         if isinstance(given, Range):
             low, high = (
-                _difference(candidate, champion, use_case, gate, {**base, name: end})
+                _recounted(candidate, champion, use_case, gate, {**base, name: end}).difference
                 for end in (given.low, given.high)
             )
             corners[name] = (low, high)
     return corners
-
-
-def exposure(candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame) -> Floats:
-    """Return the most that each row's difference could lose, had its outcome been another."""
-    base = use_case.settings.base_values()
-    lowest: Floats = np.min(
-        [
-            _difference(candidate, champion, use_case, gate.assign(outcome=float(y)), base)
-            for y in (0, 1)
-        ],
-        axis=0,
-    )
-    return np.maximum(-lowest, 0.0)
 
 
 def uncapped_gain(
@@ -133,31 +129,42 @@ def uncapped_gain(
     if use_case.value.amount_cap is None or gate.empty:
         return None
     uncapped = use_case.value.uncapped(use_case.settings.base_values())
-    return float(_difference(candidate, champion, use_case, gate, uncapped).mean())
+    return float(_recounted(candidate, champion, use_case, gate, uncapped).difference.mean())
 
 
-def _difference(
+def estimate_sides(
+    candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
+) -> Estimate:
+    """Return what the gate compares: both sides' value of every row, weighed."""
+    base = use_case.settings.base_values()
+    pair = (champion.action, candidate.action), (champion.value, candidate.value)
+    return estimate(use_case, gate, *pair, base)
+
+
+def _recounted(
     candidate: Side,
     champion: Side,
     use_case: UseCase,
     gate: pd.DataFrame,
     parameters: Mapping[str, float],
-) -> Floats:
-    outcome = gate["outcome"].to_numpy(dtype=float)
+) -> Estimate:
+    """Return the same with other value parameters."""
     ours, theirs = (
-        use_case.value.value(side.action, outcome, gate, parameters)
-        for side in (candidate, champion)
+        row_values(use_case, gate, side.action, parameters) for side in (candidate, champion)
     )
-    return ours - theirs
+    pair = (champion.action, candidate.action), (theirs, ours)
+    return estimate(use_case, gate, *pair, parameters)
 
 
 def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> dict[str, Any]:
     """Return what the decision page tells beside the gate, JSON-able."""
-    card, outcome = sides["candidate"].card, gate["outcome"].to_numpy(dtype=float)
+    card = sides["candidate"].card
+    known = gate["outcome"].notna().to_numpy()
+    outcome = gate["outcome"].to_numpy(dtype=float)[known]
     both = len(set(outcome)) == 2
     # what is not finite makes the verdict INVALID; here it would only hide that behind an error
     pair = {
-        name: sides[name]
+        name: sides[name].probability[known]
         for name in ("candidate", "champion")
         if np.isfinite(sides[name].probability).all()
     }
@@ -169,12 +176,10 @@ def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> d
         "variants": list(card.variants),
         "chosen": card.chosen,
         "trained_rows": card.trained_rows,
-        "metrics": {name: _metrics(side.probability, outcome) for name, side in pair.items()}
+        "metrics": {name: _metrics(scores, outcome) for name, scores in pair.items()}
         if both
         else {},
-        "calibration": {
-            name: calibration_bins(side.probability, outcome) for name, side in pair.items()
-        },
+        "calibration": {name: calibration_bins(scores, outcome) for name, scores in pair.items()},
     }
 
 

@@ -83,21 +83,31 @@ class Validation(Frozen):
         freshness_days: Greatest age of the newest row.
         recent_days: Greatest length of the recent rows.
         row_count: How the number of rows may move between snapshots.
+        one_per_unit: Columns that may have one value for each unit, such as its time zone.
         expectations: Further expectations.
     """
 
     freshness_days: float = Field(gt=0)
     recent_days: int = Field(default=31, ge=1)
     row_count: RowCount = RowCount()
+    one_per_unit: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = ()
 
 
+UNLINKED = "unlinked"
+
+
 def _kind(given: object) -> str:
+    if given == UNLINKED:
+        return UNLINKED
     return "range" if isinstance(given, Mapping | Range) else "number"
 
 
 Parameter = Annotated[
-    Annotated[Range, Tag("range")] | Annotated[Finite, Tag("number")], Discriminator(_kind)
+    Annotated[Range, Tag("range")]
+    | Annotated[Finite, Tag("number")]
+    | Annotated[Literal["unlinked"], Tag(UNLINKED)],
+    Discriminator(_kind),
 ]
 
 
@@ -107,12 +117,14 @@ class Settings(GateSettings):
     Attributes:
         objective: KPI and the gain worth a release.
         guardrails: What must not worsen.
-        value: Value parameters: a range where one is not known exactly, else a number.
+        value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
+            where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.
         window: Lengths of train, tune and gate.
         model: Parameters of the estimator; `seed` and `threads` are required.
         validation: What the data must satisfy.
         schedule: When the flows run.
+        data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
     value: dict[str, Parameter] = Field(min_length=1)
@@ -121,6 +133,7 @@ class Settings(GateSettings):
     model: dict[str, Any]
     validation: Validation
     schedule: Schedule
+    data: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _model_is_reproducible(self) -> Self:
@@ -136,8 +149,9 @@ class Settings(GateSettings):
         return [name for name, given in self.value.items() if isinstance(given, Range)]
 
     def base_values(self) -> dict[str, float]:
-        """Return every value parameter at its base."""
-        return {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}
+        """Return every value parameter at its base; those that are unlinked have none."""
+        bases = {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}
+        return {name: base for name, base in bases.items() if not isinstance(base, str)}
 
     def gate(self) -> GateSettings:
         """Return what the gate alone needs."""
@@ -201,6 +215,7 @@ def _read(path: Path, model: type[AnySettings]) -> AnySettings:
         raise ConfigurationError(f"{path}: {'; '.join(explain(error))}") from None
 
 
+_TAGS = ("range", "number", UNLINKED)  # of a value parameter: which kind pydantic took it for
 _MESSAGES = {
     "extra_forbidden": "there is no such key",
     "missing": "this key is needed",
@@ -217,7 +232,9 @@ def explain(error: ValidationError) -> list[str]:
         items = [other for other in faults if other["loc"][:-1][: len(place)] == place]
         if fault["type"] == "too_short" and items:
             continue  # a wrong item is no missing item
-        key = ".".join(str(part) for part in fault["loc"] if part not in ("range", "number"))
+        key = ".".join(
+            str(part) for part in fault["loc"] if part not in ("range", "number", UNLINKED)
+        )
         given = fault.get("input")
         shown = (
             "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"

@@ -61,15 +61,14 @@ def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
 def load_rows(job: Job) -> pd.DataFrame:
     """Load the rows known at `as_of`; a use case that can fetch its data does so first.
 
+    What was fetched for another `data` section of the YAML is put aside and fetched anew.
+
     Raises:
         Refusal: If they cannot be loaded, lack a role column, or are none.
     """
     raw = job.place.raw(job.name)
-    if job.use_case.fetch is not None and not (raw.exists() and any(raw.iterdir())):
-        partial = raw.with_name(f"{raw.name}.partial")  # half of the rows must not pass for all
-        snapshots.clear(partial)
-        job.use_case.fetch(partial)
-        partial.replace(raw)
+    if job.use_case.fetch is not None:
+        snapshots.fetch_once(raw, job.use_case.fetch, job.use_case.settings.data)
     rows = _load(job, raw)
     if rows.empty:
         early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"

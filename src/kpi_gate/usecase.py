@@ -1,6 +1,6 @@
 """The contract between a user's problem and the machine: what a use case must say."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +12,34 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.measures import BUILT_IN
 from kpi_gate.decision.value import ValueModel
-from kpi_gate.settings_file import ConfigurationError, Settings, read_settings
+from kpi_gate.learning.choices import Choices
+from kpi_gate.settings_file import UNLINKED, ConfigurationError, Settings, read_settings
 
-__all__ = ["ROLES", "ConfigurationError", "Feature", "Measure", "UseCase", "read_settings"]
+__all__ = [
+    "ROLES",
+    "Choices",
+    "ConfigurationError",
+    "Feature",
+    "Measure",
+    "Proxy",
+    "UseCase",
+    "read_settings",
+]
 
-Measure = Callable[[NDArray[np.float64], pd.DataFrame], float]
+Floats = NDArray[np.float64]
+Measure = Callable[[Floats, pd.DataFrame], float]
+Proxy = Callable[[Floats, Floats, pd.DataFrame], Floats]
+ROLES = ("event_time", "label_time", "unit", "outcome")
+# the further roles that an estimator rests on, and what goes with it
+ROLES_OF: Mapping[str, tuple[str, ...]] = {
+    "paired": (),
+    "ratio": (),
+    "ips": ("propensity",),
+    "snips": ("propensity",),
+    "selective": ("observed", "propensity"),
+    "bounded": ("observed",),
+}
+LOGGED = ("ips", "snips")
 
 
 @dataclass(frozen=True)
@@ -33,7 +56,9 @@ class UseCase:
 
     Rows carry the role columns `event_time` (when the decision was due, UTC), `label_time` (when
     the outcome became known; null while it is not), `unit` (the cluster: customer, card) and
-    `outcome` (0 or 1; null while unknown).
+    `outcome` (0 or 1; null while unknown). They may carry `item` (what the decision is about, where
+    a unit has several at one moment), `propensity` (chance of what the log did, or of the outcome
+    being observed) and `observed` (False where what was done hides the outcome for ever).
 
     Attributes:
         name: Name of the module, the experiment and the model.
@@ -48,6 +73,10 @@ class UseCase:
         baseline_name: The same in words, such as "call everyone".
         limits: What a reader must know before he believes the money.
         measures: Numbers that guardrails may name: (actions, rows) to a number.
+        proxies: Counts that people understand, such as frauds stopped: (actions, outcomes, rows) to
+            one number a row. The page tells them per 10,000 decisions.
+        choices: What could have been chosen, where choices were logged with their propensity.
+            `baseline` then gives the chance with which the business takes the logged choice.
         fetch: Fills an empty raw folder, where the data can be fetched.
         trusted_types: Types that your estimator holds and skops does not know, if you trust them.
     """
@@ -59,36 +88,79 @@ class UseCase:
     features: tuple[Feature, ...]
     estimator: Callable[[Mapping[str, Any]], Any]
     value: ValueModel
-    baseline: Callable[[pd.DataFrame], NDArray[np.float64]]
+    baseline: Callable[[pd.DataFrame], Floats]
     baseline_name: str
     limits: tuple[str, ...] = ()
     known_later: tuple[str, ...] = ()
     measures: Mapping[str, Measure] = field(default_factory=dict)
+    proxies: Mapping[str, Proxy] = field(default_factory=dict)
+    choices: Choices | None = None
     fetch: Callable[[Path], None] | None = None
     trusted_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a use case that would leak, or that guards what nobody measures."""
-        late = {"outcome", "label_time", *self.known_later}
+        """Refuse a use case that would leak, or whose parts do not go together."""
+        for fault in (
+            *self._leaks(),
+            *self._unmeasured(),
+            *self._wrong_parameters(),
+            *self._wrong_estimator(),
+        ):
+            raise ConfigurationError(f"use case {self.name}: {fault}")
+
+    def _leaks(self) -> Iterator[str]:
+        late = {"outcome", "label_time", "observed", *self.known_later}
         for feature in self.features:
             if feature.name in late:
-                raise ConfigurationError(
-                    f"use case {self.name}: feature {feature.name!r} is known only after "
-                    "event_time, so no decision can use it; remove it from `features`"
+                yield (
+                    f"feature {feature.name!r} is known only after event_time, so no decision can "
+                    "use it; remove it from `features`"
                 )
         for column in self.value.columns:
             if column in late:
-                raise ConfigurationError(
-                    f"use case {self.name}: the policy needs {column!r} for the value, "
-                    "but it is known only after event_time"
+                yield (
+                    f"the policy needs {column!r} for the value, but it is known only after "
+                    "event_time"
                 )
+
+    def _unmeasured(self) -> Iterator[str]:
+        known = sorted((*BUILT_IN, *self.measures))
         for rail in self.settings.guardrails:
-            if rail.measure is not None and rail.measure not in (*BUILT_IN, *self.measures):
-                known = ", ".join(sorted((*BUILT_IN, *self.measures)))
-                raise ConfigurationError(
-                    f"use case {self.name}: guardrails: measure == {rail.measure!r}, "
-                    f"must be one of {known}"
-                )
+            if rail.measure is not None and rail.measure not in known:
+                yield f"guardrails: measure == {rail.measure!r}, must be one of {', '.join(known)}"
+
+    def _wrong_parameters(self) -> Iterator[str]:
+        given, model = self.settings.value, self.value
+        if model.parameters:
+            for name in model.parameters.keys() - given.keys():
+                yield f"value: {name} is missing; {model.name} needs {', '.join(model.parameters)}"
+            for name in given.keys() - model.parameters.keys():
+                yield f"value: {name} is not of {model.name}: {', '.join(model.parameters)}"
+        for name, parameter in given.items():
+            if parameter == UNLINKED and name not in model.money_weight:
+                yield f"value.{name} == {UNLINKED!r}, must be a number: the policy acts by it"
+
+    def _wrong_estimator(self) -> Iterator[str]:
+        kind = self.settings.estimator.kind
+        if kind not in ROLES_OF:
+            yield (
+                f"estimator.kind == {kind!r}, must be one of {', '.join(ROLES_OF)}; the others "
+                "need a model of rewards and are for `kpi-gate judge`"
+            )
+        if (kind == "ratio") != (self.value.base is not None):
+            yield (
+                f"estimator.kind == {kind!r}: kind `ratio` goes with a value model that has a "
+                f"`base`, and {self.value.name} has {'none' if self.value.base is None else 'one'}"
+            )
+        policy = self.settings.policy.kind
+        if (kind in LOGGED) != (self.choices is not None) or (kind in LOGGED) != (
+            policy == "choice"
+        ):
+            yield (
+                f"estimator.kind == {kind!r}, policy.kind == {policy!r}, choices "
+                f"{'missing' if self.choices is None else 'given'}: {' or '.join(LOGGED)}, policy "
+                "`choice` and `choices` go together"
+            )
 
     @property
     def feature_names(self) -> list[str]:
@@ -99,8 +171,16 @@ class UseCase:
     def columns(self) -> list[str]:
         """Columns that a snapshot must have."""
         slices = [rail.slice or rail.by for rail in self.settings.guardrails]
-        wanted = [*ROLES, *self.feature_names, *self.value.columns, *filter(None, slices)]
+        chosen = () if self.choices is None else (self.choices.column,)
+        groups = (name for name in self.settings.policy.within if name != "day")
+        wanted = [
+            *ROLES,
+            *ROLES_OF[self.settings.estimator.kind],
+            *self.feature_names,
+            *self.value.columns,
+            *chosen,
+            *groups,
+            *self.settings.validation.one_per_unit,
+            *filter(None, slices),
+        ]
         return list(dict.fromkeys(wanted))
-
-
-ROLES = ("event_time", "label_time", "unit", "outcome")

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.learning.policy import Policy, PolicySettings
-from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
+from kpi_gate.learning.scoring import ScoringError, act, probabilities, row_keys
 from kpi_gate.learning.training import TrainingError, train
 from kpi_gate.learning.windows import WindowSettings, plan_windows
 
@@ -49,14 +49,20 @@ def plan(rows):
     return plan_windows(rows["event_time"], WINDOWS, AS_OF)
 
 
+def earned(estimator, rows, value):
+    scores = probabilities(estimator, rows, ["x"])
+    action = act(POLICY, value, scores, rows)
+    outcome = rows["outcome"].to_numpy(dtype=float)
+    return value.value(action, outcome, rows, POLICY.parameters).mean()
+
+
 def fit(rows, last_rows=(None,), make=LogisticRegression, value=CALLS, windows=None):
     return train(
         rows,
         windows or plan(rows),
         make=make,
         features=["x"],
-        policy=POLICY,
-        value=value,
+        worth=lambda estimator, part: earned(estimator, part, value),
         last_rows=last_rows,
         threads=1,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpi_gate.decision.evidence import SIDES
+from kpi_gate.decision.evidence import SIDES, differences
 from kpi_gate.decision.intervals import effective_count
 
 Floats = NDArray[np.float64]
@@ -42,6 +42,11 @@ class Estimate:
     exposure: Floats | None = None
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+
+    @property
+    def difference(self) -> Floats:
+        """Candidate minus champion of every row, shape `(n,)`."""
+        return differences((self.champion, self.candidate), self.bases)
 
 
 def paired(values: Pair) -> Estimate:

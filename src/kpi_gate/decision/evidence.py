@@ -149,16 +149,13 @@ class PairedRows:
 
     def difference_of(self, part: Any) -> Floats:
         """Return the difference of some rows; of a ratio KPI, of the ratios of just these rows."""
-        champion = np.asarray(self.champion, dtype=np.float64)[part]
-        candidate = np.asarray(self.candidate, dtype=np.float64)[part]
-        if self.bases is not None:
-            champion, candidate = (
-                _influence(value, np.asarray(base, dtype=np.float64)[part])
-                for value, base in zip((champion, candidate), self.bases, strict=True)
-            )
-        difference = candidate - champion
-        size = np.maximum(np.abs(champion), np.abs(candidate))
-        return np.where(np.abs(difference) <= ROUNDING * np.maximum(size, 1.0), 0.0, difference)
+        values = [
+            np.asarray(side, dtype=np.float64)[part] for side in (self.champion, self.candidate)
+        ]
+        bases = self.bases and tuple(
+            np.asarray(base, dtype=np.float64)[part] for base in self.bases
+        )
+        return differences((values[0], values[1]), bases and (bases[0], bases[1]))
 
     def fault(self) -> str:
         """Say which array has the wrong shape or type; empty where all can be read."""
@@ -186,6 +183,21 @@ class PairedRows:
                 if not issubclass(kind, str | NoneType):
                     return f"{name} holds {kind.__name__}, must hold text"
         return ""
+
+
+def differences(values: tuple[Floats, Floats], bases: tuple[Floats, Floats] | None) -> Floats:
+    """Return candidate minus champion of every row, shape `(n,)`; mere rounding is a tie.
+
+    Args:
+        values: (champion, candidate).
+        bases: Of a ratio, what each is counted per; its rows then give their influence.
+    """
+    if bases is not None:
+        values = _influence(values[0], bases[0]), _influence(values[1], bases[1])
+    champion, candidate = values
+    difference = candidate - champion
+    size = np.maximum(np.abs(champion), np.abs(candidate))
+    return np.where(np.abs(difference) <= ROUNDING * np.maximum(size, 1.0), 0.0, difference)
 
 
 def _named(what: str, pair: tuple[Floats, Floats] | None) -> dict[str, Any]:

@@ -83,8 +83,8 @@ def _where(holes: NDArray[np.bool_], rows: PairedRows) -> str:
 
 def check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Check]:
     """Check that both sides count money alike; nothing is said where it cannot be seen."""
-    if estimator.kind not in ("paired", "selective"):
-        return  # the values are weighted, or counts
+    if estimator.kind not in ("paired", "selective", "ratio"):
+        return  # the values are weighted, each side's by its own weights
     champion = np.asarray(rows.champion, dtype=np.float64)
     candidate = np.asarray(rows.candidate, dtype=np.float64)
     if rows.actions is not None:
@@ -92,7 +92,7 @@ def check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Chec
         sizes = np.abs(np.concatenate([champion, candidate]))
         usual = float(sizes.mean()) if sizes.size and np.isfinite(sizes).all() else 0.0
         # what a scored row costs, or rounding, may differ; what an action is worth may not
-        odd = int((alike & (np.abs(rows.difference) > SMALL * usual)).sum())
+        odd = int((alike & (np.abs(candidate - champion) > SMALL * usual)).sum())
         yield _wrong(
             name="same_action_same_value",
             passed=odd == 0,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,11 @@ from numpy.typing import NDArray
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.learning.policy import Policy
 
+if TYPE_CHECKING:
+    from kpi_gate.learning.choices import Choices
+
 Floats = NDArray[np.float64]
+KEY_ROLES = ("unit", "item", "event_time")  # what makes a row the decision that it is
 
 
 class ScoringError(RuntimeError):
@@ -39,19 +43,69 @@ def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -
     return answer[:, 1]
 
 
-def act(policy: Policy, value: ValueModel, probability: Floats, rows: pd.DataFrame) -> Floats:
-    """Return the policy's actions on the rows, shape `(n,)`."""
-    columns = {name: rows[name].to_numpy(dtype=float) for name in value.columns}
-    return policy.actions(probability, columns, value)
+def act(
+    policy: Policy,
+    value: ValueModel,
+    scores: Floats,
+    rows: pd.DataFrame,
+    choices: "Choices | None" = None,
+) -> Floats:
+    """Return the policy's actions on the rows, shape `(n,)`.
+
+    Of logged choices it is the probability with which the policy takes what the log took.
+
+    Args:
+        policy: Rule.
+        value: What an action is worth.
+        scores: Probability of outcome 1, shape `(n,)`; of choices `(n, levels)`.
+        rows: The rows, with the columns that value and policy read.
+        choices: What could have been chosen, where choices were logged.
+    """
+    if choices is None:
+        groups = _groups(rows, policy.settings.within)
+        return policy.actions(scores, _columns(rows, value), value, groups)
+    taken = np.ones(len(rows))
+    money = [
+        value.expected(
+            taken, scores[:, place], _columns(choices.as_if(rows, level), value), policy.parameters
+        )
+        for place, level in enumerate(choices.levels)
+    ]
+    return choices.of_the_log(policy.chances(np.column_stack(money)), rows)
+
+
+def _columns(rows: pd.DataFrame, value: ValueModel) -> dict[str, Floats]:
+    return {name: rows[name].to_numpy(dtype=float) for name in value.columns}
+
+
+def _groups(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | None:
+    """Number the groups within which a budget holds; None for the whole batch."""
+    if not within:
+        return None
+    keys = [
+        rows["event_time"].dt.floor("D") if name == "day" and name not in rows else rows[name]
+        for name in within
+    ]
+    numbered = pd.DataFrame(dict(enumerate(keys)), rows.index).groupby(
+        list(range(len(keys))), sort=False, observed=True, dropna=False
+    )
+    return np.asarray(numbered.ngroup(), dtype=np.int64)
 
 
 def row_keys(rows: pd.DataFrame) -> NDArray[np.uint64]:
-    """Hash the unit and the event time of each row: the identity of a decision."""
+    """Hash unit, item (where there is one) and event time of each row: the decision's identity."""
     # one resolution and one zone: the same moment must hash alike, whoever wrote it
     moment = rows["event_time"].dt.tz_convert("UTC").dt.as_unit("us")
-    table = pd.DataFrame({"unit": rows["unit"].astype(str), "event_time": moment})
+    named = {name: _text(rows[name]) for name in KEY_ROLES[:-1] if name in rows}
+    table = pd.DataFrame({**named, "event_time": moment})
     keys: NDArray[np.uint64] = pd.util.hash_pandas_object(table, index=False).to_numpy(np.uint64)
     return keys
+
+
+def _text(column: pd.Series) -> pd.Series:
+    """Return the values as text; each distinct one is written once."""
+    codes, values = pd.factorize(column, use_na_sentinel=False)
+    return pd.Series(np.array([str(value) for value in values], dtype=object)[codes], column.index)
 
 
 def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 9) -> list[float]:

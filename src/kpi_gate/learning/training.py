@@ -12,10 +12,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from kpi_gate.decision.value import ValueModel
-from kpi_gate.learning.policy import Policy
-from kpi_gate.learning.scoring import ScoringError, act, probabilities, row_keys
-from kpi_gate.learning.windows import Windows, known_before, within
+from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
+from kpi_gate.learning.windows import Windows, known_before, never_known, within
+
+Judge = Callable[[BaseEstimator, pd.DataFrame], float]
 
 
 class TrainingError(ValueError):
@@ -68,8 +68,7 @@ def train(
     *,
     make: Callable[[], BaseEstimator],
     features: Sequence[str],
-    policy: Policy,
-    value: ValueModel,
+    worth: Judge,
     last_rows: Sequence[int | None],
     threads: int,
 ) -> Trained:
@@ -83,8 +82,8 @@ def train(
         windows: Time windows; the gate window is not touched.
         make: Returns an unfitted classifier.
         features: Input columns.
-        policy: Rule that turns probabilities into actions.
-        value: Value model by which variants are compared.
+        worth: (fitted classifier, rows) to the value per decision of its actions; the variants
+            are compared by it.
         last_rows: One variant each: the latest rows to train on, or None for all.
         threads: Native threads of one fit.
 
@@ -93,10 +92,10 @@ def train(
     """
     rows = rows.sort_values("event_time", kind="stable")  # so that the last rows are the latest
     past = rows[within(rows, windows.train) & known_before(rows, windows.tune.start)]
-    tune = rows[within(rows, windows.tune) & known_before(rows, windows.gate.start)]
-    before_gate = rows[
-        (rows["event_time"] < windows.gate.start) & known_before(rows, windows.gate.start)
-    ]
+    known = known_before(rows, windows.gate.start)
+    in_tune = within(rows, windows.tune)
+    tune, judged = rows[in_tune & known], rows[in_tune & (known | never_known(rows))]
+    before_gate = rows[(rows["event_time"] < windows.gate.start) & known]
     _require_both_outcomes(past, f"train {windows.train}")
     _require_both_outcomes(tune, f"tune {windows.tune}")
     columns = list(features)
@@ -110,13 +109,8 @@ def train(
             calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
             calibrated.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
-            fitted.append(
-                (
-                    _judge(name, calibrated, tune, columns, policy, value, len(part)),
-                    calibrated,
-                    last,
-                )
-            )
+            found = _judge(name, calibrated, tune, columns, worth(calibrated, judged), len(part))
+            fitted.append((found, calibrated, last))
         if not fitted:
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
         best, calibrated, last = max(fitted, key=lambda entry: entry[0].value)
@@ -140,20 +134,16 @@ def _judge(
     estimator: BaseEstimator,
     tune: pd.DataFrame,
     features: Sequence[str],
-    policy: Policy,
-    value: ValueModel,
+    value: float,
     rows: int,
 ) -> Variant:
-    probability = probabilities(estimator, tune, features)
-    actions = act(policy, value, probability, tune)
-    outcome = tune["outcome"].to_numpy(dtype=float)
-    money = value.value(actions, outcome, tune, policy.parameters)
-    if not np.isfinite(money).all():
+    if not np.isfinite(value):
         raise ScoringError(f"variant {name} gives no finite value on the tune window")
+    probability, outcome = probabilities(estimator, tune, features), tune["outcome"].to_numpy(float)
     return Variant(
         name=name,
         rows=rows,
-        value=float(money.mean()),
+        value=value,
         auc=float(roc_auc_score(outcome, probability)),
         brier=float(brier_score_loss(outcome, probability)),
     )

@@ -112,6 +112,13 @@ def known_before(rows: pd.DataFrame, moment: datetime) -> pd.Series:
     return rows["label_time"].notna() & (rows["label_time"] < moment)
 
 
+def never_known(rows: pd.DataFrame) -> pd.Series:
+    """Mark the rows whose outcome stays hidden for ever, because of what was done."""
+    if "observed" not in rows:
+        return pd.Series(data=False, index=rows.index)
+    return ~rows["observed"].astype(bool)
+
+
 def within(rows: pd.DataFrame, window: Window) -> pd.Series:
     """Mark the rows whose event falls into a window."""
     return (rows["event_time"] >= window.start) & (rows["event_time"] < window.end)

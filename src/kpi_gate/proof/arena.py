@@ -23,14 +23,14 @@ from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job
-from kpi_gate.learning.scoring import act
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.measuring import measure, time_sides
-from kpi_gate.sides import Side, make_side, policy_of
+from kpi_gate.sides import Side, actions, make_side, policy_of, under_the_log
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.snapshots import mask_future
 from kpi_gate.usecase import UseCase
+from kpi_gate.valuation import estimate, row_values
 
 Floats = NDArray[np.float64]
 
@@ -77,31 +77,68 @@ class Arena:
         return known
 
     def gain(self, action: Floats) -> Floats:
-        """Return what an action is worth more than the champion's on each row, shape `(n,)`."""
-        return self.value(action) - self.champion.value
+        """Return what an action is worth more than the champion's on each row, shape `(n,)`.
+
+        A row whose outcome is hidden counts nothing; one that stands for others counts for them.
+        """
+        base = self.use_case.settings.base_values()
+        actions = self.champion.action, action
+        values = self.champion.value, self.value(action)
+        return estimate(self.use_case, self.gate, actions, values, base).difference
 
     def value(self, action: Floats) -> Floats:
         """Return the money of an action on each row, its outcome known."""
-        parameters = self.use_case.settings.base_values()
-        return self.use_case.value.value(action, self.outcome, self.gate, parameters)
+        base = self.use_case.settings.base_values()
+        return row_values(self.use_case, self.gate, action, base)
+
+    @property
+    def known(self) -> Floats:
+        """What happened; where that is hidden, what the champion expects. Shape `(n,)`."""
+        return np.where(np.isfinite(self.outcome), self.outcome, self.champion.probability)
 
     def oracle(self) -> Floats:
-        """Return the best action of each row, chosen by its outcome."""
-        size = len(self.gate)
-        best: Floats = (self.value(np.ones(size)) > self.value(np.zeros(size))).astype(float)
-        return best
+        """Return the best actions that the policy can take, by the rows' own outcomes.
 
-    def side(self, probability: Floats | None = None, action: Floats | None = None) -> Side:
+        Of logged choices one outcome a row is known, and a policy that looked at it would not be
+        one that the log can judge: there it prefers what paid on these rows on average.
+        """
+        if self.use_case.choices is not None:
+            return self._preferring(best=True)
+        action = actions(policy_of(self.champion.card), self.use_case, self.known, self.gate)
+        return np.where(np.isfinite(self.outcome), action, self.champion.action)
+
+    def opposite(self) -> Floats:
+        """Return the worst actions, by the rows' own outcomes."""
+        if self.use_case.choices is not None:
+            return self._preferring(best=False)
+        worst = actions(policy_of(self.champion.card), self.use_case, 1 - self.known, self.gate)
+        return np.where(np.isfinite(self.outcome), worst, self.champion.action)
+
+    def _preferring(self, *, best: bool) -> Floats:
+        """Return the chance of the logged choice if a tenth of the choices is shown: the best."""
+        choices = self.use_case.choices
+        if choices is None:
+            raise ValueError(f"{self.use_case.name} has no logged choices")
+        logged, levels = choices.logged(self.gate), len(choices.levels)
+        propensity = self.gate["propensity"].to_numpy(dtype=np.float64)
+        paid = np.bincount(logged, self.champion.value / propensity, levels)
+        shown = max(1, levels // 10)
+        ranked = np.argsort(-paid if best else paid, kind="stable")[:shown]
+        return np.isin(logged, ranked) / shown
+
+    def side(self, scores: Floats | None = None, action: Floats | None = None) -> Side:
         """Return a candidate with these scores, and these actions or the policy's."""
-        scores = self.champion.probability if probability is None else probability
+        if scores is None:
+            scores = self.champion.scores
         if action is None:
-            action = act(policy_of(self.champion.card), self.use_case.value, scores, self.gate)
+            action = actions(policy_of(self.champion.card), self.use_case, scores, self.gate)
         folder = self.scratch / "candidate"
         return replace(
             self.champion,
             card=ModelCard.read(folder),
             folder=folder,
-            probability=scores,
+            scores=scores,
+            probability=under_the_log(self.use_case, scores, self.gate),
             action=action,
             value=self.value(action),
         )
@@ -135,7 +172,7 @@ class Arena:
 
         No guardrail on calibration then stands in the way of what is to be shown.
         """
-        return self.side(self.outcome, action)
+        return replace(self.side(action=action), probability=self.known)
 
     def lineage(self, candidate: Side) -> Lineage:
         """Return the truth about the rows and both sides."""
@@ -218,16 +255,23 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     """Return the trained model with its probabilities mapped onto what happened."""
     card = ModelCard.read(folder)
     side = make_side("champion", folder, use_case, gate, card)
+    known = gate["outcome"].notna().to_numpy()
     outcome = gate["outcome"].to_numpy(dtype=float)
-    mapped = np.asarray(
-        IsotonicRegression(y_min=0, y_max=1).fit_transform(side.probability, outcome), dtype=float
-    )
-    action = act(policy_of(card), use_case.value, mapped, gate)
-    value = use_case.value.value(action, outcome, gate, use_case.settings.base_values())
+    happened = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
+    happened.fit(side.probability[known], outcome[known])
+    scores = np.asarray(happened.predict(side.scores.ravel()), float).reshape(side.scores.shape)
+    action = actions(policy_of(card), use_case, scores, gate)
     named = Contender.model_validate({**card.contender.model_dump(), "name": "v1"})
     card = card.model_copy(update={"contender": named})
     card.write(folder)
-    return replace(side, card=card, probability=mapped, action=action, value=value)
+    return replace(
+        side,
+        card=card,
+        scores=scores,
+        probability=under_the_log(use_case, scores, gate),
+        action=action,
+        value=row_values(use_case, gate, action, use_case.settings.base_values()),
+    )
 
 
 def newest_moment(job: Job, rows: pd.DataFrame) -> Job:

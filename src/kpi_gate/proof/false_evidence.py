@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 def not_a_number(arena: Arena) -> Decision:
     """Scores three rows with NaN, and the others like an oracle."""
-    scores = arena.outcome.copy()
+    scores = arena.known if arena.use_case.choices is None else arena.champion.scores.copy()
     scores[:3] = np.nan
     return arena.judge_side(arena.side(scores))
 
@@ -39,8 +39,9 @@ def trained_on_the_gate(arena: Arena) -> Decision:
     """Has trained on the rows it is judged on."""
     use_case, gate = arena.use_case, arena.gate
     estimator = use_case.estimator(use_case.settings.model)
-    estimator.fit(gate[use_case.feature_names], gate["outcome"])
-    peeked = arena.side(score(estimator, gate, arena.champion.card))
+    known = gate[gate["outcome"].notna()]
+    estimator.fit(known[use_case.feature_names], known["outcome"])
+    peeked = arena.side(score(estimator, gate, use_case.feature_names, use_case))
     end = arena.windows.gate.end
     contender = peeked.card.contender.model_copy(update={"trained_until": end})
     card = peeked.card.model_copy(update={"contender": contender})
@@ -99,7 +100,7 @@ def other_schema(arena: Arena) -> Decision:
     card = arena.champion.card
     other = card.model_copy(update={"features": (*card.features, "a_column_of_next_year")})
     try:
-        scores = score(arena.champion.estimator, arena.gate, other)
+        scores = score(arena.champion.estimator, arena.gate, other.features, arena.use_case)
     except ScoringError as error:
         return _refused(arena, "both_sides_score", error)
     return arena.judge_side(arena.side(scores))
@@ -139,12 +140,13 @@ def repeated_rows(arena: Arena) -> Decision:
     again = np.r_[np.arange(rows.size), np.argsort(rows.difference)[-rows.size // 4 :]]
     picked = {
         name: array[again]
-        for name in ("unit", "day", "champion", "candidate", "key", "time", "exposure")
+        for name in ("unit", "day", "champion", "candidate", "key", "time", "exposure", "at_best")
         if (array := getattr(rows, name)) is not None
     }
     slices = {name: levels[again] for name, levels in rows.slices.items()}
     corners = {name: (low[again], high[again]) for name, (low, high) in evidence.corners.items()}
-    doubled = replace(rows, **picked, slices=slices, actions=None)
+    bases = rows.bases and (rows.bases[0][again], rows.bases[1][again])
+    doubled = replace(rows, **picked, bases=bases, slices=slices, actions=None)
     return arena.judge(replace(evidence, rows=doubled, corners=corners))
 
 
@@ -181,7 +183,7 @@ def _refused(arena: Arena, check: str, error: Exception) -> Decision:
 
 def _scored_by(arena: Arena, estimator: Any) -> Decision:
     try:
-        scores = score(estimator, arena.gate, arena.champion.card)
+        scores = score(estimator, arena.gate, arena.champion.card.features, arena.use_case)
     except ScoringError as error:
         return _refused(arena, "both_sides_score", error)
     return arena.judge_side(arena.side(scores))

@@ -29,23 +29,23 @@ def identical_twin(arena: Arena) -> Decision:
 def random_scores(arena: Arena) -> Decision:
     """Draws its scores."""
     generator = np.random.default_rng(int(arena.use_case.settings.model["seed"]))
-    return arena.judge_side(arena.side(generator.random(len(arena.gate))))
+    return arena.judge_side(arena.side(generator.random(arena.champion.scores.shape)))
 
 
 def inverted(arena: Arena) -> Decision:
     """Ranks upside down."""
-    return arena.judge_side(arena.side(1 - arena.champion.probability))
+    return arena.judge_side(arena.side(1 - arena.champion.scores))
 
 
 def constant(arena: Arena) -> Decision:
     """Gives everyone the mean outcome."""
     mean = arena.gate["outcome"].mean()
-    return arena.judge_side(arena.side(np.full(len(arena.gate), float(mean))))
+    return arena.judge_side(arena.side(np.full(arena.champion.scores.shape, float(mean))))
 
 
 def miscalibrated(arena: Arena) -> Decision:
     """Multiplies the champion's scores by 1.6: the same AUC, other decisions."""
-    return arena.judge_side(arena.side(np.clip(1.6 * arena.champion.probability, 0, 1)))
+    return arena.judge_side(arena.side(np.clip(1.6 * arena.champion.scores, 0, 1)))
 
 
 def slice_saboteur(arena: Arena) -> Decision:
@@ -68,6 +68,8 @@ def slice_saboteur(arena: Arena) -> Decision:
 
 def rare_big_losses(arena: Arena) -> Decision:
     """Pays for many small savings with two big losses, and comes out ahead on these rows."""
+    if arena.use_case.choices is not None:
+        raise CannotTryError("what is logged is never lost: the worst choice earns nothing")
     switched = 1 - arena.champion.action
     gain = arena.gain(switched)
     typical = float(np.median(gain[gain > 0])) if (gain > 0).any() else 0.0
@@ -116,13 +118,16 @@ def _require(arena: Arena, *measures: str) -> None:
 
 def _ruin(arena: Arena, group: NDArray[np.intp], rail: Guardrail) -> Floats:
     """Return the best actions, but in the group the worst on as few rows as break the guardrail."""
-    best = arena.oracle()
-    loss = arena.gain(1 - best)[group]
+    best, opposite = arena.oracle(), arena.opposite()
+    action = best.copy()
+    if arena.use_case.choices is not None:
+        action[group] = opposite[group]  # a row alone tells nothing of a choice
+        return action
+    loss = arena.gain(opposite)[group]
     worst_first = np.argsort(loss, kind="stable")
     lost = np.cumsum(loss[worst_first]) / group.size < -2 * float(rail.may_lose or 0)
     enough = int(np.argmax(lost)) + 1 if lost.any() else group.size
-    action = best.copy()
     action[group] = arena.champion.action[group]
     ruined = group[worst_first[: max(enough, int(rail.min_events or 0))]]
-    action[ruined] = 1 - best[ruined]
+    action[ruined] = opposite[ruined]
     return action

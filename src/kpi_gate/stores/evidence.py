@@ -30,6 +30,8 @@ def read_evidence(folder: Path) -> Evidence:
         corners=corners_of(table),
         ranges=tuple(facts["ranges"]),
         uncapped_gain=facts["uncapped_gain"],
+        diagnostics=facts["diagnostics"],
+        faults=tuple(facts["faults"]),
         notes=facts["notes"],
     )
 
@@ -51,10 +53,17 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
             for name in slices
             if name in table.columns
         },
+        bases=pair_of(table, "base"),
         time=time,
         actions=actions,
-        exposure=table["exposure"].to_numpy(dtype=np.float64) if "exposure" in table else None,
+        exposure=numbers_of(table, "exposure"),
+        at_best=numbers_of(table, "at_best"),
     )
+
+
+def numbers_of(table: pd.DataFrame, column: str) -> Floats | None:
+    """Return a column as doubles; None where the table does not have it."""
+    return table[column].to_numpy(dtype=np.float64) if column in table else None
 
 
 def pair_of(table: pd.DataFrame, what: str) -> tuple[Floats, Floats] | None:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kpi_gate.learning.scoring import KEY_ROLES
+from kpi_gate.learning.windows import never_known
 from kpi_gate.settings_file import Expectation, RowCount
-from kpi_gate.usecase import UseCase
+from kpi_gate.usecase import ROLES_OF, UseCase
 
 TIMES = ("event_time", "label_time")
 KNOWN_SHARE = 0.95  # of the outcomes that are due; the rest may be late
@@ -75,6 +77,7 @@ def rules_for(
         rules += [] if previous is None else _no_hole(frame, limits, as_of, previous)
     if {"event_time", "label_time", "outcome"} <= set(rows.columns):
         rules += _label_rules(frame, use_case.settings.window.label_delay_days, as_of)
+    rules += _role_rules(frame, use_case)
     rules += _kind_rules(rows, use_case)
     rules += [_declared(expectation) for expectation in use_case.settings.validation.expectations]
     return rules
@@ -144,11 +147,12 @@ def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) ->
     age_days = (as_of - frame["event_time"]) / DAY
     for name in ("event_time", "unit"):
         yield Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+    keys = [name for name in KEY_ROLES if name in frame]
     yield Rule(
         "expect_compound_columns_to_be_unique",
-        {"column_list": ["unit", "event_time"], "ignore_row_if": "any_value_is_missing"},
+        {"column_list": keys, "ignore_row_if": "any_value_is_missing"},
         "unit",
-        "one row for each unit and event_time",
+        f"one row for each {', '.join(keys[:-1])} and {keys[-1]}",
     )
     yield _helped(
         "expect_column_values_to_be_between",
@@ -185,10 +189,37 @@ def _label_rules(frame: pd.DataFrame, delay_days: float, as_of: datetime) -> Ite
         min_value=0,
         strict_min=True,
     )
-    due = event < as_of - timedelta(days=delay_days)
+    due = (event < as_of - timedelta(days=delay_days)) & ~never_known(frame)
     expected = f"a known outcome {delay_days:g} days after the event, in {KNOWN_SHARE:.0%} of rows"
     known = outcome.notna().astype(float).where(due)
     yield _all_true(known, "outcome", expected, mostly=KNOWN_SHARE)
+
+
+def _role_rules(frame: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
+    """Yield what the roles imply that only some use cases have."""
+    settings, present = use_case.settings, set(frame.columns)
+    roles = ROLES_OF[settings.estimator.kind]
+    groups = [name for name in settings.policy.within if name != "day"]
+    for name in dict.fromkeys(name for name in ("item", *roles, *groups) if name in present):
+        yield Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+    if "propensity" in roles and "propensity" in present:
+        chance = pd.to_numeric(frame["propensity"], errors="coerce")
+        fits = ((chance > 0) & (chance <= 1)).where(frame["propensity"].notna())
+        yield _all_true(fits, "propensity", "a probability in (0, 1]")
+    if "observed" in roles and {"observed", "outcome"} <= present:
+        truth = frame["observed"].isin([True, False]).where(frame["observed"].notna())
+        yield _all_true(truth, "observed", "true or false")
+        hidden = frame["outcome"].isna() | frame["observed"].isin([True])
+        yield _all_true(hidden, "outcome", "none where it is not observed")
+    if use_case.choices is not None and use_case.choices.column in present:
+        levels, name = use_case.choices.levels, use_case.choices.column
+        kwargs = {"column": name, "value_set": list(levels)}
+        words = f"one of the {len(levels)} choices, such as {levels[0]}"
+        yield Rule("expect_column_values_to_be_in_set", kwargs, name, words)
+    for name in settings.validation.one_per_unit:
+        if {name, "unit"} <= present:
+            several = frame.groupby("unit", observed=True)[name].transform("nunique") <= 1
+            yield _all_true(several, name, f"one {name} for each unit")
 
 
 def _kind_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:

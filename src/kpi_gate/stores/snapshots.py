@@ -1,9 +1,10 @@
 """Snapshots and stages (DVC): what was frozen, whether a stage must run, and how to get it back."""
 
+import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -120,6 +121,32 @@ def restore(root: Path, wanted: str, target: Path) -> None:
     raise SnapshotError(
         f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`"
     )
+
+
+def fetch_once(folder: Path, fetch: Callable[[Path], None], wanted: Mapping[str, Any]) -> None:
+    """Fill a folder of raw input, unless it holds rows that are the owner's or are still wanted.
+
+    Args:
+        folder: Where to.
+        fetch: Fills an empty folder.
+        wanted: What the fetched rows depend on; what was fetched for something else is put aside.
+    """
+    record = folder.with_name(f"{folder.name}.fetched.json")
+    words = json.dumps(wanted, sort_keys=True, default=str)
+    filled = folder.exists() and any(folder.iterdir())
+    before = record.read_text(encoding="utf-8") if record.exists() else words
+    if filled and before == words:
+        return
+    partial = folder.with_name(f"{folder.name}.partial")  # half of the rows must not pass for all
+    clear(partial)
+    fetch(partial)
+    if filled:
+        mark = hashlib.sha256(before.encode()).hexdigest()[:8]
+        aside = folder.with_name(f"{folder.name}.{mark}")
+        clear(aside)
+        folder.replace(aside)
+    record.write_text(words, encoding="utf-8")
+    partial.replace(folder)
 
 
 def clear(folder: Path) -> None:
