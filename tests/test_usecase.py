@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from kpi_gate import usecase as contract
-from kpi_gate.decision.value import ValueModel
+from kpi_gate.decision.value import Parameter, ValueModel
 from kpi_gate.settings_file import read_objective
-from kpi_gate.usecase import ConfigurationError, Feature, UseCase, read_settings
+from kpi_gate.usecase import Choices, ConfigurationError, Feature, UseCase, read_settings
 
 GOOD = """
 objective: {kpi: profit, unit: EUR, horizon_decisions: 1000, min_effect: 0.02, switch_cost: 10}
@@ -181,3 +181,73 @@ def test_an_unknown_measure_is_refused(tmp_path):
 def test_a_snapshot_must_have_every_column_once(tmp_path):
     columns = use_case(tmp_path).columns
     assert columns == [*contract.ROLES, "age", "job", "amount", "region"]
+
+
+def parameter(name):
+    return {name: Parameter("money", 0, 1, 2, "assumption")}
+
+
+def parts(action, outcome, columns, given):
+    return {}
+
+
+ADS = Choices("ad", ("a", "b"))
+CHOICE = put("policy", value={"kind": "choice"})
+RATIO = ValueModel("rate", parts, base=lambda action, outcome, columns, given: action)
+
+
+@pytest.mark.parametrize(
+    ("change", "given", "words"),
+    [
+        (None, {"value": ValueModel("toy", parts, parameters=parameter("fee"))}, "fee is missing"),
+        (
+            None,
+            {"value": ValueModel("toy", parts, parameters=parameter("cost_eur"))},
+            "value: cap_eur is not of toy: cost_eur",
+        ),
+        (put("value", "cap_eur", value="unlinked"), {}, "value.cap_eur == 'unlinked', must be a"),
+        (put("estimator", value={"kind": "dr"}), {}, "estimator.kind == 'dr', must be one of"),
+        (put("estimator", value={"kind": "ratio"}), {}, "toy has none"),
+        (None, {"value": RATIO}, "rate has one"),
+        (put("estimator", value={"kind": "snips"}), {}, "choices missing"),
+        (None, {"choices": ADS}, "choices given"),
+        (CHOICE, {}, "policy.kind == 'choice'"),
+        (None, {"known_later": ("age",)}, "feature 'age' is known only after event_time"),
+    ],
+)
+def test_parts_that_do_not_go_together_are_refused(tmp_path, change, given, words):
+    with pytest.raises(ConfigurationError, match=words):
+        use_case(tmp_path, change, **given)
+
+
+def test_whether_an_outcome_is_observed_is_no_feature(tmp_path):
+    with pytest.raises(ConfigurationError, match="'observed' is known only after"):
+        use_case(tmp_path, features=(Feature("observed", "category"),))
+
+
+def test_a_snapshot_must_have_what_estimator_policy_and_choices_need(tmp_path):
+    def logged(content):
+        CHOICE(content)
+        content["estimator"] = {"kind": "snips"}
+        content["validation"]["one_per_unit"] = ["time_zone"]
+
+    columns = use_case(tmp_path, logged, choices=ADS).columns
+    assert {"propensity", "ad", "time_zone"} <= set(columns)
+    grouped = put("policy", value={"most": 2, "within": ["day", "shelf"]})
+    columns = use_case(tmp_path, grouped).columns
+    assert "shelf" in columns
+    assert "day" not in columns
+
+
+def test_what_is_unlinked_has_no_base(tmp_path):
+    model = ValueModel("toy", parts, money_weight=("cap_eur",))
+    settings = use_case(tmp_path, put("value", "cap_eur", value="unlinked"), value=model).settings
+    assert settings.base_values() == {"cost_eur": 1.0}
+    assert settings.ranges == ["cost_eur"]
+    with pytest.raises(ConfigurationError, match=r"value\.cap_eur"):
+        read_settings(written(tmp_path, put("value", "cap_eur", value="perhaps")))
+
+
+def test_data_is_the_owners_own(tmp_path):
+    settings = read_settings(written(tmp_path, put("data", value={"drift": True, "seed": 3})))
+    assert settings.data == {"drift": True, "seed": 3}

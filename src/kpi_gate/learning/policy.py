@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from kpi_gate.decision.value import Columns, Parameters, ValueModel
 
 Floats = NDArray[np.float64]
+SMALLEST = 1e-300  # a scale of money below it is none
 
 
 class PolicySettings(BaseModel):
@@ -103,16 +104,17 @@ class Policy(BaseModel):
         Args:
             money: Expected money of every choice, shape `(n, levels)`.
         """
-        best = money.max(axis=1, keepdims=True)
-        scale = self.settings.temperature * np.abs(best)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            weight = np.exp((money - best) / scale)
+        whole = np.isfinite(money).all(axis=1, keepdims=True)
+        known = np.where(whole, money, 0.0)
+        short = known.max(axis=1, keepdims=True) - known
+        scale = self.settings.temperature * np.abs(known.max(axis=1, keepdims=True))
         # no temperature, or nothing is worth anything: the best alone, ties alike
-        weight = np.where(scale > 0, weight, (money == best).astype(float))
+        cold = scale <= SMALLEST
+        weight = np.where(cold, short == 0, np.exp(-short / np.where(cold, 1.0, scale)))
         leaning = weight / weight.sum(axis=1, keepdims=True)
         explore = self.settings.explore
-        chances: Floats = (1 - explore) * leaning + explore / money.shape[1]
-        return np.where(np.isfinite(money).all(axis=1, keepdims=True), chances, np.nan)
+        chances = (1 - explore) * leaning + explore / money.shape[1]
+        return np.where(whole, chances, np.nan)
 
 
 def _beyond_budget(
