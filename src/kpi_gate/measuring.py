@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 
 from kpi_gate.decision.estimators import Estimate
+from kpi_gate.decision.intervals import cluster_sums, interval
 from kpi_gate.decision.measures import (
     action_rate,
     action_rate_gap,
@@ -26,6 +27,7 @@ Floats = NDArray[np.float64]
 LATENCY_ROWS = 500
 MISSING_INPUT = "missing_input_loss"
 BLANK_SHARE = 0.10
+ODDS_OFF = 1.6  # times the odds: what a miscalibrated twin of the candidate is off by
 
 
 def measure(
@@ -141,6 +143,49 @@ def estimate_sides(
     return estimate(use_case, gate, *pair, base)
 
 
+def proxies(
+    candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
+) -> dict[str, dict[str, float]]:
+    """Return what people count, per decision: both sides and their difference with its bounds."""
+    if gate.empty:
+        return {}
+    base, pair = use_case.settings.base_values(), (champion.action, candidate.action)
+    outcome, unit = gate["outcome"].to_numpy(dtype=float), pd.factorize(gate["unit"])[0]
+    found = {}
+    for name, count in use_case.proxies.items():
+        taken = pair if use_case.choices is None else (np.ones(len(gate)),) * 2
+        theirs, ours = (np.asarray(count(a, outcome, gate), dtype=np.float64) for a in taken)
+        difference = estimate(use_case, gate, pair, (theirs, ours), base).difference
+        change = interval(*cluster_sums(difference, unit), use_case.settings.objective.confidence)
+        numbers = {
+            "champion": per_decision(use_case, gate, champion.action, theirs, base),
+            "candidate": per_decision(use_case, gate, candidate.action, ours, base),
+            "change": change.estimate,
+            "lower": change.lower,
+            "upper": change.upper,
+        }
+        found[name] = {key: value for key, value in numbers.items() if np.isfinite(value)}
+    return found
+
+
+def miscalibrated(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]:
+    """Return what the candidate would lose if the odds of its scores were off by a factor.
+
+    It would rank alike, with the same AUC: only money tells the two apart. Empty where there is
+    nothing to tell.
+    """
+    if gate.empty or side.estimator is None or not np.isfinite(side.scores).all():
+        return {}
+    odds = ODDS_OFF * side.scores
+    scores = odds / (1 - side.scores + odds)
+    action = actions(policy_of(side.card), use_case, scores, gate)
+    base = use_case.settings.base_values()
+    change = worth(use_case, gate, action, base) - per_decision(
+        use_case, gate, side.action, side.value, base
+    )
+    return {"factor": ODDS_OFF, "change": change} if np.isfinite(change) else {}
+
+
 def _recounted(
     candidate: Side,
     champion: Side,
@@ -175,6 +220,12 @@ def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> d
         "slices": slice_columns(use_case),
         "variants": list(card.variants),
         "chosen": card.chosen,
+        "proxies": proxies(sides["candidate"], sides["champion"], use_case, gate),
+        "miscalibrated": miscalibrated(sides["candidate"], use_case, gate),
+        "money_weight": {
+            name: use_case.settings.model_dump(mode="json")["value"][name]
+            for name in use_case.value.money_weight
+        },
         "trained_rows": card.trained_rows,
         "metrics": {name: _metrics(scores, outcome) for name, scores in pair.items()}
         if both

@@ -25,7 +25,7 @@ def test_page_shows_every_section_that_there_are_facts_for():
     words = read(page(DECISIONS["promote"]))
     for title in (
         "Gain against its threshold",
-        "From model to money",
+        "From the metric to the money",
         "Parts of the money",
         "What would change this verdict",
         "Checks",

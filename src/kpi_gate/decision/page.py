@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kpi_gate.decision import page_details, page_sections
+from kpi_gate.decision import page_details, page_sections, page_translation
 from kpi_gate.decision.page_sections import text
 from kpi_gate.decision.wording import booked, clean, earns, rival, why
 
@@ -38,11 +38,7 @@ th { font-weight: 400; font-size: 12px; color: var(--soft); text-align: left; }
 td, th { padding: 2px 10px 2px 0; vertical-align: middle; overflow-wrap: anywhere; }
 .n { text-align: right; white-space: nowrap; }
 .sum td { border-top: 1px solid var(--rule); font-weight: 600; }
-.row { display: flex; align-items: stretch; }
-.box { flex: 1 1 auto; min-width: 0; background: var(--wash); padding: 6px 6px 8px 12px; }
-.box h3 { margin-top: 0; }
-.box th, .box td { padding-right: 6px; }
-.arrow { align-self: center; padding: 0 6px; font-size: 18px; color: var(--soft); }
+.translation td { white-space: normal; }
 .columns { display: flex; gap: 28px; flex-wrap: wrap; }
 .columns section { flex: 1 1 340px; min-width: 0; }
 .checks td { padding-top: 1px; padding-bottom: 1px; vertical-align: baseline; }
@@ -80,10 +76,8 @@ rect.champion, circle.champion { fill: var(--champion); }
 polyline { fill: none; stroke-width: 2; }
 polyline.candidate { stroke: var(--candidate); }
 polyline.champion { stroke: var(--champion); stroke-dasharray: 6 3; }
-@media (max-width: 860px) { .row { flex-direction: column; } .arrow { display: none; } }
-.row td, .row th { overflow-wrap: normal; }
 @media print {
-  svg, tr, li, header, .row { break-inside: avoid; }
+  svg, tr, li, header { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   body { padding: 0; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
@@ -148,7 +142,7 @@ def page(decision: Decision) -> str:
         _header(decision),
         page_sections.gain(decision),
         page_sections.change(decision),
-        page_sections.translation(decision),
+        page_translation.render(decision),
         page_sections.parts(decision),
         page_sections.checks(decision),
         page_details.slices(decision),

@@ -21,10 +21,8 @@ from kpi_gate.decision.wording import (
     gap,
     in_words,
     looked,
-    mapping,
     nearest,
     need,
-    number,
     percent,
     places,
     rival,
@@ -35,11 +33,7 @@ from kpi_gate.decision.wording import (
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Check, Decision
 
-# known metrics: how they are written, and which way is better
-METRICS = {"auc": "AUC ↑", "average_precision": "average precision ↑", "brier": "Brier ↓"}
-METRICS |= {"log_loss": "log loss ↓", "calibration_error": "calibration error ↓"}
 MOST_CORNERS = 10
-MOST_METRICS = 4
 
 
 def text(words: object) -> str:
@@ -99,65 +93,6 @@ def _three(old: object, new: object, decimals: int, change: float | None = None)
         change = after - before
     sides = ["–" if side is None else digits(side, decimals) for side in (before, after)]
     return [*sides, "–" if change is None else f"<b>{digits(change, decimals, sign=True)}</b>"]
-
-
-def _box(title: str, columns: list[tuple[str, list[str]]], foot: str = "") -> str:
-    """Return one station on the way from model to money: (name, three numbers) a column."""
-    names = cells("", *(text(name) for name, _ in columns), kind="th")
-    rows = [
-        f"<tr>{cells(side, *(numbers[i] for _, numbers in columns))}</tr>"
-        for i, side in enumerate(("champion", "candidate", "change"))
-    ]
-    note = f'<p class="note">{foot}</p>' if foot else ""
-    table = f"<table><tr>{names}</tr>{''.join(rows)}</table>"
-    return f'<div class="box"><h3>{text(title)}</h3>{table}{note}</div>'
-
-
-def _quality(decision: Decision) -> str:
-    """Return the station of the ML metrics; nothing where the notes have none."""
-    metrics = mapping(decision.notes.get("metrics"))
-    before, after = mapping(metrics.get("champion")), mapping(metrics.get("candidate"))
-    names = list(dict.fromkeys([*before, *after]))[:MOST_METRICS]
-    columns = [
-        (METRICS.get(name, clean(name)), _three(before.get(name), after.get(name), 4))
-        for name in names
-    ]
-    return _box("ML metric", columns) if columns else ""
-
-
-def translation(decision: Decision) -> str:
-    """Set side by side what the model, the money per decision and the KPI gain."""
-    found = decision.gain
-    if found is None:
-        return ""
-    unit, many = clean(decision.unit), decision.horizon_decisions
-    old, new = _sides(decision)
-    size = places(max(abs(v) for v in (old or 0.0, new or 0.0, finite(found.estimate) or 0.0)))
-    chance = f"P(gain &gt; {digits(found.threshold)}) is {percent(found.p_above_threshold)}"
-    money = (f"{unit} per decision", _three(old, new, size, found.estimate))
-    kpi = _three(
-        None if old is None else old * many,
-        None if new is None else new * many,
-        0,
-        found.estimate * many,
-    )
-    foot = (
-        f"after shrinkage and switch cost: "
-        f"<b>{total(decision.money, sign=True).replace('-', '−')} {text(unit)}</b>"
-    )
-    stations = [
-        _quality(decision),
-        _box("Business proxy", [money], chance),
-        _box(
-            f"KPI: {clean(decision.kpi).replace('_', ' ')}",
-            [(f"{unit}, {number(many, 0)} decisions, {clean(decision.horizon)}", kpi)],
-            foot,
-        ),
-    ]
-    arrow = '<div class="arrow">→</div>'
-    return section(
-        "From model to money", f'<div class="row">{arrow.join(filter(None, stations))}</div>'
-    )
 
 
 def parts(decision: Decision) -> str:

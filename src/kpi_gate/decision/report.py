@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
+from kpi_gate.decision import translation
 from kpi_gate.decision.page import page
 from kpi_gate.decision.wording import (
     RULES,
@@ -83,6 +84,11 @@ def _gain_lines(decision: Decision) -> Iterator[tuple[str, str]]:
         f"{total(decision.money, sign=True)} {unit} after a switch cost of "
         f"{total(decision.switch_cost)} ({number(decision.horizon_decisions, 0)} decisions)",
     )
+    words = translation.sentence(decision)
+    if words:
+        yield "in the KPI's language", words
+    for trap in translation.traps(decision):
+        yield "the trap", trap
     if gain.uncapped is not None:
         yield "with caps lifted", f"{number(gain.uncapped, digits, sign=True)} {unit}"
     yield (

@@ -39,10 +39,11 @@ class ValueModel:
     Attributes:
         name: What the parts add up to, such as `campaign_profit`.
         parts: Pure function of (action, outcome, columns, parameters) to named arrays,
-            each of shape `(n,)` in the objective's currency.
+            each of shape `(n,)` in the objective's currency; with a `money_weight` in the KPI's
+            unit. What is no amount is NaN, never 0: the gate answers INVALID.
         columns: Row columns that `parts` reads beside action and outcome.
         amount_cap: Parameter that caps the amount; without it the uncapped value is computed.
-        parameters: What `parts` reads; the settings name exactly these.
+        parameters: What `parts` and `money_weight` read; the settings name exactly these.
         base: Of a ratio, what the value is counted per, shape `(n,)`; None counts decisions.
         money_weight: Parameters whose product turns the value's unit into money.
     """

@@ -5,11 +5,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kpi_gate.decision import translation
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
 from kpi_gate.stores.settings import Place
@@ -170,6 +171,12 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
         numbers |= {f"value.{side}.{name}": value for name, value in parts.items()}
         numbers[f"value.{side}.per_decision"] = sum(parts.values())
         numbers[f"value.{side}.per_horizon"] = sum(parts.values()) * decision.horizon_decisions
+    for step in translation.steps(decision):
+        if step.station in ("business proxy", "KPI", "money"):
+            what = "" if step.station != "business proxy" else f".{step.name}"
+            kind = step.station.removeprefix("business ").lower()
+            for end in ("champion", "candidate", "change", "lower", "upper"):
+                numbers[f"{kind}.{end}{what}"] = getattr(step, end)
     for kind, sides in (
         ("guardrail", decision.measures),
         ("ml", decision.notes.get("metrics", {})),
@@ -203,6 +210,10 @@ def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) ->
 def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
     mlflow_client.log_text(run_id, decision.html(), "decision/decision.html")
     mlflow_client.log_text(run_id, decision.model_dump_json(indent=2), "decision/decision.json")
+    steps = [asdict(step) for step in translation.steps(decision)]
+    if steps:
+        table = {name: [step[name] for step in steps] for name in steps[0]}
+        mlflow_client.log_table(run_id, table, "decision/translation.json")
     for folder, path in content.artifacts.items():
         if path.is_dir():
             mlflow_client.log_artifacts(run_id, str(path), folder)

@@ -112,6 +112,10 @@ USE_CASE = UseCase(
     baseline=call_everyone,
     baseline_name="call everyone",
     measures={"contact_rate": contact_rate},
+    proxies={
+        "calls": lambda calls, outcome, rows: calls,
+        "deposits sold": lambda calls, outcome, rows: calls * outcome,
+    },
     limits=(
         "Only clients who were called are in the data: nothing is known of the others.",
         "Contact cost, interest and deposited share are published assumptions, not its books.",
