@@ -67,7 +67,7 @@ def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job):
     (job().place.home / "ledger.db").unlink()
     entry, outcome, _ = play(job(LATER))
     assert entry.body["verdict"] == "INVALID"
-    assert "toy@anchor is v1 in MLflow, the ledger's is none" in entry.body["sentence"]
+    assert "toy@champion is v1 in MLflow, the ledger's is none" in entry.body["sentence"]
     assert not outcome.moved
 
 

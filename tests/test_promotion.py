@@ -284,15 +284,18 @@ def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job):
     assert champion(job()) == "2"
 
 
-def test_a_tick_is_not_decided_for_a_champion_that_was_put_in_by_hand(job):
+def test_a_champion_that_was_put_in_by_hand_is_refused_until_it_is_put_back(job):
     play(job())
     play(job(LATER))
     play(job(AFTER_DRIFT))
     assert champion(job()) == "3"
     registry.point(job().place, "toy", registry.CHAMPION, "2")
-    entry, _, trained = play(job(AFTER_DRIFT))
-    assert trained
-    assert entry.body["champion"] == "v2"
+    entry, outcome, _ = play(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert "toy@champion is v2 in MLflow, the ledger's is v3" in entry.body["sentence"]
+    assert not outcome.moved
+    registry.point(job().place, "toy", registry.CHAMPION, "3")
+    assert steps.freeze_champion(job(AFTER_DRIFT)).contender.name == "v3"
 
 
 @pytest.mark.parametrize("alias", ["2", "1", ""])

@@ -40,9 +40,10 @@ def freeze_champion(job: Job) -> ModelCard:
 
 
 def _require_what_the_ledger_knows(job: Job, champion: str, anchor: str) -> None:
-    """Refuse a lost alias, which would pass for a first model, and an anchor moved by hand.
+    """Refuse a lost alias, which would pass for a first model, and one that was moved by hand.
 
-    Against the baseline anything may win, and from a new anchor a budget begins anew.
+    Against the baseline anything may win, from a new anchor a budget begins anew, and a champion
+    that no decision promoted was never judged.
     """
     entries = job.ledger.entries(job.name)
     released, anchored = releases.champion(entries), releases.anchor(entries)
@@ -56,6 +57,13 @@ def _require_what_the_ledger_knows(job: Job, champion: str, anchor: str) -> None
             f"{lost}_present",
             f"MLflow at {job.place.mlflow_uri} has no {job.name}@{lost}, the ledger released "
             f"{known}: point the alias to it in MLflow",
+        )
+    if champion and f"v{champion}" != released and not releases.open_intents(entries):
+        raise Refusal(
+            "champion_recorded",
+            f"{job.name}@champion is v{champion} in MLflow, the ledger's is {released or 'none'}: "
+            f"{'point the alias back' if released else 'take the alias away'}, or promote with "
+            f"`kpi-gate promote {job.name} --force`",
         )
     if anchor and f"v{anchor}" != anchored:
         raise Refusal(

@@ -369,3 +369,14 @@ def test_a_log_of_certain_actions_is_a_paired_comparison(seed, scale):
 def test_an_estimate_is_paired_unless_said_otherwise():
     assert decide(evidence(), settings()).estimator == "paired"
     assert paired(np.ones(3)).bases is None
+
+
+def test_a_log_that_does_not_speak_of_the_candidate_rejects_nothing():
+    """Where no logged row supports it, no bound of its gain is believed."""
+    size = 2_000
+    chance = np.ones(size), np.where(np.arange(size) == 0, 1.0, 0.0)
+    found = estimators.ips(np.ones(size), np.full(size, 1.0), chance)
+    decision = decide(evidence(rows_of(found), diagnostics=found.diagnostics), settings())
+    assert decision.verdict == "INSUFFICIENT_EVIDENCE"
+    names = {check.name for check in decision.failed}
+    assert {"effective_share", "largest_weight", "gain_possible"} <= names

@@ -73,6 +73,7 @@ def decide(
     for guardrail in settings.guardrails if rows.size else ():
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
+    checks = _believed(checks)
     checks += check_link(objective)
     checks += _silent_rules(checks, measured=gain is not None)
     verdict = _verdict(checks)
@@ -136,6 +137,23 @@ def _terms(settings: GateSettings) -> dict[str, Any]:
 def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
     """Leave out what strict JSON cannot say; the check on it has made the verdict INVALID."""
     return {name: float(value) for name, value in numbers.items() if is_finite(value)}
+
+
+def _believed(checks: Sequence[Check]) -> list[Check]:
+    """Let a log that does not speak of a side reject nothing: its bounds are none.
+
+    What would be REJECT for the money is then too little evidence.
+    """
+    silent = {"effective_share", "largest_weight"}
+    if not any(check.name in silent and not check.passed for check in checks):
+        return list(checks)
+    return [
+        check.model_copy(update={"failing": Verdict.INSUFFICIENT_EVIDENCE})
+        if check.failing is Verdict.REJECT
+        and (check.rule == "V1" or check.name.startswith("slice"))
+        else check
+        for check in checks
+    ]
 
 
 def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]:
