@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from kpi_gate import usecases
-from kpi_gate.usecase import ROLES, ConfigurationError, Feature
+from kpi_gate.usecase import ROLES, ROLES_OF, ConfigurationError, Feature
+from kpi_gate.valuation import per_decision, row_values
 
+ENOUGH = 150_000  # rows: more of them prove nothing more
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -27,8 +29,15 @@ def raw(use_case, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def rows(use_case, raw):
-    return use_case.load(raw, LATER)
+def moment(use_case, raw):
+    """Return a moment with enough rows before it."""
+    times = use_case.load(raw, LATER)["event_time"].sort_values()
+    return times.iloc[min(ENOUGH, len(times) - 1)].to_pydatetime()
+
+
+@pytest.fixture(scope="module")
+def rows(use_case, raw, moment):
+    return use_case.load(raw, moment)
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +60,22 @@ def worth(use_case, known):
 
 def test_unit_currency_and_limits_are_declared(use_case):
     objective = use_case.settings.objective
-    assert len(objective.unit) == 3
-    assert objective.unit.isupper()
+    if use_case.value.money_weight:  # a KPI that experiments must turn into money
+        assert objective.kpi_link == "required"
+    else:
+        assert len(objective.unit) == 3
+        assert objective.unit.isupper()
     assert objective.kpi
     assert use_case.title
     assert use_case.baseline_name
+    assert use_case.limits
+
+
+def test_value_parameters_have_a_unit_a_range_and_a_source(use_case):
+    for name, parameter in use_case.value.parameters.items():
+        assert parameter.unit, name
+        assert parameter.source, name
+        assert parameter.low <= parameter.base <= parameter.high, name
 
 
 def test_rows_have_every_column_and_roles_of_the_right_kind(use_case, rows):
@@ -66,10 +86,15 @@ def test_rows_have_every_column_and_roles_of_the_right_kind(use_case, rows):
         assert str(rows[role].dt.tz) == "UTC"
     assert rows["unit"].notna().all()
     assert set(rows["outcome"].dropna()) == {0.0, 1.0}
+    needed = ROLES_OF[use_case.settings.estimator.kind]
+    if "propensity" in needed:
+        assert ((rows["propensity"] > 0) & (rows["propensity"] <= 1)).all()
+    if "observed" in needed:
+        assert rows.loc[~rows["observed"], ["outcome", "label_time"]].isna().all(axis=None)
 
 
-def test_nothing_is_known_before_its_time(use_case, raw, rows):
-    assert (rows["label_time"] >= rows["event_time"]).all()
+def test_nothing_is_known_before_its_time(use_case, raw, known, rows):
+    assert (known["label_time"] >= known["event_time"]).all()
     as_of = rows["event_time"].quantile(0.3).to_pydatetime()
     early = use_case.load(raw, as_of)
     assert (early["event_time"] < as_of).all()
@@ -85,8 +110,8 @@ def test_no_feature_is_known_later(use_case):
             replace(use_case, features=(*use_case.features, Feature(column, "number")))
 
 
-def test_loading_twice_is_the_same(use_case, raw, rows):
-    pd.testing.assert_frame_equal(use_case.load(raw, LATER), rows)
+def test_loading_twice_is_the_same(use_case, raw, moment, rows):
+    pd.testing.assert_frame_equal(use_case.load(raw, moment), rows)
 
 
 def test_before_the_first_row_there_is_nothing(use_case, raw, rows):
@@ -104,7 +129,21 @@ def test_the_oracle_is_worth_at_least_any_other_action(worth):
         generator.random(acting.size) < 0.5,
     ):
         assert (oracle >= worth(action)).all()
-    assert oracle.sum() > max(acting.sum(), not_acting.sum())
+    assert oracle.sum() > not_acting.sum()
+
+
+def test_per_decision_the_oracle_beats_acting_everywhere_and_the_baseline(use_case, known, worth):
+    if use_case.choices is not None:
+        pytest.skip("of a logged choice only one outcome is known: there is no oracle of a row")
+    parameters = use_case.settings.base_values()
+
+    def earned(action):
+        values = row_values(use_case, known, action, parameters)
+        return per_decision(use_case, known, action, values, parameters)
+
+    best = earned((worth(1) > worth(0)).astype(float))
+    assert best > earned(np.ones(len(known)))
+    assert best > earned(np.asarray(use_case.baseline(known), dtype=float))
 
 
 def test_value_grows_with_every_error_that_is_avoided(worth):
@@ -143,22 +182,44 @@ def test_the_baseline_has_an_action_for_every_row(use_case, rows):
     action = np.asarray(use_case.baseline(rows), dtype=float)
     assert action.shape == (len(rows),)
     assert np.isfinite(action).all()
+    assert ((action >= 0) & (action <= 1)).all()
     assert use_case.baseline(rows[:0]).shape == (0,)
 
 
 def test_the_estimator_scores_every_row(use_case, known):
-    features = known[use_case.feature_names].head(2_000)
+    some = known.head(20_000)
+    features = some[use_case.feature_names]
     model = use_case.estimator(use_case.settings.model)
-    model.fit(features, known["outcome"].head(2_000))
+    model.fit(features, some["outcome"])
     score = model.predict_proba(features)
-    assert score.shape == (2_000, 2)
+    assert score.shape == (len(some), 2)
     assert np.isfinite(score).all()
 
 
-def test_its_own_measures_are_numbers(use_case, rows):
-    action = np.asarray(use_case.baseline(rows), dtype=float)
+def test_its_own_measures_and_proxies_are_numbers(use_case, known):
+    action = np.asarray(use_case.baseline(known), dtype=float)
+    outcome = known["outcome"].to_numpy(dtype=float)
     for measure in use_case.measures.values():
-        assert np.isfinite(measure(action, rows))
+        assert np.isfinite(measure(action, known))
+    for proxy in use_case.proxies.values():
+        counts = np.asarray(proxy(action, outcome, known), dtype=float)
+        assert counts.shape == (len(known),)
+        assert np.isfinite(counts).all()
+
+
+def test_what_can_be_chosen_is_what_was_logged(use_case, rows):
+    if use_case.choices is None:
+        pytest.skip("nothing is chosen among")
+    some = rows.head(1_000)
+    assert (use_case.choices.logged(rows) >= 0).all()
+    for level in use_case.choices.levels[:3]:
+        told = use_case.choices.as_if(some, level)
+        assert (told[use_case.choices.column] == level).all()
+        assert told.index.equals(some.index)
+    logged = use_case.choices.levels[use_case.choices.logged(some.head(1))[0]]
+    again = use_case.choices.as_if(some.head(1), logged)
+    for column in (*use_case.feature_names, *use_case.value.columns):
+        assert again[column].iloc[0] == some[column].iloc[0], column
 
 
 def test_an_unknown_use_case_is_named():
