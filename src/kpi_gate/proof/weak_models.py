@@ -70,6 +70,8 @@ def rare_big_losses(arena: Arena) -> Decision:
     """Pays for many small savings with two big losses, and comes out ahead on these rows."""
     if arena.use_case.choices is not None:
         raise CannotTryError("what is logged is never lost: the worst choice earns nothing")
+    if arena.use_case.value.base is not None:
+        raise CannotTryError("a ratio counts: no row of it weighs far more than the others")
     switched = 1 - arena.champion.action
     gain = arena.gain(switched)
     typical = float(np.median(gain[gain > 0])) if (gain > 0).any() else 0.0
