@@ -61,12 +61,12 @@ def _weeks(lines: pd.DataFrame) -> Iterator[dict[str, NDArray[Any]]]:
     np.add.at(spend, (lines["week"], units, items), lines["sales"].astype(np.float32))
     np.add.at(saved, (lines["week"], items), lines["discount"])
     discount = saved / np.maximum(saved + spend.sum(axis=1), 0.01)  # share of the shelf price
-    active = bought.any(axis=2)
+    active = np.asarray(bought.any(axis=2))
     buyers = bought.sum(axis=1) / np.maximum(active.sum(axis=1, keepdims=True), 1)
     for week in range(HISTORY + 1, last + 1):  # the data may begin in the middle of a week
         past, long = slice(week - HISTORY, week), slice(max(0, week - LONG_HISTORY), week)
         unit, item = np.nonzero(np.any(bought[past], axis=0))
-        seen: NDArray[np.bool_] = bought[past, unit, item]
+        seen = np.asarray(bought[past, unit, item])
         numbers = {
             "weeks_since": np.argmax(seen[::-1], axis=0) + 1,
             "bought_weeks_4w": seen[-4:].sum(axis=0),
@@ -76,10 +76,10 @@ def _weeks(lines: pd.DataFrame) -> Iterator[dict[str, NDArray[Any]]]:
             "active_weeks_2w": active[week - 2 : week, unit].sum(axis=0),
             "active_weeks_8w": active[past, unit].sum(axis=0),
             "categories_8w": np.bincount(unit)[unit],
-            "buyers_share_4w": buyers[week - 4 : week].mean(axis=0)[item],
-            "buyers_trend": buyers[week - 1, item] / buyers[past].mean(axis=0)[item],
+            "buyers_share_4w": buyers[week - 4 : week, item].mean(axis=0),
+            "buyers_trend": buyers[week - 1, item] / buyers[past, item].mean(axis=0),
             "discount_share_1w": discount[week - 1, item],
-            "discount_rise": (discount[week - 1] - discount[past].mean(axis=0))[item],
+            "discount_rise": discount[week - 1, item] - discount[past, item].mean(axis=0),
             "outcome": bought[week, unit, item],
         }
         codes = {"unit": unit, "item": item, "week": np.full(unit.size, week)}
