@@ -92,7 +92,7 @@ def _faults(lines: pd.DataFrame) -> Iterator[str]:
         if rows.any():
             line = lines.loc[rows.idxmax()]
             said = f"{column}: {rows.sum()} of {len(lines)} lines {words}"
-            yield f"{said}, such as {line[column]!r} of household {line['household']!r}"
+            yield f"{said}, such as {line[column]} of household {line['household']}"
 
 
 def local_days(moments: pd.Series, zones: pd.Series) -> pd.Series:
