@@ -41,7 +41,8 @@ def cluster_sums(difference: Floats, cluster: ArrayLike) -> tuple[Floats, Floats
 
 def effective_count(weights: Floats) -> float:
     """Return how many parts of equal weight would count as these do (Kish 1965); 0 of none."""
-    total, squares = float(weights.sum()), float(weights @ weights)
+    # not `@`: threads of the linear algebra wait for each other longer than they work
+    total, squares = float(weights.sum()), float(np.square(weights).sum())
     return total * total / squares if squares > 0 else 0.0
 
 

@@ -161,7 +161,7 @@ def no_experiment(arena: Arena) -> Decision:
     """Is an oracle where the KPI link is required and no experiment was run."""
     arena = arena.beside_the_baseline()
     objective = arena.settings.objective.model_copy(update={"kpi_link": "required"})
-    return arena.judge_side(arena.acting(arena.oracle()), objective=objective)
+    return arena.judge_side(arena.acting(arena.near_oracle()), objective=objective)
 
 
 class _Changed:

@@ -18,7 +18,7 @@ BIG = 5.0  # times the usual saving: what makes a loss big
 def oracle(arena: Arena) -> Decision:
     """Knows every outcome and meets a weak champion: a gate that stays shut never opens."""
     arena = arena.beside_the_baseline()
-    return arena.judge_side(arena.acting(arena.oracle()))
+    return arena.judge_side(arena.acting(arena.near_oracle()))
 
 
 def identical_twin(arena: Arena) -> Decision:
