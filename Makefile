@@ -1,4 +1,4 @@
-# Everything a person does with the repository. `make demo` is the place to begin.
+# Everything a person does with the repository.
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -51,4 +51,4 @@ bench: install  ## Ratios against a bare script in the same run
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove the environment and all local state
-	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp data/raw data/campaign dvc.lock
+	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp dvc.lock $(filter-out data/README.md,$(wildcard data/*))

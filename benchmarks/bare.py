@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 from threadpoolctl import threadpool_limits
 
+USE_CASE = "campaign"
 CATEGORIES = ["job", "marital", "education", "default", "housing", "loan", "contact", "poutcome"]
 NUMBERS = ["age", "balance_eur", "campaign", "pdays", "previous"]
 INPUTS = [*CATEGORIES, *NUMBERS]
@@ -56,7 +57,7 @@ def money(probability: np.ndarray, rows: pd.DataFrame) -> np.ndarray:
 
 def main(as_of: str, home: Path) -> None:
     """Play one retraining."""
-    folder = Path(__file__).parents[1] / "data/raw/campaign"
+    folder = Path(__file__).parents[1] / "data/raw" / USE_CASE
     calls = pd.concat([pd.read_csv(path) for path in sorted(folder.glob("*.csv"))])
     calls["at"] = pd.to_datetime(calls["call_date"], utc=True)
     calls["y"] = (calls["y"] == "yes").astype(float)

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from conftest import TOY
 from typer.testing import CliRunner
 
+from kpi_gate import usecases
 from kpi_gate.cli import app
 
 RUNNER = CliRunner()
@@ -46,18 +48,17 @@ def test_the_door_imports_nothing_heavy():
     assert heavy.isdisjoint(json.loads(answer.stdout.replace("'", '"')))
 
 
-def test_list_prints_json_for_a_program():
-    (campaign,) = [
-        row
-        for row in json.loads(RUNNER.invoke(app, ["list", "--json"]).output)
-        if row["name"] == "campaign"
-    ]
-    assert (campaign["kpi"], campaign["unit"]) == ("campaign_profit", "EUR")
+def test_list_prints_json_for_a_program(monkeypatch):
+    monkeypatch.setattr(usecases, "__path__", [str(TOY)])
+    monkeypatch.delitem(sys.modules, "kpi_gate.usecases.toy", raising=False)
+    (toy,) = json.loads(RUNNER.invoke(app, ["list", "--json"]).output)
+    monkeypatch.delitem(sys.modules, "kpi_gate.usecases.toy")
+    assert (toy["name"], toy["kpi"], toy["unit"]) == ("toy", "offer_margin", "USD")
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2009-13-01", ""])
 def test_a_malformed_date_is_a_wrong_call(date):
-    answer = RUNNER.invoke(app, ["retrain", "campaign", "--as-of", date])
+    answer = RUNNER.invoke(app, ["retrain", "toy", "--as-of", date])
     assert answer.exit_code == 2
     assert "is no date; write 2009-07-01" in answer.output
 
@@ -146,7 +147,7 @@ def test_rollback_and_promote_without_a_decision(project):
 
 
 def test_force_needs_a_reason():
-    answer = RUNNER.invoke(app, ["promote", "campaign", "--force"])
+    answer = RUNNER.invoke(app, ["promote", "toy", "--force"])
     assert answer.exit_code == 2
     assert "--force and --reason go together" in answer.output
 

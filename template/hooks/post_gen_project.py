@@ -1,8 +1,9 @@
 """Fill the new project with this repository's own files, under the new name.
 
 The repository is the template, so nothing is kept twice. Cookiecutter renders this hook and the
-new README; every other file that git lists is copied and renamed. The locked ruff then puts
-imports and line breaks in order again, since a name of another length moves both.
+new README; every other file that git lists is copied and renamed, but for what only those use cases
+need that are not kept. The locked ruff then puts imports and line breaks in order again, since a
+name of another length moves both.
 """
 
 import os
@@ -13,7 +14,14 @@ import sys
 import tempfile
 import venv
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from selection import Selection
 
 TEMPLATE_ONLY = [
     "README.md",  # the new project has one of its own
@@ -26,6 +34,7 @@ TEMPLATE_ONLY = [
     "dvc.lock",  # what was run here
     "template/*",
     "tests/test_readme.py",
+    "tests/test_selection.py",
     "tests/test_template.py",
 ]
 NEW_NAMES = {
@@ -34,6 +43,7 @@ NEW_NAMES = {
     "KPI_GATE": "{{ cookiecutter.package_name | upper }}",
     "KPI Gate": "{{ cookiecutter.project_name }}",
 }
+BLANK_NAME = "{{ cookiecutter.blank_name }}"
 OLD_NAME = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(NEW_NAMES)})(?![A-Za-z0-9])")
 
 
@@ -42,9 +52,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         repository = find_repository(Path(scratch, "clone"))
         refuse_locked_name(repository)
-        for name in list_files(repository, Path(scratch, "index")):
-            if not any(fnmatch(name, pattern) for pattern in TEMPLATE_ONLY):
-                copy(repository / name, Path(rename(name)))
+        files = list_files(repository, Path(scratch, "index"))
+        selection = select(repository, files)
+        for name in files:
+            if not is_template_only(name) and name not in selection.left_out:
+                copy(repository / name, Path(rename(name)), partial(selection.edit, name))
+        if selection.own:
+            lay_out_blank(repository)
+        fill_readme(repository)
         ruff = find_ruff(repository, Path(scratch, "ruff"))
         if ruff:
             tidy(ruff)
@@ -93,15 +108,53 @@ def rename(text: str) -> str:
     return OLD_NAME.sub(lambda old: NEW_NAMES[old[0]], text)
 
 
-def copy(source: Path, target: Path) -> None:
-    """Copy a file with its mode; a text is renamed on the way."""
+def select(repository: Path, files: list[str]) -> "Selection":
+    """Read which use cases are kept, or refuse the answer."""
+    sys.path.insert(0, str(repository / "template"))
+    sys.dont_write_bytecode = True
+    from selection import Selection
+
+    answer = r"""
+{{ cookiecutter.use_cases }}
+"""
+    try:
+        return Selection.read(
+            repository, [name for name in files if not is_template_only(name)], answer, BLANK_NAME
+        )
+    except ValueError as error:
+        sys.exit(str(error))
+
+
+def is_template_only(name: str) -> bool:
+    """Say whether a file has no place in a project."""
+    return any(fnmatch(name, pattern) for pattern in TEMPLATE_ONLY)
+
+
+def lay_out_blank(repository: Path) -> None:
+    """Copy the skeleton of a use case, under the name that it was given."""
+    for source in (repository / "template/blank").glob("blank.*"):
+        target = f"src/kpi_gate/usecases/{BLANK_NAME}{source.suffix}"
+        copy(source, Path(rename(target)), partial(re.sub, r"\bblank\b", BLANK_NAME))
+
+
+def fill_readme(repository: Path) -> None:
+    """Put the guide to use cases, which the repository's README has, into the new one."""
+    text = (repository / "README.md").read_text(encoding="utf-8")
+    guide = re.search(r"^## Add your own use case\n.*?(?=^## )", text, re.MULTILINE | re.DOTALL)
+    readme = Path("README.md")
+    filled = readme.read_text(encoding="utf-8").replace("<!-- guide -->\n\n", rename(guide[0]))
+    readme.write_text(filled, encoding="utf-8")
+
+
+def copy(source: Path, target: Path, edit: "Callable[[str], str]") -> None:
+    """Copy a file with its mode; a text is edited and renamed on the way."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, target)
     try:
         text = source.read_bytes().decode()
     except UnicodeDecodeError:
         return
-    target.write_bytes(rename(text).encode())
+    target.write_bytes(rename(edit(text)).encode())
 
 
 def find_ruff(repository: Path, home: Path) -> Path | None:

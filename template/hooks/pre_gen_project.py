@@ -5,11 +5,14 @@ import re
 import sys
 
 # a block and not three strings: any answer can stand in it
-project_name, project_slug, package_name = r"""
+project_name, project_slug, package_name, blank_name = r"""
 {{ cookiecutter.project_name }}
 {{ cookiecutter.project_slug }}
 {{ cookiecutter.package_name }}
+{{ cookiecutter.blank_name }}
 """.splitlines()[1:]
+# what the package of use cases, the tests and the question itself call something else
+TAKEN = {"all", "importlib", "load", "names", "pkgutil", "toy"}
 FOLDERS = {"benchmarks", "data", "docs", "flows", "src", "tests"}
 
 if not re.fullmatch(r"\w[\w .,&+-]*", project_name):
@@ -22,3 +25,7 @@ if package_name in sys.stdlib_module_names | FOLDERS:
     sys.exit(
         f"{package_name!r} is taken by Python or by a folder of the project: choose another name"
     )
+if not re.fullmatch(r"[a-z][a-z0-9_]*", blank_name) or keyword.iskeyword(blank_name):
+    sys.exit(f"{blank_name!r} is no name of a use case: use lower-case letters, digits and _")
+if blank_name in TAKEN:
+    sys.exit(f"{blank_name!r} means something else already: give the skeleton another name")

@@ -7,13 +7,13 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from importlib.util import find_spec
 
 import pytest
 from conftest import REPOSITORY
 from sqlalchemy.exc import OperationalError
 from test_steps import AFTER_DRIFT, LATER, champion
 
-from kpi_gate import usecases
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.lock import one_at_a_time
 
@@ -207,8 +207,8 @@ def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, job):
     assert job().ledger.entries() == []
 
 
-@pytest.mark.parametrize("name", sorted({"campaign"} & set(usecases.names())))  # whose demo it is
-def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tmp_path, name):
+@pytest.mark.skipif(not find_spec("flows.demo"), reason="the demo went with its use case")
+def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tmp_path):
     for part in ("src", "flows", ".dvc"):
         waste = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
         shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=waste)
@@ -228,6 +228,6 @@ def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tm
     verdicts = [line.split()[-1] for line in played.stdout.splitlines()[:4]]
     assert verdicts == ["PROMOTE", "HOLD", "INVALID", "PROMOTE"]
     ledger = Ledger(f"sqlite:///{tmp_path}/.kpi-gate/ledger.db")
-    assert {entry.use_case for entry in ledger.entries()} == {name}
+    assert len({entry.use_case for entry in ledger.entries()}) == 1
     assert ledger.verify() == []
     assert [entry.kind for entry in ledger.entries()].count("done") == 2

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpi_gate import usecases
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.settings_file import Settings
 from kpi_gate.stores.expectations import PreviousSnapshot, ValidationReport, validate_rows
@@ -391,32 +390,3 @@ def test_the_summary_is_small_strict_json() -> None:
     text = json.dumps(validate(rows).summary, allow_nan=False)
 
     assert len(text) < 12_000
-
-
-@pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    raw = tmp_path_factory.mktemp("raw") / "campaign"
-    campaign = usecases.load("campaign")
-    assert campaign.fetch is not None
-    campaign.fetch(raw)
-    return campaign.load(raw, datetime(2009, 4, 1, tzinfo=UTC))
-
-
-def test_campaign_passes_a_good_month_and_stops_one_in_cents(calls: pd.DataFrame) -> None:
-    as_of, before = (datetime(2009, month, 1, tzinfo=UTC) for month in (4, 3))
-    late = calls["label_time"] >= as_of
-    calls = calls.assign(
-        outcome=calls["outcome"].mask(late), label_time=calls["label_time"].mask(late)
-    )
-    march = calls["event_time"] >= before
-    previous = PreviousSnapshot(before, int((~march).sum()))
-    campaign = usecases.load("campaign")
-
-    good = validate_rows(calls, campaign, as_of, previous)
-    cents = calls["balance_eur"].where(~march, calls["balance_eur"] * 100)
-    bad = validate_rows(calls.assign(balance_eur=cents), campaign, as_of, previous)
-
-    assert good.failures == ()
-    assert {failure.column for failure in bad.failures} == {"balance_eur"}
-    assert len(bad.bad_rows) == march.sum() == 258
-    assert (bad.bad_rows["event_time"] >= before).all()

@@ -1,8 +1,10 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
+from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
 from kpi_gate.usecase import ConfigurationError, Feature
 from kpi_gate.usecases.campaign import USE_CASE, contact_rate
 
@@ -37,3 +39,24 @@ def test_the_length_of_the_call_is_refused():
 
 def test_everyone_is_called_without_a_model():
     assert contact_rate(USE_CASE.baseline(range(3)), None) == 1.0
+
+
+def test_a_good_month_passes_and_one_in_cents_is_stopped(tmp_path):
+    USE_CASE.fetch(tmp_path)
+    as_of, before = (datetime(2009, month, 1, tzinfo=UTC) for month in (4, 3))
+    calls = USE_CASE.load(tmp_path, as_of)
+    late = calls["label_time"] >= as_of
+    calls = calls.assign(
+        outcome=calls["outcome"].mask(late), label_time=calls["label_time"].mask(late)
+    )
+    march = calls["event_time"] >= before
+    previous = PreviousSnapshot(before, int((~march).sum()))
+
+    good = validate_rows(calls, USE_CASE, as_of, previous)
+    cents = calls["balance_eur"].where(~march, calls["balance_eur"] * 100)
+    bad = validate_rows(calls.assign(balance_eur=cents), USE_CASE, as_of, previous)
+
+    assert good.failures == ()
+    assert {failure.column for failure in bad.failures} == {"balance_eur"}
+    assert len(bad.bad_rows) == march.sum() == 258
+    assert (bad.bad_rows["event_time"] >= before).all()
