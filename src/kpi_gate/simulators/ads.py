@@ -115,7 +115,7 @@ def simulate(truth: World, users: int, impressions: int, seed: int) -> pd.DataFr
     drawn = np.searchsorted(line.ravel(), cells + generator.random(cells.size), side="right")
     ad = np.minimum(drawn - cells * line.shape[1], line.shape[1] - 1)
     chance = np.exp(np.minimum(truth.appeal[day, group, ad] + SLOT_APPEAL[slot - 1], -1e-9))
-    return pd.DataFrame(
+    log = pd.DataFrame(
         {
             "time": START.as_unit("us") + pd.to_timedelta(since, unit="us"),
             "user": user,
@@ -126,3 +126,4 @@ def simulate(truth: World, users: int, impressions: int, seed: int) -> pd.DataFr
             "click": generator.random(cells.size) < chance,
         }
     )
+    return log.sort_values("time", kind="stable", ignore_index=True)  # impressions overlap
