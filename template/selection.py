@@ -66,7 +66,7 @@ class Selection:
         while True:
             staying = self._trees.keys() - gone
             more = {name for name in staying if self._imports[name] & gone}
-            needed = self._reached_from(n for n in staying - more if not _in_support(n))
+            needed = self._reached_from(n for n in staying - more if self._stands_alone(n))
             more |= {name for name in staying if _serves(name) and name not in needed}
             if not more:
                 break
@@ -99,7 +99,8 @@ class Selection:
     @cached_property
     def _imports(self) -> dict[str, set[str]]:
         """Files of the repository that a file imports."""
-        place = {module: name for name in self._trees for module in _modules(name)}
+        importable = (name for name in self._trees if not name.endswith("/__main__.py"))
+        place = {module: name for name in importable for module in _modules(name)}
         return {
             name: {place[module] for module in _imported(tree) if module in place}
             for name, tree in self._trees.items()
@@ -116,6 +117,9 @@ class Selection:
                 case ast.Assign([ast.Name("USE_CASE")], ast.Constant(str(owner))):
                     return owner
         return ""
+
+    def _stands_alone(self, name: str) -> bool:
+        return not _in_support(name) or self._owner(name) in self.kept
 
     def _reached_from(self, names: Iterable[str]) -> set[str]:
         reached: set[str] = set()

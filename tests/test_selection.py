@@ -11,18 +11,24 @@ from selection import known_names as known
 
 CASES = "src/kpi_gate/usecases"
 SHOP = {
-    "Makefile": ".PHONY: help demo test\n\n"
-    "demo: install\n\tpython -m flows.demo\n\ntest:\n\tpytest\n",
+    "Makefile": ".PHONY: help demo test bench years\n\n"
+    "demo: install\n\tpython -m flows.demo\n\ntest:\n\tpytest\n\n"
+    "bench: install\n\tpython -m benchmarks\n\nyears:\n\tpython -m benchmarks.years\n",
     "dvc.yaml": "stages:\n  snapshot:\n    foreach: &use_cases [books, shoes, toys]\n",
     "pyproject.toml": 'data = [ # read\n    "old-books==1", # print\n    "shop_log==2",\n]\n',
     "requirements-data.lock": "# made by `make lock` from requirements 0123456789abcdef\n"
     "old-books==1 \\\n    --hash=sha256:1\nshop-log==2 \\\n    --hash=sha256:2\n",
+    "benchmarks/__init__.py": "",
+    "benchmarks/__main__.py": 'USE_CASE = "books"\n',
+    "benchmarks/gate.py": "from benchmarks import years\n",
+    "benchmarks/years.py": "",
     "flows/demo.py": 'USE_CASE = "books"\n',
     "flows/retrain.py": "from kpi_gate import usecases\n",
     "src/kpi_gate/__init__.py": "",
     "src/kpi_gate/value.py": "",
     "src/kpi_gate/carriers/__init__.py": "",
     "src/kpi_gate/carriers/log.py": 'PACKAGE = "shop_log"\n',
+    "src/kpi_gate/carriers/sizes.py": 'USE_CASE = "shoes"\n',
     "src/kpi_gate/simulators/__init__.py": "",
     "src/kpi_gate/simulators/feet.py": "",
     "src/kpi_gate/simulators/feet.json": "",
@@ -44,11 +50,17 @@ SHOP = {
     "tests/usecases/test_size.py": 'USE_CASE = "shoes"\n',
     "tests/usecases/test_toys.py": "",
 }
-BOOKS = {"flows/demo.py", "tests/flows/test_demo.py", "tests/usecases/test_books.py"}
+BOOKS = {
+    "benchmarks/__main__.py",
+    "flows/demo.py",
+    "tests/flows/test_demo.py",
+    "tests/usecases/test_books.py",
+}
 BOOKS |= {f"{CASES}/books.py", f"{CASES}/books.yaml"}
 SHOES = {name for name in SHOP if "simulators" in name} | {"tests/usecases/test_size.py"}
 SHOES |= {f"{CASES}/shoes.py", f"{CASES}/shoes.yaml"}
 TOYS = {f"{CASES}/toys.py", f"{CASES}/toys.yaml", "tests/usecases/test_toys.py"}
+SHOES |= {"src/kpi_gate/carriers/sizes.py"}
 LOG = {name for name in SHOP if "carriers" in name}
 
 
@@ -116,7 +128,9 @@ def test_the_texts_name_what_is_there(select):
     assert texts("all") == SHOP | {"requirements-data.lock": texts("all")["requirements-data.lock"]}
     toys = texts("toys, blank")
     assert toys["dvc.yaml"].endswith("[mine, toys]\n")
-    assert toys["Makefile"] == ".PHONY: help test\n\ntest:\n\tpytest\n"
+    assert toys["Makefile"] == (
+        ".PHONY: help test years\n\ntest:\n\tpytest\n\nyears:\n\tpython -m benchmarks.years\n"
+    )
     assert toys["pyproject.toml"] == 'data = [ # read\n    "shop_log==2",\n]\n'
     assert toys["requirements-data.lock"].splitlines()[1:] == [
         "shop-log==2 \\",

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 CARRIER = "obp"
+USE_CASE = "ads"  # a project that does not keep it has no use for this file
 CAMPAIGNS = ("all", "men", "women")
 ALIKE, THOMPSON = "random", "bts"
 SHA256 = {
