@@ -82,7 +82,8 @@ class Selection:
         if name == "Makefile":
             return _without_targets(text, self.left_out)
         if name == "pyproject.toml":
-            return _DATA.sub(lambda group: _without(group[0], self._unused), text)
+            text = _DATA.sub(lambda group: _without(group[0], self._unused), text)
+            return text + (_OWN.format(f"{USE_CASES}/{self.own}") if self.own else "")
         if name == "requirements-data.lock":
             return self._lock(text)
         return text
@@ -156,6 +157,10 @@ class Selection:
         return re.sub(r"\A(.*requirements )[0-9a-f]{16}\n", rf"\g<1>{digest}\n", text)
 
 
+_OWN = """
+[tool.cruft]
+skip = ["{0}.py", "{0}.yaml"] # begun as the template's skeleton, filled in here
+"""
 _DATA = re.compile(r"^data = \[.*\n(?:    .*\n)*\]", re.MULTILINE)
 
 

@@ -269,7 +269,7 @@ def test_a_git_address_gives_the_same_project(published, tmp_path):
 
 
 def test_cruft_creates_and_updates(published, tmp_path):
-    answers = json.dumps({"project_name": "Ad Lift"})
+    answers = json.dumps({"project_name": "Ad Lift", "use_cases": "campaign blank"})
     create = ["create", published.as_uri(), "--directory", "template", "--no-input"]
     passes("cruft", *create, "--extra-context", answers, "--output-dir", tmp_path, cwd=tmp_path)
     project = tmp_path / "ad-lift"
@@ -277,12 +277,16 @@ def test_cruft_creates_and_updates(published, tmp_path):
     example.unlink()  # an owner who does not want the example
     own = project / "src/ad_lift/usecases/own.yaml"
     own.write_text("mine: kpi_gate\n", encoding="utf-8")
+    filled = project / "src/ad_lift/usecases/my_use_case.py"
+    filled.write_text("# mine\n", encoding="utf-8")
     commit(project)
 
     changed = published / "src/kpi_gate/decision/gate.py"
     changed.write_text(
         changed.read_text(encoding="utf-8") + "# kpi-gate, kpi_gate, KPI_GATE_X\n", encoding="utf-8"
     )
+    blank = published / "template/blank/blank.py"
+    blank.write_text(blank.read_text(encoding="utf-8") + "# more\n", encoding="utf-8")
     commit(published)
     passes("cruft", "update", "--skip-apply-ask", cwd=project)
 
@@ -294,11 +298,13 @@ def test_cruft_creates_and_updates(published, tmp_path):
     passes("cruft", "check", cwd=project)
 
     commit(project)
-    more = json.dumps({"use_cases": "campaign, fraud"})
+    more = json.dumps({"use_cases": "campaign, fraud, blank"})
     passes("cruft", "update", "--skip-apply-ask", "--variables-to-update", more, cwd=project)
     found = {path.name for path in (project / "src/ad_lift/usecases").glob("[!_]*")}
-    assert found == {"campaign.py", "fraud.py", "fraud.yaml", "own.yaml"}
-    assert "[campaign, fraud]" in (project / "dvc.yaml").read_text(encoding="utf-8")
+    mine = {"my_use_case.py", "my_use_case.yaml", "own.yaml"}
+    assert found == {"campaign.py", "fraud.py", "fraud.yaml", *mine}
+    assert filled.read_text(encoding="utf-8") == "# mine\n"
+    assert "[campaign, fraud, my_use_case]" in (project / "dvc.yaml").read_text(encoding="utf-8")
     assert (project / "src/ad_lift/simulators/fraud.py").is_file()
 
 
