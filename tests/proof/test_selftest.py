@@ -57,7 +57,11 @@ def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path):
     result = run_selftest(*newest(name, tmp_path))
     answers = {bout.name: bout.answer for bout in result.bouts}
     assert set(answers) == set(NAMES) >= set(ASKED)
-    assert {name for name, answer in answers.items() if answer != "right"} == set()
+    assert {bout.name: bout.why for bout in result.bouts if bout.answer == "wrong"} == {}
+    untried = {name for name, answer in answers.items() if answer == "not tried"}
+    # what is counted, or logged, has no rare big losses; the money of a row always may
+    estimator = usecases.load(name).settings.estimator.kind
+    assert untried <= ({"rare big losses"} if estimator in ("ratio", "ips", "snips") else set())
     assert result.passed
 
 
