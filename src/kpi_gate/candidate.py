@@ -50,6 +50,7 @@ def train_candidate(
             worth=lambda estimator, part: tuned_worth(estimator, part, use_case),
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
+            calibrate=settings.calibration == "sigmoid",
         )
         write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
     except KeyError as error:

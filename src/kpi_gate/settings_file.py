@@ -122,6 +122,8 @@ class Settings(GateSettings):
         policy: How probabilities become actions.
         window: Lengths of train, tune and gate.
         model: Parameters of the estimator; `seed` and `threads` are required.
+        calibration: `sigmoid` maps probabilities onto what happened on the tune window; `none`
+            believes the estimator, which is better where the world moves faster than that window.
         validation: What the data must satisfy.
         schedule: When the flows run.
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
@@ -131,6 +133,7 @@ class Settings(GateSettings):
     policy: PolicySettings = PolicySettings()
     window: WindowSettings
     model: dict[str, Any]
+    calibration: Literal["sigmoid", "none"] = "sigmoid"
     validation: Validation
     schedule: Schedule
     data: dict[str, Any] = Field(default_factory=dict)

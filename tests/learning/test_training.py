@@ -155,3 +155,23 @@ def test_a_value_that_is_not_finite_is_refused():
     broken = ValueModel("toy", lambda action, outcome, columns, given: {"a": action * np.nan})
     with pytest.raises(ScoringError, match="no finite value"):
         fit(history(), value=broken)
+
+
+def test_without_calibration_the_refitted_model_is_believed_as_it_is():
+    rows = history()
+    plain = train(
+        rows,
+        plan(rows),
+        make=LogisticRegression,
+        features=["x"],
+        worth=lambda estimator, part: earned(estimator, part, CALLS),
+        last_rows=(None,),
+        threads=1,
+        calibrate=False,
+    )
+    assert isinstance(plain.estimator, LogisticRegression)
+    before = rows["label_time"] < plan(rows).gate.start
+    by_hand = LogisticRegression().fit(rows.loc[before, ["x"]], rows.loc[before, "outcome"])
+    assert probabilities(plain.estimator, rows, ["x"]) == pytest.approx(
+        probabilities(by_hand, rows, ["x"])
+    )

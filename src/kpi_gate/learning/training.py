@@ -71,6 +71,7 @@ def train(
     worth: Judge,
     last_rows: Sequence[int | None],
     threads: int,
+    calibrate: bool = True,
 ) -> Trained:
     """Train every variant, calibrate and choose on tune, refit the chosen one.
 
@@ -86,6 +87,8 @@ def train(
             are compared by it.
         last_rows: One variant each: the latest rows to train on, or None for all.
         threads: Native threads of one fit.
+        calibrate: Whether to map the probabilities onto what happened on tune. The map of a model
+            that the world has left behind would also bind the refitted one.
 
     Raises:
         TrainingError: If a window lacks rows or one of the two outcomes.
@@ -105,9 +108,11 @@ def train(
             part = past if last is None else past.tail(last)
             if part["outcome"].nunique() < 2:
                 continue
-            frozen = FrozenEstimator(make().fit(part[columns], part["outcome"]))
-            calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
-            calibrated.fit(tune[columns], tune["outcome"])
+            calibrated = make().fit(part[columns], part["outcome"])
+            if calibrate:
+                frozen = FrozenEstimator(calibrated)
+                calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
+                calibrated.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
             found = _judge(name, calibrated, tune, columns, worth(calibrated, judged), len(part))
             fitted.append((found, calibrated, last))
@@ -115,12 +120,14 @@ def train(
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
         best, calibrated, last = max(fitted, key=lambda entry: entry[0].value)
         final = before_gate if last is None else before_gate.tail(last)
-        refit = FrozenEstimator(clone(make()).fit(final[columns], final["outcome"]))
-    # the map learnt out of sample is kept; only the model beneath it has seen more rows
-    calibrated.calibrated_classifiers_[0].estimator = refit
-    calibrated.estimator = refit
+        refit = clone(make()).fit(final[columns], final["outcome"])
+    if calibrate:
+        # the map learnt out of sample is kept; only the model beneath it has seen more rows
+        beneath = FrozenEstimator(refit)
+        calibrated.calibrated_classifiers_[0].estimator = beneath
+        calibrated.estimator = beneath
     return Trained(
-        estimator=calibrated,
+        estimator=calibrated if calibrate else refit,
         variants=tuple(variant for variant, _, _ in fitted),
         chosen=best.name,
         rows=len(final),
