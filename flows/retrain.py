@@ -110,7 +110,7 @@ class Progress:
 
     def __init__(self, name: str) -> None:
         self._count = 1
-        made = create_progress_artifact(0.0, f"{name}-progress", "retrain, step by step")
+        made = create_progress_artifact(0.0, key(name, "progress"), "retrain, step by step")
         self._artifact = cast("UUID", made)
 
     def __call__(self, result: R) -> R:
@@ -124,9 +124,14 @@ class Progress:
         update_progress_artifact(self._artifact, 100.0 * share)
 
 
+def key(name: str, what: str) -> str:
+    """Return the key of an artifact; Prefect takes dashes and no underscores."""
+    return f"{name}-{what}".replace("_", "-")
+
+
 def publish(name: str, decision: Decision, entry: Entry) -> None:
     """Show the decision and its evidence in the Prefect UI."""
-    create_markdown_artifact(decision.markdown(), f"{name}-decision", decision.sentence())
+    create_markdown_artifact(decision.markdown(), key(name, "decision"), decision.sentence())
     get_run_logger().info(decision.sentence())
     table = [check.model_dump(mode="json") for check in decision.checks]
-    create_table_artifact(table, f"{name}-evidence", f"checks of decision {entry.subject}")
+    create_table_artifact(table, key(name, "evidence"), f"checks of decision {entry.subject}")

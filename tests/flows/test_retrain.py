@@ -231,3 +231,9 @@ def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tm
     assert len({entry.use_case for entry in ledger.entries()}) == 1
     assert ledger.verify() == []
     assert [entry.kind for entry in ledger.entries()].count("done") == 2
+
+
+def test_an_artifact_of_any_use_case_has_a_key_that_prefect_takes():
+    from flows.retrain import key
+
+    assert key("next_visit", "decision") == "next-visit-decision"

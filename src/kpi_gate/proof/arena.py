@@ -120,8 +120,10 @@ class Arena:
         gaining = unit.isin(unit[won > 0])  # what such a unit loses would not show
         mistaken = _smallest(-loss, wanted, (~unit.duplicated() & ~gaining).to_numpy())
         foreseen[mistaken] = 1 - foreseen[mistaken]
+        action = self._acting_on(foreseen)
+        left_out = int((action[mistaken] == best[mistaken]).sum())
         # a budget must have room for them: what wins least gives way
-        foreseen[_smallest(won, 3 * wanted // 2, best > 0)] = 0.0
+        foreseen[_smallest(won, 2 * left_out, best > 0)] = 0.0
         return self._acting_on(foreseen)
 
     def opposite(self) -> Floats:
