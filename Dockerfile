@@ -16,7 +16,7 @@ RUN python3.11 -m venv /opt/tools \
         --constraints requirements-dev.lock hatchling editables
 RUN /opt/tools/bin/uv venv --quiet --python python3.11 /opt/venv \
     && /opt/tools/bin/uv pip sync --quiet --require-hashes requirements.lock
-RUN /opt/tools/bin/uv pip install --quiet --require-hashes --no-deps --python-version 3.10 -r requirements-data.lock
+RUN /opt/tools/bin/uv pip install --quiet --require-hashes --no-deps -r requirements-data.lock
 # a link to /app, not a copy: what DVC fingerprints there is what runs
 COPY pyproject.toml README.md ./
 RUN PYTHONPATH=/opt/tools/lib/python3.11/site-packages \

