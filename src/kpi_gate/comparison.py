@@ -77,7 +77,7 @@ def lineage_of(
     snapshot: str,
 ) -> Lineage:
     """Say where the gate rows come from, and what both sides had seen of them."""
-    due = int(within(rows, windows.gate).sum())
+    due, keys = int(within(rows, windows.gate).sum()), row_keys(gate)
     champion, candidate = sides["champion"], sides["candidate"]
     return Lineage(
         use_case=use_case.name,
@@ -88,8 +88,8 @@ def lineage_of(
         window=windows.gate,
         shortest_window_days=use_case.settings.window.gate_min_days,
         label_delay_days=use_case.settings.window.label_delay_days,
-        row_fingerprint=fingerprint(row_keys(gate)),
-        shared_rows=sum(_shared(gate, side.folder) for side in (champion, candidate)),
+        row_fingerprint=fingerprint(keys),
+        shared_rows=sum(_shared(keys, side.folder) for side in (champion, candidate)),
         matured=len(gate) / due if due else 1.0,
         champion=champion.card.contender,
         candidate=candidate.card.contender,
@@ -158,8 +158,8 @@ def _columns(found: Estimate) -> dict[str, Floats]:
     return {name: values for name, values in columns.items() if values is not None}
 
 
-def _shared(gate: pd.DataFrame, folder: Path) -> int:
+def _shared(keys: NDArray[np.uint64], folder: Path) -> int:
     path = folder / KEYS_FILE
     if not path.exists():
         return 0
-    return int(np.isin(row_keys(gate), np.frombuffer(path.read_bytes(), dtype=np.uint64)).sum())
+    return int(np.isin(keys, np.frombuffer(path.read_bytes(), dtype=np.uint64)).sum())

@@ -21,7 +21,7 @@ from kpi_gate.decision.objective import Range
 from kpi_gate.learning.scoring import blank_some, latencies_ms, probabilities
 from kpi_gate.sides import Side, actions, policy_of, score
 from kpi_gate.usecase import UseCase
-from kpi_gate.valuation import estimate, per_decision, row_values, worth
+from kpi_gate.valuation import counted, estimate, per_decision, row_values, worth
 
 Floats = NDArray[np.float64]
 LATENCY_ROWS = 500
@@ -97,8 +97,7 @@ def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]
         return {}
     base = use_case.settings.base_values()
     outcome = gate["outcome"].to_numpy(dtype=float)
-    taken = side.action if use_case.choices is None else np.ones(len(gate))
-    found = use_case.value.breakdown(taken, outcome, gate, base)
+    found = use_case.value.breakdown(counted(use_case, side.action), outcome, gate, base)
     return {
         name: per_decision(use_case, gate, side.action, values, base)
         for name, values in found.items()
@@ -153,8 +152,10 @@ def proxies(
     outcome, unit = gate["outcome"].to_numpy(dtype=float), pd.factorize(gate["unit"])[0]
     found = {}
     for name, count in use_case.proxies.items():
-        taken = pair if use_case.choices is None else (np.ones(len(gate)),) * 2
-        theirs, ours = (np.asarray(count(a, outcome, gate), dtype=np.float64) for a in taken)
+        theirs, ours = (
+            np.asarray(count(counted(use_case, action), outcome, gate), dtype=np.float64)
+            for action in pair
+        )
         difference = estimate(use_case, gate, pair, (theirs, ours), base).difference
         change = interval(*cluster_sums(difference, unit), use_case.settings.objective.confidence)
         numbers = {
@@ -222,10 +223,9 @@ def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> d
         "chosen": card.chosen,
         "proxies": proxies(sides["candidate"], sides["champion"], use_case, gate),
         "miscalibrated": miscalibrated(sides["candidate"], use_case, gate),
-        "money_weight": {
-            name: use_case.settings.model_dump(mode="json")["value"][name]
-            for name in use_case.value.money_weight
-        },
+        "money_weight": use_case.settings.model_dump(
+            mode="json", include={"value": set(use_case.value.money_weight)}
+        )["value"],
         "trained_rows": card.trained_rows,
         "metrics": {name: _metrics(scores, outcome) for name, scores in pair.items()}
         if both

@@ -16,6 +16,14 @@ Parameters = Mapping[str, float]
 OTHER_REWARDS = "rewards: both sides must be paid alike for what the log did"
 
 
+def counted(use_case: UseCase, action: Floats) -> Floats:
+    """Return the action by which a row is counted, shape `(n,)`.
+
+    Of logged choices a side's action is a chance: there each row counts as what the log did.
+    """
+    return action if use_case.choices is None else np.ones_like(action, dtype=np.float64)
+
+
 def row_values(
     use_case: UseCase, rows: pd.DataFrame, action: Floats, parameters: Parameters
 ) -> Floats:
@@ -24,8 +32,7 @@ def row_values(
     It is not weighed yet, and NaN where the outcome is not known.
     """
     outcome = rows["outcome"].to_numpy(dtype=np.float64)
-    taken = action if use_case.choices is None else np.ones(len(rows))
-    return use_case.value.value(taken, outcome, rows, parameters)
+    return use_case.value.value(counted(use_case, action), outcome, rows, parameters)
 
 
 def estimate(

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from households import fetch_some
 
 from kpi_gate.carriers import groceries
 from kpi_gate.stores.expectations import validate_rows
@@ -15,13 +16,7 @@ MONEY = USE_CASE.settings.base_values()
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    """Keep every twentieth household."""
-    folder = tmp_path_factory.mktemp("raw")
-    groceries.fetch(folder)
-    for path in folder.glob("2*.parquet"):
-        lines = pd.read_parquet(path)
-        lines[lines["household"].str[1:].astype(int) % 20 == 0].to_parquet(path)
-    return folder
+    return fetch_some(tmp_path_factory.mktemp("raw"), every=20)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from kpi_gate.decision.evidence import ROUNDING
 from kpi_gate.decision.page_figures import (
     Estimate,
     axis_over,
@@ -13,6 +14,7 @@ from kpi_gate.decision.page_figures import (
     pair_bars,
     tornado,
 )
+from kpi_gate.decision.translation import per_decision
 from kpi_gate.decision.wording import (
     RULES,
     clean,
@@ -77,20 +79,13 @@ def gain(decision: Decision) -> str:
     return section("Gain against its threshold", body or "<p>It cannot be drawn.</p>", note)
 
 
-def _sides(decision: Decision) -> tuple[float | None, float | None]:
-    """Return money per decision of champion and candidate, where the parts are known."""
-    sums = [
-        finite(sum(decision.parts[side].values())) if decision.parts.get(side) else None
-        for side in ("champion", "candidate")
-    ]
-    return sums[0], sums[1]
-
-
 def _three(old: object, new: object, decimals: int, change: float | None = None) -> list[str]:
     """Write champion, candidate and their difference; what is missing is a dash."""
     before, after = finite(old), finite(new)
     if before is not None and after is not None:
         change = after - before
+        if abs(change) <= ROUNDING * max(abs(before), abs(after)):
+            change = 0.0
     sides = ["–" if side is None else digits(side, decimals) for side in (before, after)]
     return [*sides, "–" if change is None else f"<b>{digits(change, decimals, sign=True)}</b>"]
 
@@ -109,7 +104,7 @@ def parts(decision: Decision) -> str:
         row = cells(text(name.replace("_", " ")), *_three(old, new, decimals))
         rows.append(f"<tr>{row}<td>{pair_bars(old, new, axis)}</td></tr>")
     if len(names) > 1:
-        row = cells("sum", *_three(*_sides(decision), decimals))
+        row = cells("sum", *_three(*per_decision(decision), decimals))
         rows.append(f'<tr class="sum">{row}<td></td></tr>')
     key = '<span class="key champion"></span>champion <span class="key candidate"></span>candidate'
     head = cells("", "champion", "candidate", "change", kind="th")

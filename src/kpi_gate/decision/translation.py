@@ -92,6 +92,15 @@ def _values(decision: Decision) -> list[Step]:
     return [each, _times(each, many, "KPI", over)]
 
 
+def per_decision(decision: Decision) -> tuple[float | None, float | None]:
+    """Return the value per decision of (champion, candidate), where the parts are known."""
+    sums = [
+        finite(sum(decision.parts[side].values())) if decision.parts.get(side) else None
+        for side in ("champion", "candidate")
+    ]
+    return sums[0], sums[1]
+
+
 def _money(decision: Decision) -> list[Step]:
     """Return what a KPI that is no money is worth, where experiments have shown it."""
     weight = mapping(decision.notes.get("money_weight"))

@@ -108,26 +108,25 @@ def train(
             part = past if last is None else past.tail(last)
             if part["outcome"].nunique() < 2:
                 continue
-            calibrated = make().fit(part[columns], part["outcome"])
+            model = make().fit(part[columns], part["outcome"])
             if calibrate:
-                frozen = FrozenEstimator(calibrated)
-                calibrated = CalibratedClassifierCV(frozen, method="sigmoid")
-                calibrated.fit(tune[columns], tune["outcome"])
+                model = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
+                model.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
-            found = _judge(name, calibrated, tune, columns, worth(calibrated, judged), len(part))
-            fitted.append((found, calibrated, last))
+            found = _judge(name, model, tune, columns, worth(model, judged), len(part))
+            fitted.append((found, model, last))
         if not fitted:
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
-        best, calibrated, last = max(fitted, key=lambda entry: entry[0].value)
+        best, model, last = max(fitted, key=lambda entry: entry[0].value)
         final = before_gate if last is None else before_gate.tail(last)
         refit = clone(make()).fit(final[columns], final["outcome"])
     if calibrate:
         # the map learnt out of sample is kept; only the model beneath it has seen more rows
         beneath = FrozenEstimator(refit)
-        calibrated.calibrated_classifiers_[0].estimator = beneath
-        calibrated.estimator = beneath
+        model.calibrated_classifiers_[0].estimator = beneath
+        model.estimator = beneath
     return Trained(
-        estimator=calibrated if calibrate else refit,
+        estimator=model if calibrate else refit,
         variants=tuple(variant for variant, _, _ in fitted),
         chosen=best.name,
         rows=len(final),

@@ -25,6 +25,7 @@ from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.measuring import measure, time_sides
+from kpi_gate.proof.foresight import best
 from kpi_gate.sides import Side, actions, make_side, policy_of, under_the_log
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.models import ModelCard
@@ -97,70 +98,6 @@ class Arena:
         """What happened; where that is hidden, what the champion expects. Shape `(n,)`."""
         return np.where(np.isfinite(self.outcome), self.outcome, self.champion.probability)
 
-    def oracle(self) -> Floats:
-        """Return the best actions that the policy can take, by the rows' own outcomes.
-
-        Of logged choices one outcome a row is known, and a policy that looked at it would not be
-        one that the log can judge: there it prefers what paid on these rows on average.
-        """
-        if self.use_case.choices is not None:
-            return self._preferring(best=True)
-        return self._acting_on(self._foreseen())
-
-    def near_oracle(self) -> Floats:
-        """Return the best actions, with as many small losses as the objective must have seen.
-
-        Where losses are rare and large, a gate that has seen none is right to stay shut.
-        """
-        best, wanted = self.oracle(), 2 * self.settings.objective.min_loss_events
-        if self.use_case.choices is not None or not wanted:
-            return best
-        foreseen, loss = self._foreseen(), np.where(self._sure, self.gain(1 - best), 0.0)
-        won, unit = np.where(best > 0, self.gain(best), 0.0), self.gate["unit"]
-        gaining = unit.isin(unit[won > 0])  # what such a unit loses would not show
-        mistaken = _smallest(-loss, wanted, (~unit.duplicated() & ~gaining).to_numpy())
-        foreseen[mistaken] = 1 - foreseen[mistaken]
-        action = self._acting_on(foreseen)
-        left_out = int((action[mistaken] == best[mistaken]).sum())
-        # a budget must have room for them: what wins least gives way
-        foreseen[_smallest(won, 2 * left_out, best > 0)] = 0.0
-        return self._acting_on(foreseen)
-
-    def opposite(self) -> Floats:
-        """Return the worst actions, by the rows' own outcomes."""
-        if self.use_case.choices is not None:
-            return self._preferring(best=False)
-        return self._acting_on(np.where(self._sure, 1 - self._foreseen(), self._foreseen()))
-
-    @cached_property
-    def _sure(self) -> NDArray[np.bool_]:
-        """Rows whose outcome was sure to be seen; one of the others would stand for many."""
-        known = np.isfinite(self.outcome)
-        if self.use_case.settings.estimator.kind != "selective":
-            return known
-        sure: NDArray[np.bool_] = known & (self.gate["propensity"] >= 1).to_numpy()
-        return sure
-
-    def _foreseen(self) -> Floats:
-        """Return what happened; where it was not sure to be seen, what the champion does."""
-        return np.where(self._sure, self.outcome, self.champion.action)
-
-    def _acting_on(self, foreseen: Floats) -> Floats:
-        action = actions(policy_of(self.champion.card), self.use_case, foreseen, self.gate)
-        return np.where(self._sure, action, self.champion.action)
-
-    def _preferring(self, *, best: bool) -> Floats:
-        """Return the chance of the logged choice if a tenth of the choices is shown: the best."""
-        choices = self.use_case.choices
-        if choices is None:
-            raise ValueError(f"{self.use_case.name} has no logged choices")
-        logged, levels = choices.logged(self.gate), len(choices.levels)
-        propensity = self.gate["propensity"].to_numpy(dtype=np.float64)
-        paid = np.bincount(logged, self.champion.value / propensity, levels)
-        shown = max(1, levels // 10)
-        ranked = np.argsort(-paid if best else paid, kind="stable")[:shown]
-        return np.isin(logged, ranked) / shown
-
     def side(self, scores: Floats | None = None, action: Floats | None = None) -> Side:
         """Return a candidate with these scores, and these actions or the policy's."""
         if scores is None:
@@ -200,7 +137,7 @@ class Arena:
         as_of = self.job.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
         rows = mask_future(self.rows, as_of)
         with open_arena(replace(self.job, as_of=as_of), rows) as before:
-            return before.evidence(before.acting(before.oracle()))
+            return before.evidence(before.acting(best(before)))
 
     def acting(self, action: Floats) -> Side:
         """Return a candidate that takes these actions, with scores that are what happened.
@@ -261,12 +198,6 @@ def _some_units(rows: pd.DataFrame) -> pd.DataFrame:
     codes, units = pd.factorize(rows["unit"])
     drawn = pd.util.hash_array(units.astype(str).to_numpy(dtype=object)) / 2.0**64
     return rows[(drawn < MOST_ROWS / len(rows))[codes]]
-
-
-def _smallest(sizes: Floats, wanted: int, among: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the rows with the smallest sizes above zero."""
-    found = np.flatnonzero((sizes > 0) & among)
-    return found[np.argsort(sizes[found], kind="stable")[:wanted]]
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Refusal
 from kpi_gate.learning.scoring import ScoringError, row_keys
 from kpi_gate.proof.arena import Arena, CannotTryError
+from kpi_gate.proof.foresight import best, nearly_best
 from kpi_gate.proof.weak_models import oracle
 from kpi_gate.sides import Side, make_side, score
 from kpi_gate.stores.models import KEYS_FILE, MODEL_FILE, ModelError, dump_model, store_model
@@ -50,7 +51,7 @@ def trained_on_the_gate(arena: Arena) -> Decision:
 
 def trained_on_one_gate_row(arena: Arena) -> Decision:
     """Is an oracle that has trained on a single row of the window, and does not say so."""
-    cheat = arena.acting(arena.oracle())
+    cheat = arena.acting(best(arena))
     return arena.judge_side(_that_saw(arena, arena.gate.head(1), cheat))
 
 
@@ -67,7 +68,7 @@ def future_feature(arena: Arena) -> Decision:
 
 def wrong_currency_unit(arena: Arena) -> Decision:
     """Counts its money in cents."""
-    side = arena.acting(arena.oracle())
+    side = arena.acting(best(arena))
     return arena.judge_side(replace(side, value=100 * side.value))
 
 
@@ -92,7 +93,7 @@ def unloadable_champion(arena: Arena) -> Decision:
         champion = make_side("champion", folder, arena.use_case, arena.gate, arena.champion.card)
     except ModelError as error:
         return _refused(arena, "champion_readable", error)
-    return replace(arena, champion=champion).judge_side(arena.acting(arena.oracle()))
+    return replace(arena, champion=champion).judge_side(arena.acting(best(arena)))
 
 
 def other_schema(arena: Arena) -> Decision:
@@ -108,7 +109,7 @@ def other_schema(arena: Arena) -> Decision:
 
 def no_guardrails(arena: Arena) -> Decision:
     """Is an oracle before a gate whose list of guardrails is empty."""
-    evidence = arena.evidence(arena.acting(arena.oracle()))
+    evidence = arena.evidence(arena.acting(best(arena)))
     bare = GateSettings.model_construct(**{**vars(arena.settings), "guardrails": ()})
     return replace(arena, settings=bare).judge(evidence)
 
@@ -128,14 +129,14 @@ def redated_evidence(arena: Arena) -> Decision:
 
 def other_snapshot(arena: Arena) -> Decision:
     """Was scored on another snapshot than the champion."""
-    side = arena.acting(arena.oracle())
+    side = arena.acting(best(arena))
     lineage = arena.lineage(side).model_copy(update={"scored_snapshot": "another"})
     return arena.judge(arena.evidence(side, lineage=lineage))
 
 
 def repeated_rows(arena: Arena) -> Decision:
     """Counts its best rows twice."""
-    evidence = arena.evidence(arena.acting(arena.oracle()))
+    evidence = arena.evidence(arena.acting(best(arena)))
     rows = evidence.rows
     again = np.r_[np.arange(rows.size), np.argsort(rows.difference)[-rows.size // 4 :]]
     picked = {
@@ -152,7 +153,7 @@ def repeated_rows(arena: Arena) -> Decision:
 
 def immature_outcomes(arena: Arena) -> Decision:
     """Is judged while a tenth of the outcomes is not known yet."""
-    side = arena.acting(arena.oracle())
+    side = arena.acting(best(arena))
     lineage = arena.lineage(side).model_copy(update={"matured": 0.9})
     return arena.judge(arena.evidence(side, lineage=lineage))
 
@@ -161,7 +162,7 @@ def no_experiment(arena: Arena) -> Decision:
     """Is an oracle where the KPI link is required and no experiment was run."""
     arena = arena.beside_the_baseline()
     objective = arena.settings.objective.model_copy(update={"kpi_link": "required"})
-    return arena.judge_side(arena.acting(arena.near_oracle()), objective=objective)
+    return arena.judge_side(arena.acting(nearly_best(arena)), objective=objective)
 
 
 class _Changed:

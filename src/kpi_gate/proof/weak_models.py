@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.proof.arena import Arena, CannotTryError
+from kpi_gate.proof.foresight import best, nearly_best, worst
 
 Floats = NDArray[np.float64]
 BIG = 5.0  # times the usual saving: what makes a loss big
@@ -18,7 +19,7 @@ BIG = 5.0  # times the usual saving: what makes a loss big
 def oracle(arena: Arena) -> Decision:
     """Knows every outcome and meets a weak champion: a gate that stays shut never opens."""
     arena = arena.beside_the_baseline()
-    return arena.judge_side(arena.acting(arena.near_oracle()))
+    return arena.judge_side(arena.acting(nearly_best(arena)))
 
 
 def identical_twin(arena: Arena) -> Decision:
@@ -87,9 +88,9 @@ def rare_big_losses(arena: Arena) -> Decision:
 
 def one_lucky_unit(arena: Arena) -> Decision:
     """Gains all it gains from one customer."""
-    best, action = arena.oracle(), arena.champion.action.copy()
-    luckiest = np.argmax(arena.gain(best))
-    action[luckiest] = best[luckiest]
+    wanted, action = best(arena), arena.champion.action.copy()
+    luckiest = np.argmax(arena.gain(wanted))
+    action[luckiest] = wanted[luckiest]
     return arena.judge_side(arena.acting(action))
 
 
@@ -97,7 +98,7 @@ def ten_times_slower(arena: Arena) -> Decision:
     """Is an oracle that takes ten times as long."""
     _require(arena, "latency_ms", "latency_ratio")
     arena = arena.beside_the_baseline()
-    fast = arena.acting(arena.oracle())
+    fast = arena.acting(best(arena))
     slow = replace(fast, estimator=_Slow(arena.champion.estimator))
     return arena.judge(arena.evidence(slow, timings=arena.timings(slow)))
 
@@ -120,8 +121,7 @@ def _require(arena: Arena, *measures: str) -> None:
 
 def _ruin(arena: Arena, group: NDArray[np.intp], rail: Guardrail) -> Floats:
     """Return the best actions, but in the group the worst on as few rows as break the guardrail."""
-    best, opposite = arena.oracle(), arena.opposite()
-    action = best.copy()
+    action, opposite = best(arena), worst(arena)
     if arena.use_case.choices is not None:
         action[group] = opposite[group]  # a row alone tells nothing of a choice
         return action
