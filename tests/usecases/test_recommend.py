@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from households import fetch_some
 
 from kpi_gate.carriers import groceries
 from kpi_gate.learning.policy import Policy
@@ -18,7 +17,9 @@ AS_OF = datetime(2017, 6, 6, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    return fetch_some(tmp_path_factory.mktemp("raw"), every=50)
+    folder = tmp_path_factory.mktemp("raw")
+    groceries.fetch(folder, every=50)
+    return folder
 
 
 @pytest.fixture(scope="module")

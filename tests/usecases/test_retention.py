@@ -3,7 +3,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from households import fetch_some
 
 from kpi_gate.carriers import groceries
 from kpi_gate.stores.expectations import validate_rows
@@ -16,7 +15,9 @@ MONEY = USE_CASE.settings.base_values()
 
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory):
-    return fetch_some(tmp_path_factory.mktemp("raw"), every=20)
+    folder = tmp_path_factory.mktemp("raw")
+    groceries.fetch(folder, every=20)
+    return folder
 
 
 @pytest.fixture(scope="module")
