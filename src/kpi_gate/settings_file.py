@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
+from kpi_gate.decision.watching import MonitorSettings, TriggerSettings
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
 
@@ -126,6 +127,8 @@ class Settings(GateSettings):
             believes the estimator, which is better where the world moves faster than that window.
         validation: What the data must satisfy.
         schedule: When the flows run.
+        monitor: How the champion in use is watched.
+        trigger: When a proposal to retrain is followed.
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
@@ -136,6 +139,8 @@ class Settings(GateSettings):
     calibration: Literal["sigmoid", "none"] = "sigmoid"
     validation: Validation
     schedule: Schedule
+    monitor: MonitorSettings = MonitorSettings()
+    trigger: TriggerSettings = TriggerSettings()
     data: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

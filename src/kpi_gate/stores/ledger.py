@@ -20,6 +20,7 @@ WHOLE = "*"
 KINDS = (
     "decision",
     "selftest",
+    *("monitor", "choice", "quarantine"),
     *("intent", "done", "void"),
     *("rollback_intent", "rollback", "rollback_void"),
     *("anchor_intent", "anchor", "anchor_void"),
