@@ -3,7 +3,6 @@
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -16,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from kpi_gate.cron import cron_fault, zone_fault
 from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
 from kpi_gate.decision.watching import MonitorSettings, TriggerSettings
 from kpi_gate.learning.policy import PolicySettings
@@ -37,20 +37,18 @@ class Schedule(Frozen):
 
     @field_validator("retrain", "monitor")
     @classmethod
-    def _has_five_fields(cls, cron: str | None) -> str | None:
-        if cron is not None and len(cron.split()) != 5:
-            raise ValueError(f"cron == {cron!r}, must have 5 fields")
+    def _fires(cls, cron: str | None) -> str | None:
+        fault = cron_fault(cron) if cron is not None else ""
+        if fault:
+            raise ValueError(f"cron == {cron!r} {fault}")
         return cron
 
     @field_validator("timezone")
     @classmethod
     def _exists(cls, timezone: str) -> str:
-        try:
-            ZoneInfo(timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(
-                f"timezone == {timezone!r} is not known, such as Europe/Lisbon"
-            ) from None
+        fault = zone_fault(timezone)
+        if fault:
+            raise ValueError(f"timezone == {timezone!r} {fault}")
         return timezone
 
 

@@ -1,0 +1,51 @@
+"""Cron expressions in a time zone: are they sound, and when do they fire?"""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+def cron_fault(cron: str) -> str:
+    """Say what is wrong with a cron expression of five fields; empty where it is sound."""
+    from cronsim import CronSim, CronSimError
+
+    if len(cron.split()) != 5:
+        return "must have 5 fields: minute, hour, day of month, month, day of week"
+    try:
+        next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        return f"is no cron expression: {str(error).lower()}"
+    except StopIteration:
+        return "never fires"
+    return ""
+
+
+def zone_fault(timezone: str) -> str:
+    """Say what is wrong with the name of a time zone; empty where it is known."""
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "is not known, such as Europe/Lisbon"
+    return ""
+
+
+def fires(cron: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:
+    """Return the moments in `[start, end)` at which a cron expression fires, in UTC.
+
+    Args:
+        cron: Five fields, read in the time zone; sound by `cron_fault`.
+        timezone: Name of the time zone.
+        start: Earliest moment, tz-aware.
+        end: Moment that is too late, tz-aware.
+    """
+    from cronsim import CronSim
+
+    # it answers with what comes after: a minute earlier, the start itself may be a tick
+    first = start.timestamp() - 60
+    zone = ZoneInfo(timezone)
+    found = []
+    for moment in CronSim(cron, datetime.fromtimestamp(first, zone)):
+        if moment >= end:
+            break
+        if moment >= start:
+            found.append(moment.astimezone(UTC))
+    return found
