@@ -14,7 +14,7 @@ from kpi_gate.cron import cron_fault, fires, zone_fault
         ("0 3 31 2 *", "bad day-of-month"),
         ("0 3 * *", "must have 5 fields"),
         ("0 0 3 1 * *", "must have 5 fields"),
-        ("every day at three o'clock", "must have 5 fields"),
+        ("every day at three o'clock", "bad minute"),
         ("a b c d e", "bad minute"),
         ("@daily", "must have 5 fields"),
     ],

@@ -40,7 +40,7 @@ class Schedule(Frozen):
     def _fires(cls, cron: str | None) -> str | None:
         fault = cron_fault(cron) if cron is not None else ""
         if fault:
-            raise ValueError(f"cron == {cron!r} {fault}")
+            raise ValueError(f"cron == {cron!r}, {fault}")
         return cron
 
     @field_validator("timezone")
