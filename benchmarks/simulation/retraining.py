@@ -78,9 +78,10 @@ def live(year: Year, policy: Policy) -> Lived:
     return Lived(earned - costs, tuple(retrained), champion.looks)
 
 
-def every(days: int) -> Policy:
+def every(days: int, *, careful: bool = False) -> Policy:
     """Retrain by the calendar."""
-    return Policy(f"every {days} days", lambda year, champion, day: day % days == 0)
+    name = f"every {days} days" + ", quarantine" * careful
+    return Policy(name, lambda year, champion, day: day % days == 0, careful)
 
 
 def challenge(year: Year, champion: Champion, day: int, *, careful: bool) -> Staleness | None:
@@ -158,7 +159,7 @@ def _half_the_columns_moved(year: Year, champion: Champion, day: int) -> bool:
 
 NEVER = Policy("never", lambda year, champion, day: False)
 OURS, CAREFUL = "money trigger", "money trigger, quarantine"
-CALENDARS = (every(30), every(60), every(90))
+CALENDARS = (every(30), every(60), every(90), every(60, careful=True))
 POLICIES = (
     NEVER,
     *CALENDARS,
