@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from kpi_gate.decision.estimators import Estimate
 from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
+from kpi_gate.learning.maturity import measure_maturity, missing_by_day
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.learning.windows import Windows, never_known, within
 from kpi_gate.measuring import (
@@ -57,7 +59,9 @@ def write_evidence(
         for name, timings in time_sides(sides, gate).items() if len(gate) else ():
             measures[name] |= timings
     lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
-    write_comparison(work / "evidence", sides, use_case, gate, lineage, measures)
+    labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)
+    told = {"maturity": labels.note()}
+    write_comparison(work / "evidence", sides, use_case, gate, lineage, measures, told)
 
 
 def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
@@ -77,7 +81,7 @@ def lineage_of(
     snapshot: str,
 ) -> Lineage:
     """Say where the gate rows come from, and what both sides had seen of them."""
-    due, keys = int(within(rows, windows.gate).sum()), row_keys(gate)
+    due, keys = rows[within(rows, windows.gate)], row_keys(gate)
     champion, candidate = sides["champion"], sides["candidate"]
     return Lineage(
         use_case=use_case.name,
@@ -87,10 +91,11 @@ def lineage_of(
         scored_snapshot=candidate.card.snapshot or snapshot,
         window=windows.gate,
         shortest_window_days=use_case.settings.window.gate_min_days,
-        label_delay_days=use_case.settings.window.label_delay_days,
+        label_delay_days=windows.label_delay_days,
         row_fingerprint=fingerprint(keys),
         shared_rows=sum(_shared(keys, side.folder) for side in (champion, candidate)),
-        matured=len(gate) / due if due else 1.0,
+        matured=len(gate) / len(due) if len(due) else 1.0,
+        missing_labels=missing_by_day(due),
         champion=champion.card.contender,
         candidate=candidate.card.contender,
     )
@@ -103,8 +108,9 @@ def write_comparison(
     gate: pd.DataFrame,
     lineage: Lineage,
     measures: Mapping[str, Mapping[str, float]],
+    told: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the table of rows and the facts that `read_evidence` reads."""
+    """Write the table of rows and the facts that `read_evidence` reads; `told` joins the notes."""
     champion, candidate = sides["champion"], sides["candidate"]
     ends = corners(candidate, champion, use_case, gate)
     found = estimate_sides(candidate, champion, use_case, gate)
@@ -116,7 +122,7 @@ def write_comparison(
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
         "diagnostics": dict(found.diagnostics),
         "faults": list(found.faults),
-        "notes": notes(sides, use_case, gate),
+        "notes": {**notes(sides, use_case, gate), **(told or {})},
     }
     table = _table(gate, champion, candidate, use_case).assign(
         **_columns(found),

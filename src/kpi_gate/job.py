@@ -10,6 +10,7 @@ import yaml
 from kpi_gate import usecases
 from kpi_gate.decision.evidence import utc
 from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.stores.ledger import Entry, Ledger
 from kpi_gate.stores.models import ModelCard
@@ -120,7 +121,13 @@ def now() -> datetime:
 def plan(job: Job, rows: pd.DataFrame) -> Windows:
     """Lay out the windows of this tick."""
     seen = ModelCard.read(job.work / "champion").contender.seen_until()
-    return plan_windows(rows["event_time"], job.use_case.settings.window, job.as_of, seen)
+    window, measured = job.use_case.settings.window, maturity(job, rows).measured_days
+    return plan_windows(rows["event_time"], window, job.as_of, seen, measured)
+
+
+def maturity(job: Job, rows: pd.DataFrame) -> Maturity:
+    """Measure how the labels of this tick's rows mature."""
+    return measure_maturity(rows, job.as_of, job.use_case.settings.window.label_delay_days)
 
 
 def read_snapshot(job: Job) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from kpi_gate import promotion
 from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name
+from kpi_gate.job import Job, Refusal, maturity, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
 from kpi_gate.recording import earlier_decisions, past_gains, past_looks, run_content
 from kpi_gate.settings_file import ConfigurationError
@@ -53,9 +53,13 @@ def snapshot(job: Job) -> Snapshot:
 def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
     try:
         snapshots.write_rows(rows, path)
+        told = maturity(job, rows).model_dump_json(indent=1)
     except (ValueError, TypeError) as error:  # a column of mixed types
         words = " ".join(str(error).split())
         raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
+    kept = path.with_name("maturity.json")
+    kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
+    kept.write_text(told, encoding="utf-8")
 
 
 def load_rows(job: Job) -> pd.DataFrame:

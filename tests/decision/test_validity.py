@@ -107,6 +107,7 @@ def test_a_missing_column_is_invalid():
         ({"shared_rows": 1}, "no_shared_rows", Verdict.INVALID),
         ({"matured": 0.94}, "labels_mature", Verdict.INVALID),
         ({"matured": float("nan")}, "labels_mature", Verdict.INVALID),
+        ({"missing_labels": {"2024-03-01": 7}}, "labels_mature", Verdict.INVALID),
         ({"as_of": START}, "window_in_the_past", Verdict.INVALID),
         ({"shortest_window_days": 41}, "window_long_enough", Verdict.INSUFFICIENT_EVIDENCE),
         ({"shortest_window_days": float("nan")}, "window_long_enough", None),
@@ -186,6 +187,20 @@ def test_evidence_of_an_earlier_month_is_invalid(late, known):
     delay = (lineage().as_of - lineage().window.end).days - late
     found = wrong(evidence(lineage=lineage(label_delay_days=delay)))
     assert ("window_recent" not in found) == known
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ({"2024-03-01": 7}, "7 outcomes of 2024-03-01 are due and missing"),
+        ({"2024-03-01": 7, "2024-03-05": 8}, "15 outcomes of 2 days from 2024-03-01 to 2024-03-05"),
+    ],
+)
+def test_the_days_whose_outcomes_are_missing_are_named(missing, words):
+    nothing = paired(np.zeros(0), unit=np.zeros(0, dtype=np.int64))
+    for rows in (paired(noise()), nothing):
+        found = evidence(rows, lineage=lineage(missing_labels=missing))
+        assert words in wrong(found)["labels_mature"].reason
 
 
 def test_evidence_of_another_tick_is_invalid():

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
@@ -81,6 +81,8 @@ class Lineage(BaseModel):
         row_fingerprint: Hash over the keys of the gate window's rows, in order.
         shared_rows: Rows of the gate window that either side had trained or tuned on.
         matured: Share of the window's rows whose outcome is known.
+        missing_labels: Missing outcomes by day, of the days that lack more of them than chance
+            explains.
         champion: The side to beat.
         candidate: The side that asks for promotion.
     """
@@ -98,6 +100,7 @@ class Lineage(BaseModel):
     row_fingerprint: str
     shared_rows: int
     matured: float
+    missing_labels: Mapping[str, int] = Field(default_factory=dict)
     champion: Contender
     candidate: Contender
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kpi_gate.decision import page_details, page_sections, page_translation
+from kpi_gate.decision import page_details, page_maturity, page_sections, page_translation
 from kpi_gate.decision.page_sections import text
 from kpi_gate.decision.wording import booked, clean, earns, rival, why
 
@@ -150,6 +150,7 @@ def page(decision: Decision) -> str:
         page_details.calibration(decision),
         page_details.variants(decision),
         "</div>",
+        page_maturity.render(decision),
         page_details.limits(decision),
         page_details.lineage(decision),
     ]

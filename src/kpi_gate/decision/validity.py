@@ -1,6 +1,6 @@
 """V0, first half: is the evidence right? Else the verdict is INVALID, whatever it shows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -123,12 +123,14 @@ def _check_origin(lineage: Lineage, rows: PairedRows, fault: str) -> Iterator[Ch
         bound=0,
         reason=f"{lineage.shared_rows} rows of the gate window were trained or tuned on",
     )
+    missing = _missing(lineage.missing_labels)
     yield _wrong(
         name="labels_mature",
-        passed=rows.size == 0 or lineage.matured >= MATURE,
+        passed=not missing and (rows.size == 0 or lineage.matured >= MATURE),
         value=lineage.matured,
         bound=MATURE,
-        reason=f"{lineage.matured:.1%} of the window's outcomes are known, {MATURE:.0%} are needed",
+        reason=f"{lineage.matured:.1%} of the window's outcomes are known, {MATURE:.0%} are needed"
+        f"{missing}",
     )
     if fault:
         return
@@ -149,6 +151,16 @@ def _check_origin(lineage: Lineage, rows: PairedRows, fault: str) -> Iterator[Ch
             passed=found == lineage.row_fingerprint,
             reason=f"the rows' fingerprint is {found}, the lineage says {lineage.row_fingerprint}",
         )
+
+
+def _missing(by_day: Mapping[str, int]) -> str:
+    """Say how many outcomes of which days are missing; empty where none are."""
+    if not by_day:
+        return ""
+    first, last = min(by_day), max(by_day)
+    days = f"of {first}" if first == last else f"of {len(by_day)} days from {first} to {last}"
+    count = sum(by_day.values())
+    return f" on each day: {count} outcomes {days} are due and missing; see where labels come from"
 
 
 def _champion_in_words(champion: Contender) -> str:

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kpi_gate.decision.evidence import Window
 
+HOUR_DAYS = 1.000001 / 24  # with room for rounding
+
 
 class WindowSettings(BaseModel):
     """How long the windows are.
@@ -46,13 +48,21 @@ class WindowSettings(BaseModel):
 
 
 class Windows(BaseModel):
-    """The three windows of one run, in time order and half-open."""
+    """The three windows of one run, in time order and half-open.
+
+    Attributes:
+        train: What the candidate learns from.
+        tune: What calibration, policy and variant are chosen on.
+        gate: What candidate and champion are compared on.
+        label_delay_days: Days until outcomes are known, by which the gate window was laid out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: Window
     tune: Window
     gate: Window
+    label_delay_days: float
 
 
 def plan_windows(
@@ -60,6 +70,7 @@ def plan_windows(
     settings: WindowSettings,
     as_of: datetime,
     fresh_from: datetime | None = None,
+    measured_days: float | None = None,
 ) -> Windows:
     """Lay out the windows by counting rows; no outcome is looked at.
 
@@ -72,8 +83,10 @@ def plan_windows(
         settings: Lengths.
         as_of: Moment of the decision.
         fresh_from: Earliest start of the gate window.
+        measured_days: Days until outcomes were known, as measured; None where nobody has.
     """
-    end = _midnight(as_of - timedelta(days=settings.label_delay_days))
+    delay_days = mature_delay(settings.label_delay_days, measured_days)
+    end = _midnight(as_of - timedelta(days=delay_days))
     start = _reach_back(
         event_time, end, settings.gate_min_days, settings.gate_max_days, settings.gate_min_rows
     )
@@ -81,14 +94,25 @@ def plan_windows(
         start = min(max(start, fresh_from), max(end, fresh_from))
     end = max(start, end)
     history_days = max((start - event_time.min().to_pydatetime()).days, settings.tune_days)
-    known = event_time[event_time < start - timedelta(days=settings.label_delay_days)]
+    known = event_time[event_time < start - timedelta(days=delay_days)]
     tune_start = _reach_back(known, start, settings.tune_days, history_days, settings.tune_min_rows)
     first = min(event_time.min().to_pydatetime(), tune_start)
     return Windows(
         train=Window(start=first, end=tune_start),
         tune=Window(start=tune_start, end=start),
         gate=Window(start=start, end=end),
+        label_delay_days=delay_days,
     )
+
+
+def mature_delay(declared_days: float, measured_days: float | None) -> float:
+    """Return the days until outcomes are known: what is declared, or what is measured if longer.
+
+    An hour more is none: so much longer are some days where clocks change.
+    """
+    if measured_days is None or measured_days <= declared_days + HOUR_DAYS:
+        return declared_days
+    return measured_days
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -22,7 +22,7 @@ from kpi_gate.decision.evidence import Contender, Evidence, Lineage
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.job import Job
+from kpi_gate.job import Job, maturity
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.measuring import measure, time_sides
 from kpi_gate.proof.foresight import best
@@ -213,7 +213,8 @@ def open_arena(job: Job, rows: pd.DataFrame) -> Iterator[Arena]:
         ScoringError: If the model cannot score.
     """
     settings, rows = job.use_case.settings, _some_units(rows)
-    windows = plan_windows(rows["event_time"], settings.window, job.as_of)
+    measured = maturity(job, rows).measured_days
+    windows = plan_windows(rows["event_time"], settings.window, job.as_of, None, measured)
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(settings.model["threads"]):
         folder = Path(scratch)
         train_candidate(job, rows, windows, folder / "candidate", "selftest")

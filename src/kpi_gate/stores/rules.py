@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kpi_gate.learning.maturity import measure_maturity
 from kpi_gate.learning.scoring import KEY_ROLES
-from kpi_gate.learning.windows import never_known
+from kpi_gate.learning.windows import mature_delay, never_known
 from kpi_gate.settings_file import Expectation, RowCount
 from kpi_gate.usecase import ROLES_OF, UseCase
 
@@ -189,6 +190,9 @@ def _label_rules(frame: pd.DataFrame, delay_days: float, as_of: datetime) -> Ite
         min_value=0,
         strict_min=True,
     )
+    # a label that comes later than declared moves the windows; what never comes is missing
+    measured = measure_maturity(frame, as_of, delay_days).measured_days
+    delay_days = mature_delay(delay_days, measured)
     due = (event < as_of - timedelta(days=delay_days)) & ~never_known(frame)
     expected = f"a known outcome {delay_days:g} days after the event, in {KNOWN_SHARE:.0%} of rows"
     known = outcome.notna().astype(float).where(due)

@@ -184,6 +184,9 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
         for side, values in sides.items():
             numbers |= {f"{kind}.{side}.{name}": value for name, value in values.items()}
     numbers |= {f"estimator.{name}": value for name, value in decision.diagnostics.items()}
+    labels = decision.notes.get("maturity", {})
+    numbers["labels.known_after_days"] = labels.get("measured_days")
+    numbers["labels.overdue"] = labels.get("overdue")
     numbers["checks.failed"] = len(decision.failed)
     return {_NOT_A_NAME.sub("_", name): value for name, value in numbers.items()}
 
