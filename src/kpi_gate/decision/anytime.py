@@ -44,16 +44,19 @@ class SuddenLoss(BaseModel):
     days_after: int
 
 
-def half_width(days: int, spread: float, alpha: float, tuned_for: float = TUNED_FOR_DAYS) -> float:
+def half_width(
+    days: float, spread: float, alpha: float, tuned_for: float = TUNED_FOR_DAYS
+) -> float:
     """Return how far the mean of so many days may lie from the truth, at every look at once.
 
     Args:
-        days: Days that the mean is of; of none the width is infinite.
+        days: Days that the mean is of; half a day's decisions are half a day, and of none the
+            width is infinite.
         spread: Standard deviation of one day's mean.
         alpha: Chance that the mean ever lies farther, in (0, 1).
         tuned_for: Number of days at which the width is least.
     """
-    if days < 1:
+    if days <= 0:
         return inf
     deep = -2 * log(alpha)
     rho = (deep + log(deep + 1)) / tuned_for
@@ -98,13 +101,16 @@ def _compare(
     factor = day_factor(sums[past], sizes[past], number[past])
     # the spread is that of the past, and as uncertain as the past is short
     spread = before.standard_error * sqrt(days) * factor * _heavier(days, alpha)
-    after = float(sums[start:].sum() / sizes[start:].sum())
+    weight = float(sizes[start:].sum())
+    after = float(sums[start:].sum()) / weight
+    # a day of few decisions says less than one of many
+    counted = min(float(later), weight / float(sizes[past].mean()))
     return SuddenLoss(
         day=int(number[start]),
         before=before.estimate,
         lower_before=before.estimate - half_width(days, spread, alpha),
         after=after,
-        upper_after=after + half_width(later, spread, alpha),
+        upper_after=after + half_width(counted, spread, alpha),
         days_before=days,
         days_after=later,
     )
