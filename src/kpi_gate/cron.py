@@ -8,14 +8,19 @@ def cron_fault(cron: str) -> str:
     """Say what is wrong with a cron expression of five fields; empty where it is sound."""
     from cronsim import CronSim, CronSimError
 
-    if len(cron.split()) != 5:
+    fields = cron.upper().split()
+    if len(fields) != 5:
         return "must have 5 fields: minute, hour, day of month, month, day of week"
+    day, weekday = fields[2], fields[4]
     try:
-        next(CronSim(cron, datetime(2024, 1, 1, tzinfo=UTC)))
+        for days in (weekday, "*"):  # Prefect needs the day of the month to exist in any case
+            next(CronSim(" ".join([*fields[:4], days]), datetime(2024, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         return f"is no cron expression: {str(error).lower()}"
     except StopIteration:
         return "never fires"
+    if "W" in day or "L" in weekday or ("#" in weekday and day != "*"):
+        return "asks for a kind of day that Prefect cannot plan"
     return ""
 
 
