@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 # telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
@@ -39,6 +39,8 @@ class Place(BaseSettings):
         mlflow_uri: MLflow tracking server or database.
         ledger_url: SQLAlchemy address of the ledger.
         git_commit: Commit of the code, where there is no git folder to ask.
+        notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
+        notify_blocks: Prefect notification blocks that are too, such as `email/team`.
     """
 
     model_config = SettingsConfigDict(env_prefix="KPI_GATE_", frozen=True)
@@ -48,6 +50,26 @@ class Place(BaseSettings):
     mlflow_uri: str = ""
     ledger_url: str = ""
     git_commit: str = ""
+    notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
+    notify_blocks: str = ""
+
+    @field_validator("notify_webhooks")
+    @classmethod
+    def _are_addresses(cls, given: str) -> str:
+        for address in _words(given):
+            parts = urlsplit(address)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"a webhook begins with {address[:8]!r}, must be http(s)://HOST…")
+        return given
+
+    @field_validator("notify_blocks")
+    @classmethod
+    def _are_slugs(cls, given: str) -> str:
+        for slug in _words(given):
+            kind, slash, name = slug.partition("/")
+            if not (kind and slash and name):
+                raise ValueError(f"block == {slug!r}, must be KIND/NAME such as email/team")
+        return given
 
     @model_validator(mode="after")
     def _fill_defaults(self) -> Self:
@@ -72,6 +94,14 @@ class Place(BaseSettings):
         """Folder of a use case's raw input."""
         return self.root / "data" / "raw" / use_case
 
+    def webhooks(self) -> list[str]:
+        """Addresses that are sent a JSON for each notice."""
+        return _words(self.notify_webhooks)
+
+    def blocks(self) -> list[str]:
+        """Prefect notification blocks that are told of each notice."""
+        return _words(self.notify_blocks)
+
     def environment_hash(self) -> str:
         """Hash of the locked environment; empty where there is no lock."""
         lock = self.root / "requirements.lock"
@@ -87,6 +117,10 @@ class Place(BaseSettings):
         except (OSError, subprocess.SubprocessError):
             return "unknown"
         return answer.stdout.strip()
+
+
+def _words(listed: str) -> list[str]:
+    return [word.strip() for word in listed.split(",") if word.strip()]
 
 
 def prepare_environment(place: Place) -> None:
