@@ -7,7 +7,7 @@ import pytest
 
 from kpi_gate.operation.drift import explain
 from kpi_gate.operation.drift_profile import bins_for, merge, profile
-from kpi_gate.operation.drift_score import joint_shift
+from kpi_gate.operation.drift_score import Joint, joint_shift
 from kpi_gate.operation.drift_shift import Period, shift_of
 from kpi_gate.usecase import Feature
 
@@ -161,6 +161,15 @@ def test_rows_of_the_same_kind_are_not_told_apart():
     assert not joint.unlikely()
 
 
+def test_days_that_differ_among_themselves_widen_chance():
+    joint = Joint(auc=0.56, z=12.0)
+    assert joint.unlikely()
+    assert joint.unlikely([Joint(0.5, 0.3), Joint(0.505, 1.2), Joint(0.49, -0.9)])
+    assert not joint.unlikely([Joint(0.54, 9.0), Joint(0.55, 11.0), Joint(0.53, 7.0)])
+    assert not Joint(auc=0.505, z=12.0).unlikely()
+    assert not Joint(auc=0.56, z=2.9).unlikely()
+
+
 def test_a_quiet_week_has_nothing_to_tell():
     report = explain(REFERENCE, days(28, 35), USE_CASE, score)
     assert report.drifted == ()
@@ -171,9 +180,8 @@ def test_a_quiet_week_has_nothing_to_tell():
 
 
 def test_a_new_segment_is_found_within_three_days_although_it_is_small():
-    quiet = days(28, 32)
-    new = days(32, 35, segment)
-    report = explain(REFERENCE, pd.concat([quiet, new]), USE_CASE, score)
+    reference, new = days(0, 14, rows=2_000), days(14, 17, segment, rows=2_000)
+    report = explain(reference, new, USE_CASE, score)
     assert report.joint_drifted
     finding = report.as_findings()[-1]
     assert (finding.check, finding.severity) == ("joint_shift", "note")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from kpi_gate.operation.drift_profile import NULL
 
@@ -23,6 +24,7 @@ MOST_SCORED_ROWS = 5_000
 FOLDS = 3
 LEAST_AUC = 0.51
 LEAST_Z = 3.0
+SURELY_MORE = 0.05  # chance that good days seem to differ although they do not
 
 
 class Joint(NamedTuple):
@@ -39,10 +41,11 @@ class Joint(NamedTuple):
     def unlikely(self, usual: Sequence[Joint] = ()) -> bool:
         """Tell whether it is large enough to speak of, and too large for chance.
 
-        What good days differ by among themselves widens chance.
+        What good days differ by among themselves widens chance, where it is more than chance.
         """
-        squares = [joint.z**2 for joint in usual]
-        widened = max(1.0, float(np.mean(squares)) if squares else 1.0) ** 0.5
+        total = sum(joint.z**2 for joint in usual)
+        more = bool(usual) and chi2.sf(total, len(usual)) < SURELY_MORE
+        widened = (total / len(usual)) ** 0.5 if more else 1.0
         return self.auc >= LEAST_AUC and self.z / widened >= LEAST_Z
 
 
@@ -82,7 +85,7 @@ def joint_shift(
     categories = [column.kind == "category" for column in bins.values()]
     # no early stopping: it would set rows apart; no weights: they are slow (OPERATION.md 1.9)
     model = HistGradientBoostingClassifier(
-        max_iter=40,
+        max_iter=60,
         max_leaf_nodes=15,
         categorical_features=categories,
         early_stopping=False,
