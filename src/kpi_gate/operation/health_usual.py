@@ -1,0 +1,167 @@
+"""What is usual between good days: bounds that know the weekly cycle, rare counts and few days."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special, stats
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+FALSE_ALARMS_A_DAY = 0.002  # of all columns and checks together
+LEAST_DAYS = 7  # good days before anything is called usual
+ALIKE_DAYS = 3  # good days of the same weekday, before it is compared with its like only
+WEEK_DAYS = 21  # good days before weekdays are told apart
+SUSPECT = 1e-3  # chance above which nothing further is computed
+
+
+@dataclass(frozen=True)
+class GoodDays:
+    """The weekdays of the good days, oldest first, and of the day that is compared with them.
+
+    Attributes:
+        weekday: Of each good day, shape `(days,)`, 0 on Monday; all 0 where periods are not days.
+        today: Of the day in question.
+    """
+
+    weekday: Ints
+    today: int
+
+    def of(self, kept: NDArray[np.bool_]) -> "GoodDays":
+        """Return those good days alone that are kept."""
+        return GoodDays(self.weekday[kept], self.today)
+
+    def alike(self) -> "GoodDays":
+        """Return the same days without their weekdays: for what no weekday has more of."""
+        return GoodDays(np.zeros_like(self.weekday), 0)
+
+    def groups(self) -> Ints:
+        """Number the groups of days that are alike; all 0 where there are too few to tell."""
+        same = int((self.weekday == self.today).sum())
+        if self.weekday.size < WEEK_DAYS or same < ALIKE_DAYS:
+            return np.zeros(self.weekday.size, dtype=np.int64)
+        return self.weekday
+
+    def group(self) -> int:
+        """Return the number of today's group."""
+        return self.today if np.any(self.groups()) else int(self.groups()[0])
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Shares of a day's rows beside what is usual; each of shape `(levels,)`.
+
+    Attributes:
+        found: Share on the day.
+        usual: Share on the good days that are alike.
+        low: Least share that is no surprise.
+        high: Greatest share that is no surprise.
+        chance: Chance of a share so far off, two-sided.
+    """
+
+    found: Floats
+    usual: Floats
+    low: Floats
+    high: Floats
+    chance: Floats
+
+
+def compare_rates(
+    days: GoodDays, counts: Ints, sizes: Ints, found: Ints, size: int, alarm: float
+) -> Rates:
+    """Compare the shares of a day's rows with those of good days.
+
+    A share must be a surprise twice over: by Student's t on the spread between good days, and as a
+    count (beta-binomial), because a handful of rare rows has no normal spread.
+
+    Args:
+        days: The good days.
+        counts: Rows of each level on each good day, shape `(days, levels)`.
+        sizes: Rows of each good day, shape `(days,)`; days without rows are left out.
+        found: Rows of each level on the day, shape `(levels,)`.
+        size: Rows of the day.
+        alarm: Two-sided chance below which a share is a surprise.
+
+    Raises:
+        ValueError: If no row is left on either side.
+    """
+    kept = sizes > 0
+    if size < 1 or not kept.any():
+        raise ValueError(f"size == {size}, good days with rows == {int(kept.sum())}, must be >= 1")
+    days, counts, sizes = days.of(kept), counts[kept], sizes[kept].astype(float)
+    groups, present = days.groups(), np.unique(days.groups())
+    member = groups[None, :] == present[:, None]
+    totals, rows = member @ counts, member @ sizes
+    place = int(np.searchsorted(present, days.group()))
+    of_day = (totals / rows[:, None])[np.searchsorted(present, groups)]
+    freedom = max(sizes.size - present.size, 1)
+    weight = sizes / sizes.sum()
+    residual = weight @ (counts / sizes[:, None] - of_day) ** 2 * sizes.size / freedom
+    usual = (totals[place] + 0.5) / (rows[place] + 1)
+    noise = usual * (1 - usual)
+    between = np.maximum(residual - noise * sizes.size / sizes.sum(), 0)
+    between = between * (1 + 1 / member[place].sum())
+    spread = np.sqrt(between + noise * (1 / size + 1 / rows[place]))
+    share = found / size
+    chance = 2 * stats.t.sf(np.abs(share - usual) / spread, freedom)
+    overall = (counts.sum(axis=0) + 0.5) / (sizes.sum() + 1)
+    for level in np.flatnonzero(chance < SUSPECT):
+        above = share[level] > usual[level]
+        rate = float((max if above else min)(usual[level], overall[level]))
+        seen = 1 / (1 / rows[place] + between[level] / (rate * (1 - rate)))
+        count = _chance_of_count(int(found[level]), size, rate, max(seen, 1.0), upper=bool(above))
+        chance[level] = max(chance[level], 2 * count)
+    reach = float(stats.t.isf(alarm / 2, freedom)) * spread
+    return Rates(share, usual, usual - reach, usual + reach, np.minimum(chance, 1))
+
+
+def _chance_of_count(count: int, size: int, rate: float, seen: float, *, upper: bool) -> float:
+    """Return the beta-binomial tail from `count` on; `rate` is known as from `seen` rows."""
+    first, last = (count, size) if upper else (0, count)
+    k = np.arange(first, last + 1, dtype=float)
+    a, b = rate * seen, (1 - rate) * seen
+    ways = special.gammaln(size + 1) - special.gammaln(k + 1) - special.gammaln(size - k + 1)
+    log_mass = ways + special.betaln(k + a, size - k + b) - special.betaln(a, b)
+    return float(min(np.exp(special.logsumexp(log_mass)), 1.0))
+
+
+@dataclass(frozen=True)
+class Level:
+    """A number of a day beside what is usual.
+
+    Attributes:
+        found: The day's.
+        usual: Mean of the good days that are alike.
+        low: Least number that is no surprise.
+        high: Greatest number that is no surprise.
+    """
+
+    found: float
+    usual: float
+    low: float
+    high: float
+
+    @property
+    def is_surprise(self) -> bool:
+        """Whether the day's number is outside its bounds."""
+        return not self.low <= self.found <= self.high
+
+
+def compare_level(days: GoodDays, values: Floats, found: float, alarm: float) -> Level:
+    """Compare a number of a day with that of good days, by Student's t on their spread.
+
+    Args:
+        days: The good days.
+        values: The number on each good day, shape `(days,)`.
+        found: The number on the day.
+        alarm: Two-sided chance below which it is a surprise.
+    """
+    groups = days.groups()
+    present, place = np.unique(groups, return_inverse=True)
+    means = np.bincount(place, values) / np.bincount(place)
+    freedom = max(values.size - present.size, 1)
+    spread = float(np.sqrt(((values - means[place]) ** 2).sum() / freedom))
+    alike = int((groups == days.group()).sum())
+    usual = float(means[np.searchsorted(present, days.group())])
+    reach = float(stats.t.isf(alarm / 2, freedom)) * spread * np.sqrt(1 + 1 / alike)
+    return Level(found, usual, usual - reach, usual + reach)
