@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
-from kpi_gate.decision.intervals import day_factor, interval, widened
+from kpi_gate.decision.intervals import Interval, day_factor, interval, widened
 from kpi_gate.decision.wording import percent, total
 
 Floats = NDArray[np.float64]
@@ -96,10 +96,8 @@ def measure_staleness(
     if fault:
         return Staleness(unit=unit, confidence=confidence, unknown=fault)
     kept = sizes > 0
-    sums, sizes, days = sums[kept], sizes[kept], days[kept]
-    plain = interval(sums, sizes, confidence, few=True)
-    found = widened(plain, plain.standard_error * day_factor(sums, sizes, days))
-    volume = float(sizes.mean()) if decisions_per_day is None else float(decisions_per_day)
+    found = _per_decision(sums[kept], sizes[kept], days[kept], confidence)
+    volume = float(sizes[kept].mean()) if decisions_per_day is None else float(decisions_per_day)
     per_day, error = found.estimate * volume, found.standard_error * volume
     return Staleness(
         unit=unit,
@@ -108,10 +106,17 @@ def measure_staleness(
         lower=found.lower * volume,
         upper=found.upper * volume,
         shrunk=_shrink(per_day, error),
-        days=sums.size,
+        days=int(kept.sum()),
         decisions_per_day=volume,
         confidence=confidence,
     )
+
+
+def _per_decision(
+    sums: Floats, sizes: Floats, days: NDArray[np.int64], confidence: float
+) -> Interval:
+    plain = interval(sums, sizes, confidence, few=True)
+    return widened(plain, plain.standard_error * day_factor(sums, sizes, days))
 
 
 def _fault(sums: Floats, sizes: Floats, volume: float | None) -> str:
