@@ -11,7 +11,7 @@ from kpi_gate.decision.wording import finite, mapping, percent, sequence
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
 
-SHOWN_SHARES = (0.0, 0.5, 0.95, 1.0)
+SHOWN_SHARES = (0.0, 0.5, 0.95)
 Curve = list[tuple[float, float]]
 CURVES = (("curve", "champion"), ("recent", "candidate"))  # grey and dashed, blue
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from kpi_gate.operation.drift_profile import NULL, Bins, bins_for, profile
+from kpi_gate.operation.drift_profile import Bins, bins_for, profile
 from kpi_gate.operation.drift_report import Bar, ColumnDrift, DriftReport
 from kpi_gate.operation.drift_score import Joint, Moved, joint_shift, mean_scores, moves_of
 from kpi_gate.operation.drift_shift import (
@@ -167,5 +167,5 @@ def _bars(bins: Bins, shift: Shift) -> tuple[Bar, ...]:
     return tuple(
         Bar(name=bins.words(group == code), reference=float(old[code]), current=float(new[code]))
         for code in np.unique(group)
-        if code != NULL or old[code] + new[code] > 0
+        if old[code] + new[code] > 0
     )
