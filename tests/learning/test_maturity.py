@@ -169,7 +169,7 @@ def test_labels_that_come_in_batches_are_not_stuck_between_them(pause):
     """Every Monday all outcomes come that are two weeks old."""
     rows = labelled(0)
     due = rows["event_time"] + 14 * DAY
-    monday = due.dt.normalize() + pd.to_timedelta((7 - due.dt.weekday) % 7, unit="D")
+    monday = due.dt.normalize() + pd.to_timedelta((7 - due.dt.day_of_week) % 7, unit="D")
     label = monday.where(monday >= due, monday + 7 * DAY)
     last = datetime(2024, 6, 10, tzinfo=UTC)
     rows = stuck(rows.assign(label_time=label, outcome=1.0), last + timedelta(hours=1))
@@ -179,7 +179,7 @@ def test_labels_that_come_in_batches_are_not_stuck_between_them(pause):
 
 def test_a_quiet_weekend_is_not_stuck():
     rows = labelled(14)
-    weekdays = rows[rows["event_time"].dt.weekday < 5]
+    weekdays = rows[rows["event_time"].dt.day_of_week < 5]
     assert measure_maturity(weekdays, datetime(2024, 6, 30, 23, tzinfo=UTC), 14).stuck_since is None
 
 
@@ -188,6 +188,9 @@ def test_half_matured_days_are_told_although_the_window_knows_nearly_all():
     assert missing_by_day(rows) == {}
     lost = np.random.default_rng(2).random(len(rows)) < 0.03  # some never come
     assert missing_by_day(rows.assign(outcome=rows["outcome"].mask(lost))) == {}
+    rare = np.arange(len(rows)) % 18 == 0  # 5.6 %: certain where rows are many, and no matter
+    many = pd.concat([rows.assign(outcome=rows["outcome"].mask(rare))] * 100)
+    assert missing_by_day(many) == {}
     half = (rows.index >= 97 * 20) & (rows.index % 2 == 0)
     short = rows.assign(outcome=rows["outcome"].mask(half))
     assert short["outcome"].notna().mean() > 0.95

@@ -49,6 +49,17 @@ def plan(rows):
     return plan_windows(rows["event_time"], WINDOWS, AS_OF)
 
 
+def test_outcomes_that_come_early_teach_nothing_about_the_young_rows():
+    rows = history()
+    early = rows["event_time"] + timedelta(hours=1)
+    rows = rows.assign(label_time=rows["label_time"].mask(rows["outcome"] == 1, early))
+    windows = plan(rows)
+    mature = rows["event_time"] < windows.gate.start - timedelta(days=7)
+    trained = fit(rows, windows=windows)
+    assert trained.rows == mature.sum()
+    assert trained.outcome_rate == pytest.approx(rows["outcome"][mature].mean())
+
+
 def earned(estimator, rows, value):
     scores = probabilities(estimator, rows, ["x"])
     action = act(POLICY, value, scores, rows)

@@ -8,7 +8,13 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kpi_gate.learning.windows import WindowSettings, known_before, plan_windows, within
+from kpi_gate.learning.windows import (
+    WindowSettings,
+    known_before,
+    mature_before,
+    plan_windows,
+    within,
+)
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 AS_OF = datetime(2024, 12, 1, 3, tzinfo=UTC)
@@ -102,6 +108,21 @@ def test_a_window_is_half_open_and_an_unknown_label_is_not_known():
     window = planned.gate.model_copy(update={"start": moments[0], "end": moments[2]})
     assert within(rows, window).tolist() == [True, True, False]
     assert known_before(rows, moments[2]).tolist() == [True, False, False]
+
+
+def test_young_rows_whose_outcome_came_early_are_not_mature():
+    event = events(a_day=2, days=60)
+    early = np.arange(len(event)) % 2 == 0
+    label = event + np.where(early, DAY, 14 * DAY)
+    rows = pd.DataFrame({"event_time": event, "label_time": label})
+    moment = FIRST + 40 * DAY
+    assert rows[known_before(rows, moment)]["event_time"].max() >= moment - 2 * DAY
+    mature = rows[mature_before(rows, moment, 14)]
+    assert mature["event_time"].max() < moment - 14 * DAY
+    assert early[mature.index].mean() == pytest.approx(0.5)
+    punctual = rows.assign(label_time=event + 14 * DAY)
+    same = mature_before(punctual, moment, 14) == known_before(punctual, moment)
+    assert same.all()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ PERCENTS = np.arange(1, 101) / 100
 RECENT_DAYS = 56  # eight weeks: a change of pace shows, a single day does not rule
 FEWEST_RECENT = 200  # rows; fewer say less than all rows do
 CHANCE_SHORT = 0.001  # that any day of a window is called short by chance
+MUCH_SHORT = 0.10  # missing on a day; with many rows a little more than 5 % is certain too
 DAY_US = 86_400_000_000
 
 
@@ -169,7 +170,8 @@ def missing_by_day(rows: pd.DataFrame) -> dict[str, int]:
     )
     lacking, size = missing["sum"].to_numpy(), missing["size"].to_numpy()
     chance = binom.sf(lacking - 1, size, 1 - MATURE_SHARE)
-    short = missing[chance < CHANCE_SHORT / max(len(missing), 1)]
+    many = lacking > MUCH_SHORT * size
+    short = missing[many & (chance < CHANCE_SHORT / max(len(missing), 1))]
     return {f"{day:%Y-%m-%d}": int(count) for day, count in short["sum"].items()}
 
 

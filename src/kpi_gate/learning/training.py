@@ -13,7 +13,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
-from kpi_gate.learning.windows import Windows, known_before, never_known, within
+from kpi_gate.learning.windows import Windows, mature_before, never_known, within
 
 Judge = Callable[[BaseEstimator, pd.DataFrame], float]
 
@@ -75,8 +75,9 @@ def train(
 ) -> Trained:
     """Train every variant, calibrate and choose on tune, refit the chosen one.
 
-    A row is used only if its outcome was known before the next window began. The calibration map
-    is learnt on the tune window from a model that had not seen it, and carried to the refit.
+    A row is used only if its outcome was known before the next window began, and if it was old
+    enough then for any outcome. The calibration map is learnt on the tune window from a model that
+    had not seen it, and carried to the refit.
 
     Args:
         rows: The snapshot.
@@ -94,8 +95,9 @@ def train(
         TrainingError: If a window lacks rows or one of the two outcomes.
     """
     rows = rows.sort_values("event_time", kind="stable")  # so that the last rows are the latest
-    past = rows[within(rows, windows.train) & known_before(rows, windows.tune.start)]
-    known = known_before(rows, windows.gate.start)
+    delay_days = windows.label_delay_days
+    past = rows[within(rows, windows.train) & mature_before(rows, windows.tune.start, delay_days)]
+    known = mature_before(rows, windows.gate.start, delay_days)
     in_tune = within(rows, windows.tune)
     tune, judged = rows[in_tune & known], rows[in_tune & (known | never_known(rows))]
     before_gate = rows[(rows["event_time"] < windows.gate.start) & known]

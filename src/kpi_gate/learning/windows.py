@@ -136,6 +136,15 @@ def known_before(rows: pd.DataFrame, moment: datetime) -> pd.Series:
     return rows["label_time"].notna() & (rows["label_time"] < moment)
 
 
+def mature_before(rows: pd.DataFrame, moment: datetime, delay_days: float) -> pd.Series:
+    """Mark the rows whose outcome was known before a moment, of days that were mature by then.
+
+    Where some outcomes come at once and others after the delay, the young rows that are known are
+    of one kind.
+    """
+    return known_before(rows, moment) & (rows["event_time"] < moment - timedelta(days=delay_days))
+
+
 def never_known(rows: pd.DataFrame) -> pd.Series:
     """Mark the rows whose outcome stays hidden for ever, because of what was done."""
     if "observed" not in rows:
