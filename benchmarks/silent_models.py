@@ -168,4 +168,5 @@ SOUND: Mapping[str, Callable[[Stage], list[Finding]]] = {
     "outputs": lambda s: s.outputs(score(s.scene.day)),
     "behaviour": lambda s: s.behaviour(score),
     "skew": lambda s: s.skew(s.scene.day),
+    "leakage": lambda s: s.leakage(pd.concat(s.scene.before[14:]), "noise"),
 }

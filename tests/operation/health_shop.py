@@ -17,8 +17,9 @@ PAST, ROWS = 28, 300
 PLANS = np.array(["basic", "plus", "pro"], dtype=object)
 
 
-def use_case(**monitor):
-    given = {**SETTINGS, "monitor": monitor}
+def use_case(timezone="UTC", **monitor):
+    schedule = {**SETTINGS["schedule"], "timezone": timezone}
+    given = {**SETTINGS, "monitor": monitor, "schedule": schedule}
     numbers = (Feature(name, "number") for name in ("amount_eur", "balance_eur", "age_days"))
     return UseCase(
         name="shop",

@@ -225,6 +225,18 @@ def test_decisions_at_one_hour_are_at_no_other():
     only(daily(TODAY, 8), "constant", "event_time", "warning", reference=daily(past(), 5))
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Lisbon"])
+def test_summer_time_is_no_wrong_clock(zone):
+    # Lisbon turned its clocks the night before; decisions are dated at one zone's midnight
+    def at_midnight(rows):
+        local = rows["event_time"].dt.floor("D").dt.tz_localize(None).dt.tz_localize(zone)
+        return rows.assign(event_time=local.dt.tz_convert("UTC"))
+
+    case, days = use_case(timezone="Europe/Lisbon"), window(PAST)
+    found = check_batch(at_midnight(TODAY), at_midnight(past()), case, days)
+    assert {finding.check for finding in found} <= {"late_rows"}
+
+
 def test_an_empty_day_is_severe_however_much_the_others_differ():
     rows = past()
     wild = rows[np.random.default_rng(1).random(len(rows)) < (rows["unit"] // 75 % 9 / 9) ** 4]
@@ -287,6 +299,17 @@ def test_rows_without_their_roles_are_refused():
     naive = TODAY.assign(event_time=TODAY["event_time"].dt.tz_localize(None))
     with pytest.raises(ConfigurationError, match="must be a time in UTC"):
         check_batch(naive, past(), use_case())
+
+
+def test_units_that_are_missing():
+    only(TODAY.assign(unit=np.nan), "missing", "unit")
+    some = TODAY.assign(unit=TODAY["unit"].astype(float).mask(shares(0.1)))
+    assert ("nulls", "unit") in told(some, past().astype({"unit": float}))
+
+
+def test_an_empty_batch_needs_its_window():
+    with pytest.raises(ConfigurationError, match="its window must be given"):
+        check_batch(TODAY[:0], past(), use_case())
 
 
 def test_the_day_of_most_rows_is_meant_by_default():

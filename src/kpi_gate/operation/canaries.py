@@ -49,10 +49,11 @@ def check_batch(
             before it are left out.
         use_case: Names the features and what the value reads.
         window: The day, or days, that the batch is of; by default the UTC day of most of its rows.
-            An empty batch needs it, or is taken to be yesterday.
+            An empty batch needs it.
 
     Raises:
-        ConfigurationError: If `event_time` or `unit` is missing or no time in UTC.
+        ConfigurationError: If `unit` or `event_time` is missing, or that is no time in UTC; if the
+            batch is empty and has no window.
     """
     for name, rows in (("batch", batch), ("reference", reference)):
         _refuse_without_roles(name, rows)
@@ -63,21 +64,30 @@ def check_batch(
     if batch.empty:
         return found
     found += [*_schema(days, kinds, use_case), *check_times(days)]
-    thin = days.thinned(MOST_ROWS_A_DAY, int(use_case.settings.model["seed"]))
-    with_rows = int((thin.sizes > 0).sum())
+    with_rows = int((days.sizes > 0).sum())
     if with_rows < LEAST_DAYS:
         return [*found, _blind(f"only {with_rows} good days with rows, {LEAST_DAYS} are needed")]
     if len(batch) < FEW_ROWS:
         found.append(_blind(f"only {len(batch)} rows: small faults cannot be seen"))
     there = {name: kind for name, kind in kinds.items() if not _is_gone(days, name)}
-    found += check_twice(days, alarm)
-    zone = use_case.settings.schedule.timezone
-    repeated = check_repeated(days, there, alarm)
-    moved = list(_columns(thin, _without(there, found), zone, alarm))
+    return [*found, *_unusual(days, _without(there, found), use_case, alarm)]
+
+
+def _unusual(
+    days: Days, kinds: Mapping[str, str], use_case: UseCase, alarm: float
+) -> Iterator[Finding]:
+    """Yield what is not as on good days; what a repeated batch repeats is told once."""
+    thin = days.thinned(MOST_ROWS_A_DAY, int(use_case.settings.model["seed"]))
+    yield from check_twice(days, alarm)
+    if not _is_gone(days, "unit") and (units := check_nulls("unit", thin, alarm)) is not None:
+        yield units
+    repeated = check_repeated(days, kinds, alarm)
+    moved = list(_columns(thin, kinds, use_case.settings.schedule.timezone, alarm))
     if not repeated:
-        moved += check_late(days, _without(there, [*found, *moved]), alarm)
-    read = set() if len(batch) < FEW_ROWS else {*use_case.feature_names, *use_case.value.columns}
-    return [*found, *repeated, *(_bounded(finding, read) for finding in moved)]
+        moved += check_late(days, _without(kinds, moved), alarm)
+    few = len(days.batch) < FEW_ROWS
+    read = set() if few else {*use_case.feature_names, *use_case.value.columns}
+    yield from (*repeated, *(_bounded(finding, read) for finding in moved))
 
 
 def _bounded(finding: Finding, read: Set[str]) -> Finding:
@@ -115,7 +125,7 @@ def _is_gone(days: Days, name: str) -> bool:
 def _schema(days: Days, kinds: Mapping[str, str], use_case: UseCase) -> Iterator[Finding]:
     """Yield columns that are missing, new, or hold text for numbers or numbers for text."""
     batch, reference = days.batch, days.reference
-    late = {*ROLES, *use_case.known_later, "observed"}
+    late = {*ROLES, *use_case.known_later, "observed"} - {"unit"}
     for name in [*reference, *(name for name in kinds if name not in reference)]:
         if name in late and name in batch:
             continue
@@ -187,14 +197,18 @@ def _category(name: str, days: Days, alarm: float) -> Iterator[Finding]:
 
 
 def _hours(days: Days, zone: str, alarm: float) -> Column | None:
-    """Count the local hours, which a wrong clock shifts; None where they change by the day."""
-    usual, found = (_hour(rows[TIME], zone) for rows in (days.reference, days.batch))
-    hours = count_numbers(TIME, days.good, days.day, numbers(usual), numbers(found), alarm)
-    if hours is None or (hours.is_daily and np.ptp(hours.usual) > 0):
-        return None
+    """Count the hours where a wrong clock moved them, in the use case's zone as well as in UTC.
+
+    Summer time moves them in one of both, and is no fault. None where they change by the day.
+    """
+    for name in (zone, "UTC"):
+        usual, found = (_hour(rows[TIME], name) for rows in (days.reference, days.batch))
+        hours = count_numbers(TIME, days.good, days.day, numbers(usual), numbers(found), alarm)
+        if hours is None or not hours.moved or (hours.is_daily and np.ptp(hours.usual) > 0):
+            return None
     return hours
 
 
 def _hour(time: pd.Series, zone: str) -> pd.Series:
-    local = time.dt.tz_convert(zone)  # its summer time is no fault of the clock
+    local = time.dt.tz_convert(zone)
     return (local.dt.hour + local.dt.minute / 60).astype(float)

@@ -1,7 +1,7 @@
 """A day's rows beside the good days before it: cut by UTC day, thinned to what is needed."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Window
 from kpi_gate.operation.health_usual import GoodDays, Ints
+from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.usecase import ROLES, UseCase
 
 NS_A_DAY = 86_400_000_000_000
@@ -67,11 +68,14 @@ class Days:
 
 
 def day_of(batch: pd.DataFrame) -> Window:
-    """Return the UTC day that most rows of the batch are of."""
+    """Return the UTC day that most rows of the batch are of.
+
+    Raises:
+        ConfigurationError: If no row has a time.
+    """
     days = batch["event_time"].dropna().dt.floor("D")
     if days.empty:
-        start = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        return Window(start=start - timedelta(days=1), end=start)
+        raise ConfigurationError("batch: no row has an event_time; its window must be given")
     start = days.mode().iloc[0].to_pydatetime()
     return Window(start=start, end=start + timedelta(days=1))
 

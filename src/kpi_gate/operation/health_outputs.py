@@ -56,17 +56,9 @@ def check_outputs(
     Raises:
         ValueError: If lengths do not go together.
     """
-    if probability.shape != action.shape or probability.ndim != 1:
-        raise ValueError(
-            f"{use_case.name}: probability {probability.shape}, action {action.shape}: both must "
-            "have shape (n,)"
-        )
-    days = len(reference_probability)
-    if len(reference_action_rates) != days or len(weekdays) not in (0, days + 1):
-        raise ValueError(
-            f"{use_case.name}: {days} days of scores, {len(reference_action_rates)} rates, "
-            f"{len(weekdays)} weekdays; must be as many rates, and one weekday more or none"
-        )
+    days, rates = len(reference_probability), np.array(reference_action_rates, dtype=np.float64)
+    for fault in _unequal(probability, action, days, rates, weekdays):
+        raise ValueError(f"{use_case.name}: {fault}")
     if probability.size == 0:
         return []
     usual = [np.asarray(day)[np.isfinite(day)] for day in reference_probability]
@@ -74,10 +66,22 @@ def check_outputs(
         np.array(weekdays[:-1] or [0] * days, dtype=np.int64), weekdays[-1] if weekdays else 0
     )
     broken = [*_not_probabilities(probability), *_alike(probability, usual)]
-    found = [*broken, *_rate(action, np.array(reference_action_rates), band, good)]
+    found = [*broken, *_rate(action, rates, band, good)]
     if broken or min(days, sum(day.size > 0 for day in usual)) < LEAST_DAYS:
         return found
     return [*found, *_moved(probability, usual, good)]
+
+
+def _unequal(
+    probability: Floats, action: Floats, days: int, rates: Floats, weekdays: Sequence[int]
+) -> Iterator[str]:
+    if probability.shape != action.shape or probability.ndim != 1:
+        yield f"probability {probability.shape}, action {action.shape}: both must have shape (n,)"
+    if rates.size != days or len(weekdays) not in (0, days + 1):
+        yield (
+            f"{days} days of scores, {rates.size} rates, {len(weekdays)} weekdays; must be as many "
+            "rates, and one weekday more or none"
+        )
 
 
 def _not_probabilities(score: Floats) -> Iterator[Finding]:

@@ -60,31 +60,31 @@ def check_times(days: Days) -> list[Finding]:
 
 
 def check_twice(days: Days, alarm: float) -> list[Finding]:
-    """Compare the share of decisions that are there twice with the last good days."""
+    """Compare the share of decisions that are there twice with good days."""
     twice = _repeats(days.batch)
     if twice.sum() < LEAST_ROWS:
         return []
-    last = days.day >= days.count - LOOK_BACK
+    recent = np.cumsum(days.sizes[::-1])[::-1] <= MOST_ROWS
+    rows = recent[days.day]
     usual = np.zeros(days.day.size, dtype=bool)
-    for day in range(max(days.count - LOOK_BACK, 0), days.count):
-        rows = days.day == day
-        usual[rows] = _repeats(days.reference[rows])
-    counts = days.counts(np.where(usual & last, 0, -1), 1)[-LOOK_BACK:]
-    share, before, high = float(twice.mean()), 0.0, 0.0
-    if days.sizes[-LOOK_BACK:].sum():
-        good = days.good.of(np.arange(days.count) >= days.count - LOOK_BACK)
-        sizes = days.sizes[-LOOK_BACK:]
-        rates = compare_rates(good, counts, sizes, np.array([twice.sum()]), twice.size, alarm)
-        before, high = float(rates.usual[0]), float(rates.high[0])
+    usual[rows] = _repeats(days.reference[rows])
+    share, before, bound = float(twice.mean()), 0.0, TWICE
+    if rows.any():
+        counts, sizes = days.counts(np.where(usual, 0, -1), 1)[recent], days.sizes[recent]
+        found = np.array([twice.sum()])
+        rates = compare_rates(days.good.of(recent), counts, sizes, found, twice.size, alarm)
+        before, bound = float(rates.usual[0]), max(float(rates.high[0]), before + TWICE)
         if rates.chance[0] >= alarm:
             return []
     if share - before < TWICE:
         return []
     key = ", ".join(str(days.batch[name][twice].iloc[0]) for name in ("unit", "event_time"))
-    words = f"{share:.1%} of the rows are a decision that is there twice, such as {key}; "
-    words += f"{before:.1%} is usual"
+    words = (
+        f"{share:.1%} of the rows are a decision that is there twice, such as {key}; {before:.1%} "
+        f"is usual, and at most {bound:.1%} no surprise"
+    )
     severity: Severity = "severe" if share >= GONE_WRONG else "warning"
-    return [data_finding("twice", severity, words, share, max(high, before + TWICE))]
+    return [data_finding("twice", severity, words, share, bound)]
 
 
 def _repeats(rows: pd.DataFrame) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ FALSE_ALARMS_A_DAY = 0.002  # of all columns and checks together
 LEAST_DAYS = 7  # good days before anything is called usual
 ALIKE_DAYS = 3  # good days of the same weekday, before it is compared with its like only
 WEEK_DAYS = 21  # good days before weekdays are told apart
+DIFFERS = 0.01  # chance below which weekdays differ in a share
 SUSPECT = 1e-3  # chance above which nothing further is computed
 
 
@@ -72,7 +73,8 @@ def compare_rates(
     """Compare the shares of a day's rows with those of good days.
 
     A share must be a surprise twice over: by Student's t on the spread between good days, and as a
-    count (beta-binomial), because a handful of rare rows has no normal spread.
+    count (beta-binomial), because a handful of rare rows has no normal spread. It is compared with
+    days of the same weekday where weekdays differ in it, else with all of them, which know more.
 
     Args:
         days: The good days.
@@ -88,31 +90,73 @@ def compare_rates(
     kept = sizes > 0
     if size < 1 or not kept.any():
         raise ValueError(f"size == {size}, good days with rows == {int(kept.sum())}, must be >= 1")
-    days, counts, sizes = days.of(kept), counts[kept], sizes[kept].astype(float)
-    groups, present = days.groups(), np.unique(days.groups())
+    counts, rows = counts[kept], sizes[kept].astype(np.float64)
+    past = _learn(days.of(kept), counts, rows)
+    noise = past.usual * (1 - past.usual)
+    spread = np.sqrt(past.between + noise * (1 / size + 1 / past.rows))
+    share = found / size
+    chance = 2 * stats.t.sf(np.abs(share - past.usual) / spread, past.freedom)
+    rare = _as_counts(past, counts, rows, found, size, np.flatnonzero(chance < SUSPECT))
+    chance = np.minimum(np.maximum(chance, rare), 1)
+    reach = stats.t.isf(alarm / 2, past.freedom) * spread
+    low, high = past.usual - reach, past.usual + reach
+    return Rates(share, past.usual, low, high, chance)
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What good days say of each level: its share, the rows behind it, and its variance by day."""
+
+    usual: Floats
+    rows: Floats
+    between: Floats
+    freedom: Floats
+
+
+def _learn(days: GoodDays, counts: Ints, sizes: Floats) -> _Past:
+    """Learn each level from the days of today's weekday where weekdays differ, else from all."""
+    groups, together = days.groups(), np.zeros(sizes.size, dtype=np.int64)
+    whole, whole_squares = _learn_from(together, 0, counts, sizes)
+    if not groups.any():
+        return whole
+    alike, squares = _learn_from(groups, days.group(), counts, sizes)
+    weekdays = np.unique(groups).size - 1
+    with np.errstate(divide="ignore", invalid="ignore"):  # nothing varies: weekdays do not differ
+        ratio = (whole_squares - squares) / weekdays / (squares / alike.freedom)
+    differ = stats.f.sf(np.nan_to_num(ratio, posinf=np.inf), weekdays, alike.freedom) < DIFFERS
+    pairs = zip(vars(alike).values(), vars(whole).values(), strict=True)
+    return _Past(*(np.where(differ, one, other) for one, other in pairs))
+
+
+def _learn_from(groups: Ints, group: int, counts: Ints, sizes: Floats) -> tuple[_Past, Floats]:
+    """Learn from one group of days; return the squares within all groups, too."""
+    present = np.unique(groups)
     member = groups[None, :] == present[:, None]
     totals, rows = member @ counts, member @ sizes
-    place = int(np.searchsorted(present, days.group()))
+    place = int(np.searchsorted(present, group))
     of_day = (totals / rows[:, None])[np.searchsorted(present, groups)]
     freedom = max(sizes.size - present.size, 1)
-    weight = sizes / sizes.sum()
-    residual = weight @ (counts / sizes[:, None] - of_day) ** 2 * sizes.size / freedom
+    squares = sizes / sizes.sum() @ (counts / sizes[:, None] - of_day) ** 2 * sizes.size
     usual = (totals[place] + 0.5) / (rows[place] + 1)
-    noise = usual * (1 - usual)
-    between = np.maximum(residual - noise * sizes.size / sizes.sum(), 0)
-    between = between * (1 + 1 / member[place].sum())
-    spread = np.sqrt(between + noise * (1 / size + 1 / rows[place]))
-    share = found / size
-    chance = 2 * stats.t.sf(np.abs(share - usual) / spread, freedom)
-    overall = (counts.sum(axis=0) + 0.5) / (sizes.sum() + 1)
-    for level in np.flatnonzero(chance < SUSPECT):
-        above = share[level] > usual[level]
-        rate = float((max if above else min)(usual[level], overall[level]))
-        seen = 1 / (1 / rows[place] + between[level] / (rate * (1 - rate)))
-        count = _chance_of_count(int(found[level]), size, rate, max(seen, 1.0), upper=bool(above))
-        chance[level] = max(chance[level], 2 * count)
-    reach = float(stats.t.isf(alarm / 2, freedom)) * spread
-    return Rates(share, usual, usual - reach, usual + reach, np.minimum(chance, 1))
+    chance = usual * (1 - usual) * sizes.size / sizes.sum()
+    between = np.maximum(squares / freedom - chance, 0) * (1 + 1 / member[place].sum())
+    levels = np.ones(usual.size)
+    return _Past(usual, rows[place] * levels, between, freedom * levels), squares
+
+
+def _as_counts(
+    past: _Past, counts: Ints, rows: Floats, found: Ints, size: int, suspect: Ints
+) -> Floats:
+    """Return the two-sided chance of the suspects' counts, shape `(levels,)`; 0 for the others."""
+    chance = np.zeros(past.usual.size)
+    overall = (counts.sum(axis=0) + 0.5) / (rows.sum() + 1)
+    for level in suspect:
+        usual, between = past.usual[level], past.between[level]
+        above = bool(found[level] / size > usual)
+        rate = float((max if above else min)(usual, overall[level]))
+        seen = max(1 / (1 / past.rows[level] + between / (rate * (1 - rate))), 1.0)
+        chance[level] = 2 * _chance_of_count(int(found[level]), size, rate, seen, upper=above)
+    return chance
 
 
 def _chance_of_count(count: int, size: int, rate: float, seen: float, *, upper: bool) -> float:
