@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from flows.notify import telling
 from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Refusal, Retrained, open_job
@@ -79,7 +80,8 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         scheduled: Whether nobody watches: the gate must then have passed its self-test.
     """
     job, found = open_job(name, as_of), None
-    with one_at_a_time(job.place, name), tags(name):
+    told = telling(job.place, name, get_run_logger().warning)
+    with one_at_a_time(job.place, name), tags(name), told:
         done = Progress(name)
         heal(job.place, name)
         settle(job, proved=scheduled)

@@ -79,6 +79,8 @@ class Selection:
         if name == "dvc.yaml":
             words = ", ".join(sorted(filter(None, (*self.kept, self.own))))
             return re.sub(r"(foreach: &use_cases )\[[^\]]*\]", rf"\1[{words}]", text)
+        if name == "prefect.yaml":
+            return self._deployments(text)
         if name == "Makefile":
             return _without_targets(text, self.left_out)
         if name == "pyproject.toml":
@@ -87,6 +89,17 @@ class Selection:
         if name == "requirements-data.lock":
             return self._lock(text)
         return text
+
+    def _deployments(self, text: str) -> str:
+        """Keep the deployments of what stays, and add the skeleton's after the first one's form."""
+        head, *blocks = re.split(r"^(?=- name: )", text, flags=re.MULTILINE)
+        kept = [block for block in blocks if _named(block) in self.kept]
+        skeleton = self.root / "template/blank/blank.yaml"
+        if self.own and skeleton.exists():
+            (asked,) = re.findall(r"^schedule: .*$", skeleton.read_text("utf-8"), re.MULTILINE)
+            forms = [block for block in blocks if _named(block) == _named(blocks[0])]
+            kept += [_scheduled(block, self.own, asked) for block in forms]
+        return head + "".join(sorted(kept, key=_named))
 
     @property
     def _dropped(self) -> set[str]:
@@ -169,6 +182,18 @@ def _without(group: str, requirements: Iterable[str]) -> str:
     for requirement in map(re.escape, requirements):
         group = re.sub(rf'^    "{requirement}",.*\n', "", group, flags=re.MULTILINE)
     return group
+
+
+def _named(deployment: str) -> str:
+    return deployment.split()[2]
+
+
+def _scheduled(deployment: str, name: str, schedule: str) -> str:
+    """Give a deployment another use case, with the cron expression that its YAML asks for."""
+    flow = re.findall(r"entrypoint: flows/(\w+)", deployment)[0]
+    cron, zone = re.findall(rf'{flow}: "([^"]+)".*timezone: ([\w/]+)', schedule)[0]
+    deployment = re.sub(rf"\b{_named(deployment)}\b", name, deployment)
+    return re.sub(r'cron: ".*", timezone: [^}]+', f'cron: "{cron}", timezone: {zone}', deployment)
 
 
 def _without_targets(makefile: str, gone: Iterable[str]) -> str:

@@ -15,6 +15,12 @@ SHOP = {
     "demo: install\n\tpython -m flows.demo\n\ntest:\n\tpytest\n\n"
     "bench: install\n\tpython -m benchmarks\n\nyears:\n\tpython -m benchmarks.years\n",
     "dvc.yaml": "stages:\n  snapshot:\n    foreach: &use_cases [books, shoes, toys]\n",
+    "prefect.yaml": "deployments:\n"
+    + "".join(
+        f"- name: {name}\n  entrypoint: flows/retrain.py:retrain\n  tags: [{name}]\n"
+        f'  schedules: [{{cron: "0 {hour} * * *", timezone: UTC}}]\n'
+        for hour, name in enumerate(("books", "shoes", "toys"))
+    ),
     "pyproject.toml": 'data = [ # read\n    "old-books==1", # print\n    "shop_log==2",\n]\n',
     "requirements-data.lock": "# made by `make lock` from requirements 0123456789abcdef\n"
     "old-books==1 \\\n    --hash=sha256:1\nshop-log==2 \\\n    --hash=sha256:2\n",
@@ -66,7 +72,8 @@ LOG = {name for name in SHOP if "carriers" in name}
 
 @pytest.fixture
 def select(tmp_path):
-    for name, text in SHOP.items():
+    skeleton = {"template/blank/blank.yaml": 'schedule: {retrain: "5 4 * * 1", timezone: A/B_C}\n'}
+    for name, text in (SHOP | skeleton).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     return lambda answer, own="mine": Selection.read(tmp_path, list(SHOP), answer, own)
@@ -128,6 +135,13 @@ def test_the_texts_name_what_is_there(select):
     assert texts("all") == SHOP | {"requirements-data.lock": texts("all")["requirements-data.lock"]}
     toys = texts("toys, blank")
     assert toys["dvc.yaml"].endswith("[mine, toys]\n")
+    assert toys["prefect.yaml"] == (
+        "deployments:\n"
+        "- name: mine\n  entrypoint: flows/retrain.py:retrain\n  tags: [mine]\n"
+        '  schedules: [{cron: "5 4 * * 1", timezone: A/B_C}]\n'
+        "- name: toys\n  entrypoint: flows/retrain.py:retrain\n  tags: [toys]\n"
+        '  schedules: [{cron: "0 2 * * *", timezone: UTC}]\n'
+    )
     assert toys["Makefile"] == (
         ".PHONY: help test years\n\ntest:\n\tpytest\n\nyears:\n\tpython -m benchmarks.years\n"
     )

@@ -22,18 +22,6 @@ FIRST = datetime(2024, 3, 1, tzinfo=UTC)
 COMMAND = "from kpi_gate.cli import main; main()"
 
 
-@pytest.fixture(scope="module")
-def prefect_server(tmp_path_factory):
-    """A Prefect server for this module, stopped at its end."""
-    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        from prefect.settings import PREFECT_API_URL
-
-        yield PREFECT_API_URL.value()
-
-
 def shell(project, server, *words, **more):
     """Run the command line in a process of its own."""
     environment = os.environ | {"PYTHONPATH": f"{project}/src:{project}", "PREFECT_API_URL": server}

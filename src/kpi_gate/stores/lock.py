@@ -9,7 +9,7 @@ from kpi_gate.stores.settings import Place
 
 
 class BusyError(RuntimeError):
-    """Another process is at work on the same use case."""
+    """Another process is at work on the same."""
 
 
 @contextmanager
@@ -19,13 +19,31 @@ def one_at_a_time(place: Place, use_case: str) -> Iterator[None]:
     Raises:
         BusyError: If another process holds it.
     """
-    path = place.home / "locks" / f"{use_case}.lock"
+    busy = (
+        f"another retrain of {use_case} is running on this machine; this one did nothing. "
+        "Try again when it has ended"
+    )
+    with _held(place, use_case, busy):
+        yield
+
+
+@contextmanager
+def one_schedule(place: Place) -> Iterator[None]:
+    """Hold the lock of the schedule, which takes what it did not start for lost.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    with _held(place, ".schedule", "another `kpi-gate schedule` is running on this machine"):
+        yield
+
+
+@contextmanager
+def _held(place: Place, name: str, busy: str) -> Iterator[None]:
+    path = place.home / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=0):
             yield
     except Timeout:
-        raise BusyError(
-            f"another retrain of {use_case} is running on this machine; this one did nothing. "
-            "Try again when it has ended"
-        ) from None
+        raise BusyError(busy) from None

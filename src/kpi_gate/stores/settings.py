@@ -25,6 +25,10 @@ ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that spin make a fit on busy cores ten times slower
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the Prefect UI has them all
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # on disk, not in memory: a killed server must not end the flow runs that outlive it
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
 }

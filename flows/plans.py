@@ -1,0 +1,53 @@
+"""What every use case's YAML asks of the schedule, as one plan a deployment."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kpi_gate import usecases
+
+PROPOSED = "kpi-gate.retrain.proposed"  # event that starts a retraining
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One deployment.
+
+    Attributes:
+        flow: The flow that it runs.
+        name: The use case, and the deployment's name.
+        cron: When it runs.
+        timezone: Where the clock hangs.
+        trigger: Event about the use case that starts it too; empty for none.
+    """
+
+    flow: Literal["retrain", "monitor"]
+    name: str
+    cron: str
+    timezone: str
+    trigger: str = ""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Parameters of each run; `as_of` is left to be its start."""
+        return {"name": self.name, "scheduled": True}
+
+    @property
+    def resource(self) -> str:
+        """What the use case is called in Prefect's events."""
+        return resource(self.name)
+
+
+def resource(use_case: str) -> str:
+    """Return what a use case is called in Prefect's events."""
+    return f"kpi-gate.use-case.{use_case}"
+
+
+def plans() -> list[Plan]:
+    """Return what all use cases ask for: to be retrained, and where they say so, monitored."""
+    made = []
+    for name in usecases.names():
+        asked = usecases.load(name).settings.schedule
+        made.append(Plan("retrain", name, asked.retrain, asked.timezone, PROPOSED))
+        if asked.monitor is not None:
+            made.append(Plan("monitor", name, asked.monitor, asked.timezone))
+    return made
