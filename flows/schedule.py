@@ -18,6 +18,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.flows import Flow
 from prefect.schedules import Cron
+from prefect.types.entrypoint import EntrypointType
 
 from flows import silence
 from flows.plans import Plan, plans
@@ -135,6 +136,8 @@ def _deployment(plan: Plan) -> RunnerDeployment:
         schedule=Cron(plan.cron, timezone=plan.timezone),
         tags=[plan.name],
         triggers=[trigger] if plan.trigger else None,
+        # not a path: Prefect keeps none for what a work pool had before
+        entrypoint_type=EntrypointType.MODULE_PATH,
         concurrency_limit=ConcurrencyLimitConfig(
             limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
         ),

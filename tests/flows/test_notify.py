@@ -5,7 +5,7 @@ import json
 import socketserver
 import threading
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -193,6 +193,25 @@ def test_what_a_run_adds_to_the_ledger_is_told_even_where_it_fails(tmp_path):
         with pytest.raises(ValueError, match="a bug"):
             run()
     assert [told["subject"] for told in got] == ["toy: v2 is champion now, after the baseline"]
+
+
+def test_each_silence_is_told_once_until_it_is_broken(tmp_path, monkeypatch):
+    from flows import silence
+    from kpi_gate import usecases
+
+    name = usecases.names()[0]
+    days = iter([1, 1000, 1001, 1, 1002])
+    monkeypatch.setattr(usecases, "names", lambda: [name])
+    monkeypatch.setattr(silence, "now", lambda: datetime.now(UTC) + timedelta(days=next(days)))
+    monkeypatch.setattr(silence, "LOOK_SECONDS", 0.0)
+    with webhook() as (address, got):
+        place = Place(ledger_url=f"sqlite:///{tmp_path}/ledger.db", notify_webhooks=address)
+        Ledger(place.ledger_url).append(name, "decision", "d1", {"verdict": "HOLD"})
+        stop = threading.Event()
+        looks = iter([False] * 5 + [True])
+        monkeypatch.setattr(stop, "is_set", lambda: next(looks))
+        silence.watch(place, pytest.fail, stop)
+    assert [told["kind"] for told in got] == ["silence", "silence"]
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ def test_every_use_case_is_retrained_and_watched_on_its_own_clock():
             (clock,) = deployment.schedules
             assert (clock.schedule.cron, clock.schedule.timezone) == (cron, plan.timezone)
             assert deployment.parameters == {"name": name, "scheduled": True}
+            assert deployment.entrypoint == f"flows.{flow}.{flow}"
             assert deployment.concurrency_limit == 1
             assert deployment.concurrency_options.collision_strategy == "CANCEL_NEW"
     assert made == {}
