@@ -94,11 +94,10 @@ class Selection:
         """Keep the deployments of what stays, and add the skeleton's after the first one's form."""
         head, *blocks = re.split(r"^(?=- name: )", text, flags=re.MULTILINE)
         kept = [block for block in blocks if _named(block) in self.kept]
-        skeleton = self.root / "template/blank/blank.yaml"
-        if self.own and skeleton.exists():
-            (asked,) = re.findall(r"^schedule: .*$", skeleton.read_text("utf-8"), re.MULTILINE)
+        if self.own:
+            skeleton = (self.root / "template/blank/blank.yaml").read_text("utf-8")
             forms = [block for block in blocks if _named(block) == _named(blocks[0])]
-            kept += [_scheduled(block, self.own, asked) for block in forms]
+            kept += [_scheduled(block, self.own, skeleton) for block in forms]
         return head + "".join(sorted(kept, key=_named))
 
     @property
@@ -188,10 +187,11 @@ def _named(deployment: str) -> str:
     return deployment.split()[2]
 
 
-def _scheduled(deployment: str, name: str, schedule: str) -> str:
+def _scheduled(deployment: str, name: str, settings: str) -> str:
     """Give a deployment another use case, with the cron expression that its YAML asks for."""
     flow = re.findall(r"entrypoint: flows/(\w+)", deployment)[0]
-    cron, zone = re.findall(rf'{flow}: "([^"]+)".*timezone: ([\w/]+)', schedule)[0]
+    asked = rf'^schedule: .*{flow}: "([^"]+)".*timezone: ([\w/]+)'
+    cron, zone = re.findall(asked, settings, re.MULTILINE)[0]
     deployment = re.sub(rf"\b{_named(deployment)}\b", name, deployment)
     return re.sub(r'cron: ".*", timezone: [^}]+', f'cron: "{cron}", timezone: {zone}', deployment)
 
