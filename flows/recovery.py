@@ -48,15 +48,20 @@ async def heal(client: PrefectClient, served: Collection[UUID], *, starting: boo
 
 
 async def keep_newest(client: PrefectClient, served: Collection[UUID]) -> list[str]:
-    """Leave the newest of each deployment's due ticks and cancel the others."""
+    """Leave the newest of each deployment's due ticks and cancel the others.
+
+    Where a run is in flight Prefect cancels them all, and says that it is for that reason.
+    """
     due = await client.get_scheduled_flow_runs_for_deployments(list(served), datetime.now(UTC))
     ticks: defaultdict[UUID | None, list[FlowRun]] = defaultdict(list)
     for run in due:
         if run.auto_scheduled and not run.run_count:
             ticks[run.deployment_id].append(run)
+    several = [cast("UUID", each) for each, runs in ticks.items() if len(runs) > 1]
+    flying = await _runs(client, several, _BEGUN) if several else []
     done = []
-    for runs in ticks.values():
-        *missed, newest = sorted(runs, key=_expected)
+    for each in {*several} - {run.deployment_id for run in flying}:
+        *missed, newest = sorted(ticks[each], key=_expected)
         words = f"missed; run once by the tick of {_expected(newest):%Y-%m-%d %H:%M} UTC"
         for run in missed:
             await client.set_flow_run_state(run.id, Cancelled(message=words))

@@ -1,7 +1,8 @@
 """A Prefect runner that outlives its server and heals what an outage left, before every look."""
 
+import sys
 from collections.abc import Callable
-from typing import Self
+from typing import Any, NoReturn, Self
 
 import httpx
 from prefect.runner import Runner
@@ -33,18 +34,25 @@ class SteadyRunner(Runner):
         await self._heal(starting=True)
         return self
 
+    def handle_sigterm(self, *_: Any, **__: Any) -> NoReturn:
+        """End at once, with what is in flight; the next start runs that again.
+
+        Prefect's own would ask the server first, and never wait for its answer.
+        """
+        sys.exit(0)
+
     async def _look_patiently(self) -> None:
         try:
             await self._heal(starting=False)
+            if self.outage and not self._scheduled_run_poller._submitting_flow_run_ids:
+                self._say("Prefect answers again")
+                await self.astop()
+                return
             await self._look()
         except (httpx.TransportError, httpx.HTTPStatusError) as error:
             if not self.outage:
                 self._say(f"Prefect does not answer ({type(error).__name__}); waiting for it")
             self.outage = True
-            return
-        if self.outage and not self._process_manager.flow_run_ids():
-            self._say("Prefect answers again")
-            await self.astop()
 
     async def _heal(self, *, starting: bool) -> None:
         served = list(self._deployment_registry.get_deployment_ids())

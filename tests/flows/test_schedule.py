@@ -173,6 +173,21 @@ def test_of_missed_ticks_the_newest_runs_and_the_others_are_told_so(deployed):
 
 
 @on_prefect
+def test_ticks_that_a_run_in_flight_overlaps_are_left_to_prefect(deployed):
+    from flows.recovery import keep_newest
+
+    async def work(client):
+        flying = await client.create_flow_run_from_deployment(deployed)
+        await begin(client, flying.id)
+        now = datetime.now(UTC)
+        span = {"start_time": str(now - timedelta(minutes=4)), "end_time": str(now)}
+        await client.request("POST", f"/deployments/{deployed}/schedule", json=span)
+        return await keep_newest(client, [deployed])
+
+    assert talk(work) == []
+
+
+@on_prefect
 def test_a_run_whose_process_is_gone_frees_its_slot_and_is_run_again_once(deployed):
     from flows.recovery import heal
 
