@@ -138,6 +138,11 @@ def test_columns_that_changed_places():
     assert "usually in age_days" in found["swapped", "amount_eur"].sentence
 
 
+def test_no_swap_without_its_other_half():
+    cents = TODAY.assign(amount_eur=TODAY["age_days"], age_days=TODAY["age_days"] * 100)
+    assert "swapped" not in {check for check, _ in told(cents)}
+
+
 def test_a_gross_shift():
     assert told(TODAY.assign(balance_eur=TODAY["balance_eur"] + 40))[
         "shift", "balance_eur"
@@ -178,6 +183,17 @@ def test_a_column_that_is_a_day_late():
     only(TODAY.assign(balance_eur=late), "late_column", "balance_eur")
     some = TODAY["balance_eur"].mask(known & shares(0.2), TODAY["unit"].map(old))
     only(TODAY.assign(balance_eur=some), "late_column", "balance_eur", "warning")
+
+
+def test_a_late_column_is_judged_by_the_values_that_are_known():
+    def holed(rows):
+        holes = (rows["unit"] + rows["event_time"].dt.day) % 5 > 3
+        return rows.assign(balance_eur=rows["balance_eur"].mask(holes))
+
+    old = day(PAST - 1).set_index("unit")["balance_eur"]
+    known = TODAY["unit"].isin(old.index)
+    late = TODAY.assign(balance_eur=TODAY["balance_eur"].mask(known, TODAY["unit"].map(old)))
+    assert only(holed(late), "late_column", "balance_eur", reference=holed(past())).value == 1.0
 
 
 def test_where_no_unit_returns_a_late_column_is_said_to_be_invisible():
@@ -227,14 +243,21 @@ def test_decisions_at_one_hour_are_at_no_other():
 
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Lisbon"])
 def test_summer_time_is_no_wrong_clock(zone):
-    # Lisbon turned its clocks the night before; decisions are dated at one zone's midnight
-    def at_midnight(rows):
-        local = rows["event_time"].dt.floor("D").dt.tz_localize(None).dt.tz_localize(zone)
-        return rows.assign(event_time=local.dt.tz_convert("UTC"))
+    # the first noon after Lisbon turned its clocks, of decisions that are dated at one zone's noon
+    def at_noon(rows, hour=12):
+        local = rows["event_time"].dt.tz_localize(None).dt.floor("D") + pd.Timedelta(hours=hour)
+        return rows.assign(event_time=local.dt.tz_localize(zone).dt.tz_convert("UTC"))
 
-    case, days = use_case(timezone="Europe/Lisbon"), window(PAST)
-    found = check_batch(at_midnight(TODAY), at_midnight(past()), case, days)
-    assert {finding.check for finding in found} <= {"late_rows"}
+    case, summer = use_case(timezone="Europe/Lisbon"), day(PAST - 1)
+    reference = at_noon(past(days=PAST - 1))
+    assert check_batch(at_noon(summer), reference, case, window(PAST - 1)) == []
+    found = check_batch(at_noon(summer, 15), reference, case, window(PAST - 1))
+    assert [(finding.check, finding.column) for finding in found] == [("constant", "event_time")]
+    # a day later the change lies among the good days, and one zone has two hours
+    reference = at_noon(past())
+    assert check_batch(at_noon(TODAY), reference, case, window()) == []
+    found = check_batch(at_noon(TODAY, 15), reference, case, window())
+    assert [(finding.check, finding.column) for finding in found] == [("constant", "event_time")]
 
 
 def test_an_empty_day_is_severe_however_much_the_others_differ():

@@ -53,6 +53,7 @@ def test_scores_that_are_no_probabilities_are_severe(check, broken):
 
 def test_a_policy_by_rules_may_have_two_scores():
     rules = [np.where(scores > 0.3, 0.6, 0.2) for scores in USUAL]
+    assert "constant" not in outputs(np.full(ROWS, 0.6), usual=rules)
     assert (
         outputs(np.where(score(TODAY) > 0.3, 0.6, 0.2), act(score(TODAY), None), usual=rules) == {}
     )
@@ -168,6 +169,10 @@ def test_a_direction_that_does_not_hold(change):
     assert (found.check, found.column, found.bound) == ("direction", "balance_eur", 0.95)
     assert found.value < 0.1
     assert behaviour(directions=[{"column": "balance_eur", "score": "down", **change}]) == []
+
+
+def test_a_score_may_stand_still():
+    assert behaviour(directions=[{"column": "amount_eur", "add": 10, "score": "up"}]) == []
 
 
 def test_a_column_that_is_not_there_is_refused():

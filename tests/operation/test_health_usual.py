@@ -51,6 +51,11 @@ def test_too_few_weeks_know_no_weekdays():
     assert GoodDays(WEEKS, 3).groups().tolist() == WEEKS.tolist()
 
 
+def test_weekdays_that_do_not_differ_are_one():
+    none = np.zeros(28, dtype=int)
+    assert rates(none, 6, days=GoodDays(WEEKS, 0)).chance[0] == rates(none, 6).chance[0]
+
+
 def test_bounds_are_where_the_chance_is():
     found = rates(100 + 10 * (-1) ** np.arange(28), 100, alarm=0.01)
     edge = round(float(found.high[0]) * 1_000)

@@ -199,14 +199,19 @@ def _category(name: str, days: Days, alarm: float) -> Iterator[Finding]:
 def _hours(days: Days, zone: str, alarm: float) -> Column | None:
     """Count the hours where a wrong clock moved them, in the use case's zone as well as in UTC.
 
-    Summer time moves them in one of both, and is no fault. None where they change by the day.
+    Summer time moves them in one of both, and is no fault. A zone in which they change by the day
+    tells nothing; None where both do, or where one says that they did not move.
     """
+    moved = None
     for name in (zone, "UTC"):
         usual, found = (_hour(rows[TIME], name) for rows in (days.reference, days.batch))
         hours = count_numbers(TIME, days.good, days.day, numbers(usual), numbers(found), alarm)
-        if hours is None or not hours.moved or (hours.is_daily and np.ptp(hours.usual) > 0):
+        if hours is None or (hours.is_daily and np.ptp(hours.usual) > 0):
+            continue
+        if not hours.moved:
             return None
-    return hours
+        moved = hours
+    return moved
 
 
 def _hour(time: pd.Series, zone: str) -> pd.Series:

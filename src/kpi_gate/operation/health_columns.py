@@ -171,7 +171,7 @@ def category_column(name: str, days: Days, alarm: float) -> tuple[Column, Findin
     sizes = cells.sum(axis=1)
     once = (cells > 0).sum(axis=0) == 1
     new = compare_rates(
-        days.good.alike(),
+        days.good,
         cells[:, once].sum(axis=1, keepdims=True),
         sizes,
         np.array([(now < 0).sum()]),

@@ -32,10 +32,6 @@ class GoodDays:
         """Return those good days alone that are kept."""
         return GoodDays(self.weekday[kept], self.today)
 
-    def alike(self) -> "GoodDays":
-        """Return the same days without their weekdays: for what no weekday has more of."""
-        return GoodDays(np.zeros_like(self.weekday), 0)
-
     def groups(self) -> Ints:
         """Number the groups of days that are alike; all 0 where there are too few to tell."""
         same = int((self.weekday == self.today).sum())
