@@ -1,5 +1,7 @@
 """Freeze who is in use beside the snapshot: the champion, and the anchor of the guardrails."""
 
+from pathlib import Path
+
 from kpi_gate import releases
 from kpi_gate.decision.evidence import BASELINE, Contender
 from kpi_gate.job import Job, Refusal
@@ -20,11 +22,7 @@ def freeze_champion(job: Job) -> ModelCard:
     anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
     _require_what_the_ledger_knows(job, version, anchor)
     if not version:
-        nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
-        digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
-        card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
-        card.write(folder)
-        return card
+        return stand_in(job, folder)
     trusted = job.use_case.trusted_types
     try:
         card = registry.fetch(job.place, job.name, version, folder, trusted)
@@ -36,6 +34,15 @@ def freeze_champion(job: Job) -> ModelCard:
     except ModelError as error:
         reason = f"{error}; it is the anchor of the guardrails; {_reanchor(job)}"
         raise Refusal("anchor_readable", reason) from error
+    return card
+
+
+def stand_in(job: Job, folder: Path) -> ModelCard:
+    """Write the card of what the business does without a model, and return it."""
+    nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
+    digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
+    card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
+    card.write(folder)
     return card
 
 

@@ -1,16 +1,17 @@
 """The verbs at the door. Nothing heavy is imported before a verb is chosen."""
 
 import gc
-import json
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from kpi_gate.ledger_cli import ledger_app
+from kpi_gate.watch_cli import add_verbs
+from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, moment, print_json
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
@@ -25,27 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ledger_app, name="ledger")
-
-
-def _moment(text: str) -> datetime:
-    """Read a date or a time; a naive one is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        words = f"{text!r} is no date; write 2009-07-01 or 2009-07-01T03:00"
-        raise typer.BadParameter(words) from None
-
-
-UseCaseName = Annotated[
-    str, typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.")
-]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(parser=_moment, metavar="DATE", help="Nothing later is known (UTC); default now."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
+add_verbs(app)
 
 
 @app.command("list")
@@ -59,7 +40,7 @@ def list_use_cases(as_json: AsJson = False) -> None:
         kpi = {"kpi": objective.kpi, "unit": objective.unit, "horizon": objective.horizon}
         rows.append({"name": case.name, **kpi, **schedule.model_dump(), "title": case.title})
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         kpi_words = f"{row['kpi']} in {row['unit']}"
@@ -127,7 +108,7 @@ def snapshot(
         "champion": champion.contender.name,
     }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         typer.echo("  ".join(f"{key} {value}" for key, value in facts.items()))
 
@@ -175,11 +156,11 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     as_of: AsOf = None,
     trained_until: Annotated[
         datetime | None,
-        typer.Option(parser=_moment, metavar="DATE", help="End of what the candidate has seen."),
+        typer.Option(parser=moment, metavar="DATE", help="End of what the candidate has seen."),
     ] = None,
     champion_trained_until: Annotated[
         datetime | None,
-        typer.Option(parser=_moment, metavar="DATE", help="End of what the champion has seen."),
+        typer.Option(parser=moment, metavar="DATE", help="End of what the champion has seen."),
     ] = None,
     label_delay_days: Annotated[
         float | None,
@@ -234,7 +215,7 @@ def selftest(
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(result.html(), encoding="utf-8")
     if as_json:
-        _print_json({"passed": result.passed, **result.model_dump(mode="json")})
+        print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:
         page = page_of(job)
         shown = page.relative_to(job.place.root) if page.is_relative_to(job.place.root) else page
@@ -270,7 +251,7 @@ def promote(
             else promotion.promote(job.place, entries[-1], forced=reason.strip())
         )
     if as_json:
-        _print_json({"moved": outcome.moved, "outcome": outcome.words})
+        print_json({"moved": outcome.moved, "outcome": outcome.words})
     else:
         typer.echo(f"{name}: {outcome.words}.")
 
@@ -322,7 +303,7 @@ def reproduce(
     with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
         found = run_again(Place(), decision, folder, status.update)
     if as_json:
-        _print_json(found.as_json())
+        print_json(found.as_json())
     else:
         Console().print(found.table())
         for line in (*found.notes, *(f"warning: {words}" for words in found.warnings)):
@@ -334,13 +315,12 @@ def reproduce(
 @app.command()
 def schedule() -> None:
     """Serve every use case's flow on its cron expression, until Ctrl-C; needs a Prefect server."""
-    from kpi_gate.stores.settings import UnreachableError, require_prefect
+    from kpi_gate.stores.settings import UnreachableError
 
     if not os.environ.get("PREFECT_API_URL"):
         raise UnreachableError(
             "a schedule needs a Prefect server: start `kpi-gate ui`, or set PREFECT_API_URL"
         )
-    require_prefect()
     from flows.schedule import serve_all
 
     serve_all()
@@ -398,13 +378,9 @@ def _refuse(job: "Job", refusal: "Refusal", as_json: bool) -> NoReturn:
 
 def _report(decision: "Decision", as_json: bool, more: dict[str, Any] | None = None) -> None:
     if as_json:
-        _print_json({**decision.model_dump(mode="json"), **(more or {})})
+        print_json({**decision.model_dump(mode="json"), **(more or {})})
     else:
         typer.echo(decision.table())
-
-
-def _print_json(content: Any) -> None:
-    typer.echo(json.dumps(content, indent=2, allow_nan=False))
 
 
 def main() -> None:

@@ -32,6 +32,10 @@ from kpi_gate.stores.models import KEYS_FILE, ModelCard
 from kpi_gate.usecase import UseCase
 
 Floats = NDArray[np.float64]
+# of models that were not timed: the same, whatever it is
+ALIKE: Mapping[str, Mapping[str, float]] = {
+    side: {"latency_ms": 1.0, "latency_ratio": 1.0} for side in SIDES
+}
 
 
 def write_evidence(
@@ -41,8 +45,19 @@ def write_evidence(
     windows: Windows,
     as_of: datetime,
     snapshot: str,
+    *,
+    timed: bool = True,
 ) -> None:
     """Score both sides and the anchor on the gate window and write the evidence.
+
+    Args:
+        work: Folder of the champion's and the candidate's files.
+        use_case: The problem.
+        rows: The snapshot.
+        windows: Time windows.
+        as_of: Moment of the run.
+        snapshot: Fingerprint of the rows.
+        timed: Whether to measure how long both sides take; else they count as equally fast.
 
     Raises:
         ScoringError: If one of them cannot score.
@@ -56,7 +71,8 @@ def write_evidence(
             for name, folder in side_folders(work).items()
         }
         measures = measure(sides, use_case, gate) if len(gate) else {}
-        for name, timings in time_sides(sides, gate).items() if len(gate) else ():
+        taken = time_sides(sides, gate) if timed else ALIKE
+        for name, timings in taken.items() if len(gate) else ():
             measures[name] |= timings
     lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
     labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)

@@ -1,7 +1,10 @@
 """The YAML beside a use case: every setting with its range, and errors that name the key."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
@@ -166,13 +169,26 @@ class Settings(GateSettings):
         )
 
 
+_what_if: ContextVar[Mapping[str, Any]] = ContextVar("what_if", default=MappingProxyType({}))
+
+
+@contextmanager
+def what_if(changes: Mapping[str, Any]) -> Iterator[None]:
+    """Let `read_settings` see other values than the file holds, such as `window.tune_days`."""
+    before = _what_if.set(changes)
+    try:
+        yield
+    finally:
+        _what_if.reset(before)
+
+
 def read_settings(path: Path) -> Settings:
     """Read the YAML beside a use case.
 
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    return _read(path, Settings)
+    return _read(path, Settings, _what_if.get())
 
 
 def read_objective(path: Path) -> GateSettings:
@@ -214,11 +230,28 @@ def _parse(path: Path) -> dict[str, Any]:
     return content
 
 
-def _read(path: Path, model: type[AnySettings]) -> AnySettings:
+def _read(
+    path: Path, model: type[AnySettings], changes: Mapping[str, Any] = MappingProxyType({})
+) -> AnySettings:
+    content = _parse(path)
+    for key, value in changes.items():
+        _change(content, key, value)
     try:
-        return model.model_validate(_parse(path))
+        return model.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(f"{path}: {'; '.join(explain(error))}") from None
+
+
+def _change(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    place = content
+    for depth, parent in enumerate(parents, start=1):
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            above = ".".join(parents[:depth])
+            raise ConfigurationError(f"{key}: there is no such key: {above} is {inner!r}")
+        place = inner
+    place[last] = value
 
 
 _TAGS = ("range", "number", UNLINKED)  # of a value parameter: which kind pydantic took it for

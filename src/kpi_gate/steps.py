@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def snapshot(job: Job) -> Snapshot:
     """
     path = job.work / "snapshot.parquet"
     rows = load_rows(job)
-    _write_tick(job)
+    write_tick(job)
     snapshots.run_stage(
         job.place.root,
         job.stage("snapshot"),
@@ -104,7 +105,7 @@ def _load(job: Job, raw: Path) -> pd.DataFrame:
         raise Refusal("rows_loadable", reason) from error
 
 
-def _write_tick(job: Job) -> None:
+def write_tick(job: Job) -> None:
     """Write down what this run knows from outside; DVC sees it as parameters."""
     before = [body for body in earlier_decisions(job) if body["verdict"] != Verdict.INVALID]
     last = max(before, key=lambda body: body["as_of"], default=None)
@@ -120,10 +121,16 @@ def validate(job: Job) -> bool:
     Raises:
         Refusal: If they do; the bad rows are then in quarantine, with the reason.
     """
-    return snapshots.run_stage(job.place.root, job.stage("validate"), lambda: _validate(job))
+    work = partial(validate_snapshot, job)
+    return snapshots.run_stage(job.place.root, job.stage("validate"), work)
 
 
-def _validate(job: Job) -> None:
+def validate_snapshot(job: Job) -> None:
+    """Refuse the frozen rows if they break the contract or the expectations; write the report.
+
+    Raises:
+        Refusal: If they do.
+    """
     from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
 
     tick = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
@@ -158,20 +165,27 @@ def train(job: Job) -> bool:
     Raises:
         Refusal: If there is too little data to train on.
     """
-    return snapshots.run_stage(job.place.root, job.stage("train"), lambda: _train(job))
+    root, path = job.place.root, job.work / "snapshot.parquet"
+    return snapshots.run_stage(
+        root, job.stage("train"), lambda: train_on_snapshot(job, snapshots.fingerprint(root, path))
+    )
 
 
-def _train(job: Job) -> None:
+def train_on_snapshot(job: Job, frozen: str) -> None:
+    """Train the candidate on the frozen rows, whose fingerprint is `frozen`, beside the champion.
+
+    Raises:
+        Refusal: If there is too little data to train on.
+    """
     from kpi_gate.candidate import train_candidate
 
     rows = read_snapshot(job)
     windows = plan(job, rows)
-    _require_fresh_rows(job, windows)
-    frozen = snapshots.fingerprint(job.place.root, job.work / "snapshot.parquet")
+    require_fresh_rows(job, windows)
     train_candidate(job, rows, windows, job.work / "candidate", frozen)
 
 
-def _require_fresh_rows(job: Job, windows: Windows) -> None:
+def require_fresh_rows(job: Job, windows: Windows) -> None:
     """Refuse a tick that comes before the rows that the champion has seen."""
     champion = ModelCard.read(job.work / "champion").contender
     seen = champion.seen_until()
@@ -190,17 +204,34 @@ def compare(job: Job) -> bool:
     Raises:
         Refusal: If one of them cannot score.
     """
-    return snapshots.run_stage(job.place.root, job.stage("compare"), lambda: _compare(job))
+    root, path = job.place.root, job.work / "snapshot.parquet"
+    return snapshots.run_stage(
+        root,
+        job.stage("compare"),
+        lambda: compare_on_snapshot(job, snapshots.fingerprint(root, path)),
+    )
 
 
-def _compare(job: Job) -> None:
+def compare_on_snapshot(job: Job, frozen: str, *, timed: bool = True) -> None:
+    """Write the evidence of the frozen rows, whose fingerprint is `frozen`.
+
+    Args:
+        job: The use case and the moment.
+        frozen: Fingerprint of the snapshot.
+        timed: Whether to measure how long both sides take; else they count as equally fast.
+
+    Raises:
+        Refusal: If one of them cannot score.
+    """
     from kpi_gate import comparison
     from kpi_gate.learning.scoring import ScoringError
 
     rows = read_snapshot(job)
-    found = snapshots.fingerprint(job.place.root, job.work / "snapshot.parquet")
+    windows = plan(job, rows)
     try:
-        comparison.write_evidence(job.work, job.use_case, rows, plan(job, rows), job.as_of, found)
+        comparison.write_evidence(
+            job.work, job.use_case, rows, windows, job.as_of, frozen, timed=timed
+        )
     except KeyError as error:
         raise unknown_name(job, error) from error
     except (ScoringError, ModelError) as error:

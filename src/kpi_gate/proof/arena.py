@@ -17,7 +17,7 @@ from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
 from kpi_gate.candidate import train_candidate
-from kpi_gate.comparison import gate_rows, lineage_of, write_comparison
+from kpi_gate.comparison import ALIKE, gate_rows, lineage_of, write_comparison
 from kpi_gate.decision.evidence import Contender, Evidence, Lineage
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
@@ -170,8 +170,7 @@ class Arena:
         sides = {"champion": self.champion, "candidate": candidate, "anchor": self.champion}
         measures = measure(sides, self.use_case, self.gate)
         # the same model under another name takes the same time
-        alike = {"latency_ms": 1.0, "latency_ratio": 1.0}
-        for name, numbers in (timings or {"candidate": alike, "champion": alike}).items():
+        for name, numbers in (timings or ALIKE).items():
             measures[name] |= numbers
         folder, told = self.scratch / "evidence", lineage or self.lineage(candidate)
         write_comparison(folder, sides, self.use_case, self.gate, told, measures)

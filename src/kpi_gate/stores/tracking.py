@@ -102,7 +102,7 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         TrackingError: If MLflow cannot be reached, or refuses.
     """
     with client(place) as mlflow_client:
-        experiment = _experiment(mlflow_client, place, use_case)
+        experiment = experiment_of(mlflow_client, place, use_case)
         run_id, complete = _find_or_start(mlflow_client, experiment, decision, content)
         version = _version_of_run(mlflow_client, use_case, run_id)
         if complete:
@@ -118,7 +118,8 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         return Recorded(run_id, version)
 
 
-def _experiment(mlflow_client: Any, place: Place, name: str) -> str:
+def experiment_of(mlflow_client: Any, place: Place, name: str) -> str:
+    """Return the experiment of a use case; it is made where there is none."""
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)

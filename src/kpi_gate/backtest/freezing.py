@@ -1,0 +1,111 @@
+"""A tick as it was: its rows frozen and validated, and the newest model that they give."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_gate import steps
+from kpi_gate.backtest.scene import Scene
+from kpi_gate.candidate import train_candidate
+from kpi_gate.decision.identity import digest
+from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.learning.windows import plan_windows
+from kpi_gate.stores import snapshots
+
+NEWEST = "newest"
+
+
+def freeze(scene: Scene, number: int, *, newest: bool = True) -> None:
+    """Freeze the rows that were known at a tick, and train the newest model on all of them."""
+    facts, path = scene.facts(number), scene.snapshot(number)
+    if facts.exists():
+        return
+    job = scene.job(number)
+    try:
+        if not path.exists():
+            snapshots.write_rows(steps.load_rows(job), path)
+    except Refusal as refusal:
+        write_json(facts, {"refused": [refusal.check, str(refusal)]})
+        return
+    rows = pd.read_parquet(path)
+    frozen = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    model = f"{NEWEST}-{number:04d}"
+    try:
+        if newest:
+            shelved = scene.shelf / digest([NEWEST, frozen, _what_trains(job)])[:16]
+            keep(shelved, lambda folder: _train_newest(job, rows, folder, frozen))
+            keep(scene.model(model), lambda folder: copy(shelved, folder))
+    except Refusal:  # too little to learn from: there is no newest model at this tick
+        newest = False
+    told = {"rows": len(rows), "fingerprint": frozen, "newest": model if newest else ""}
+    write_json(facts, told)
+
+
+def _train_newest(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
+    """Train on everything known: whoever always promotes the newest keeps nothing back."""
+    settings = job.use_case.settings.window
+    # a gate window that begins, and ends, at the tick itself: all outcomes known by then train
+    end = job.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    later = end + timedelta(days=settings.label_delay_days)
+    windows = plan_windows(rows["event_time"], settings, later, end)
+    train_candidate(job, rows, windows, folder, frozen)
+
+
+def train_once(job: Job, frozen: str, shelf: Path) -> None:
+    """Train a player's candidate, or take it from the shelf where another has trained the same."""
+    windows = plan(job, read_snapshot(job))
+    name = digest([frozen, windows.model_dump(mode="json"), _what_trains(job)])[:16]
+    shelved, mine = shelf / name, job.work / "candidate"
+    if not shelved.exists():
+        steps.train_on_snapshot(job, frozen)
+        keep(shelved, lambda folder: copy(mine, folder))
+        return
+    steps.require_fresh_rows(job, windows)  # refuses as training would
+    snapshots.clear(mine)
+    copy(shelved, mine)
+
+
+def _what_trains(job: Job) -> dict[str, Any]:
+    names = {"model", "window", "policy", "value", "calibration", "data", "estimator"}
+    return job.use_case.settings.model_dump(mode="json", include=names)
+
+
+def keep(folder: Path, fill: Any) -> None:
+    """Fill a folder and only then give it its name: half of it is never taken for the whole."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        fill(partial)
+        partial.replace(folder)
+    except OSError:
+        if not folder.exists():  # else another process was faster, with the same content
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a model's folder over another."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; None where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -1,0 +1,213 @@
+"""Promotion policies that meet the same history, tick by tick: the gate, and what others do."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from kpi_gate import steps
+from kpi_gate.backtest.freezing import copy, keep, read_json, train_once, write_json
+from kpi_gate.backtest.scene import Scene
+from kpi_gate.champion import stand_in
+from kpi_gate.comparison import gate_rows
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.recording import refused
+from kpi_gate.sides import make_side
+from kpi_gate.stores import snapshots
+from kpi_gate.stores.models import ModelCard, ModelError
+
+GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
+PLAYERS = {
+    GATE: "this gate",
+    ALWAYS: "always promote the newest, trained on everything known",
+    NEVER: "never retrain after the first model",
+    METRIC: "promote where the AUC is higher on the same fresh rows",
+    ORACLE: "in hindsight, whatever earns most until the next tick",
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a player did at a tick.
+
+    Attributes:
+        model: Name of the model in use afterwards; empty for the baseline.
+        candidate: Name of the model that asked for promotion; empty where there was none.
+        moved: Whether it was promoted.
+        verdict: What the gate said; of the metric `higher`, `not higher` or `no candidate`.
+        sentence: Why.
+    """
+
+    model: str
+    candidate: str
+    moved: bool
+    verdict: str
+    sentence: str
+
+
+def step(scene: Scene, player: str, number: int) -> None:
+    """Let a player act at a tick, after all ticks before; once done it stays done."""
+    path = _path(scene, player, number)
+    if path.exists():
+        return
+    before = moves(scene, player, number)
+    facts = read_json(scene.facts(number))
+    job = scene.job(number, player)
+    in_use = before[-1].model if before else ""
+    if "refused" in facts:
+        check, reason = facts["refused"]
+        move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
+        if player == GATE:
+            _note(job, refused(job, Refusal(check, reason), None), 0, "")
+    else:
+        _prepare(scene, job, number, before)
+        ask = _ask_the_gate if player == GATE else _ask_the_metric
+        move = ask(scene, job, number, in_use, facts)
+    write_json(path, asdict(move))
+
+
+def moves(scene: Scene, player: str, number: int) -> list[Move]:
+    """Return what a player did before a tick, oldest first."""
+    return [Move(**read_json(_path(scene, player, earlier))) for earlier in range(number)]
+
+
+def _path(scene: Scene, player: str, number: int) -> Any:
+    return scene.folder / player / "moves" / f"{number:04d}.json"
+
+
+def _prepare(scene: Scene, job: Job, number: int, before: list[Move]) -> None:
+    """Lay the tick's rows, the champion in use and the anchor where a retraining finds them."""
+    job.work.mkdir(parents=True, exist_ok=True)
+    link = job.work / "snapshot.parquet"
+    link.unlink(missing_ok=True)
+    link.symlink_to(scene.snapshot(number))
+    steps.write_tick(job)
+    folder = job.work / "champion"
+    snapshots.clear(folder)
+    in_use = before[-1].model if before else ""
+    if not in_use:
+        stand_in(job, folder)
+        return
+    copy(scene.model(in_use), folder)
+    copy(scene.model(next(move.model for move in before if move.model)), folder / "anchor")
+
+
+def _ask_the_gate(scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+    """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
+    frozen, candidate = facts["fingerprint"], ""
+    try:
+        steps.validate_snapshot(job)
+        train_once(job, frozen, scene.shelf)
+        candidate = f"{GATE}-{number:04d}"
+        _keep_model(scene, job, candidate)
+        steps.compare_on_snapshot(job, frozen, timed=False)
+        decision = steps.decide(job)
+    except Refusal as refusal:
+        decision = refused(job, refusal, None)
+    _note(job, decision, facts["rows"], candidate)
+    # all players begin with the same model, whatever the gate would have said of it
+    moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
+    return Move(
+        model=candidate if moved else in_use,
+        candidate=candidate,
+        moved=moved,
+        verdict=decision.verdict.value,
+        sentence=decision.sentence(),
+    )
+
+
+def _note(job: Job, decision: Decision, rows: int, candidate: str) -> None:
+    """Write the decision into the play's own ledger: later ones learn from all candidates."""
+    if job.ledger.entries(job.name, "decision", decision.decision_id):
+        return  # the play was cut off after this
+    body = {
+        "as_of": job.as_of.isoformat(),
+        "verdict": decision.verdict.value,
+        "snapshot_rows": rows,
+        "champion": decision.lineage.champion.name if decision.lineage else "",
+        "version": candidate,
+        "sentence": decision.sentence(),
+        "decision": decision.model_dump(mode="json"),
+    }
+    job.ledger.append(job.name, "decision", decision.decision_id, body)
+
+
+def _ask_the_metric(
+    scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]
+) -> Move:
+    """Promote where the metric is higher, as most templates do; the rows at least are the same."""
+    name = f"{METRIC}-{number:04d}"
+    try:
+        train_once(job, facts["fingerprint"], scene.shelf)
+        _keep_model(scene, job, name)
+        ours, theirs = _metrics(job) if in_use else (1.0, 0.0)
+    except (Refusal, ModelError, ScoringError) as error:
+        return Move(in_use, "", moved=False, verdict="no candidate", sentence=str(error))
+    moved = ours > theirs
+    words = f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model"
+    return Move(
+        model=name if moved else in_use,
+        candidate=name,
+        moved=moved,
+        verdict="higher" if moved else "not higher",
+        sentence=words,
+    )
+
+
+def _metrics(job: Job) -> tuple[float, float]:
+    """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
+    from sklearn.metrics import roc_auc_score
+
+    rows = read_snapshot(job)
+    gate = gate_rows(rows, plan(job, rows))
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    known = pd.notna(outcome)
+    if len(set(outcome[known])) < 2:
+        return 0.5, 0.5
+    card = ModelCard.read(job.work / "candidate")
+    ours, theirs = (
+        make_side(side, job.work / side, job.use_case, gate, card).probability[known]
+        for side in ("candidate", "champion")
+    )
+    return (
+        float(roc_auc_score(outcome[known], ours)),
+        float(roc_auc_score(outcome[known], theirs)),
+    )
+
+
+def _keep_model(scene: Scene, job: Job, name: str) -> None:
+    """Keep the candidate under its name, as a registry would give it back after a promotion."""
+    candidate = job.work / "candidate"
+    card = ModelCard.read(candidate)
+    evidence_end = plan(job, read_snapshot(job)).gate.end
+    known = {"name": name, "promoted_on": evidence_end}
+    contender = Contender.model_validate({**card.contender.model_dump(), **known})
+
+    def fill(folder: Any) -> None:
+        copy(candidate, folder)
+        card.model_copy(update={"contender": contender}).write(folder)
+
+    keep(scene.model(name), fill)
+
+
+def in_use(scene: Scene, player: str) -> list[str]:
+    """Return the model that a player had in use in each period; empty for the baseline.
+
+    All begin with the same model, the gate's first candidate, whatever the gate said of it.
+    """
+    count = len(scene.ticks)
+    if player in (GATE, METRIC):
+        return [move.model for move in moves(scene, player, count)]
+    begun = [move.model for move in moves(scene, GATE, count)]
+    since = next((place for place, model in enumerate(begun) if model), count)
+    used, last = [], ""
+    for number in range(count):
+        if number == since:
+            last = begun[since]
+        elif number > since and player == ALWAYS:
+            last = read_json(scene.facts(number)).get("newest") or last
+        used.append(last)
+    return used

@@ -1,0 +1,165 @@
+"""What is played: a use case with its settings, a stretch of its history, and the folder of it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kpi_gate import usecases
+from kpi_gate.cron import fires
+from kpi_gate.decision.identity import digest
+from kpi_gate.job import Job
+from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.stores.settings import Place
+from kpi_gate.usecase import UseCase
+
+LEAST_TICKS = 2
+PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A use case with its settings, a stretch of its history, and the folder of it.
+
+    Attributes:
+        name: The use case.
+        changes: Values of its YAML that are other than the file's, by dotted key.
+        folder: Where everything that is played is kept, so that it can go on.
+        shared: Where rows and models are kept that other settings share.
+        source: Place whose raw rows are read.
+        ticks: Moments at which a retraining is due, UTC.
+        end: End of the stretch: decisions from the first tick until here are counted.
+        known: Nothing later is known when all is over: outcomes until here are looked up.
+        found_in: Folders that use cases are found in.
+    """
+
+    name: str
+    changes: tuple[tuple[str, Any], ...]
+    folder: Path
+    shared: Path
+    source: Place
+    ticks: tuple[datetime, ...]
+    end: datetime
+    known: datetime
+    found_in: tuple[str, ...]
+
+    @cached_property
+    def use_case(self) -> UseCase:
+        """The problem, as if its YAML held the changes."""
+        usecases.__path__[:] = self.found_in  # a process of the pool starts without them
+        return usecases.load_as_if(self.name, dict(self.changes))
+
+    def job(self, number: int, player: str = "") -> Job:
+        """Return the job of a tick: of a player in a folder of its own, else over the raw rows."""
+        return Job(self.use_case, self.ticks[number], self._place(player))
+
+    @property
+    def afterwards(self) -> Job:
+        """The job that knows how it all ended."""
+        return Job(self.use_case, self.known, self._place(""))
+
+    def _place(self, player: str) -> Place:
+        if not player:
+            return self.source
+        root = self.folder / player
+        (root / "home").mkdir(parents=True, exist_ok=True)
+        return Place(root=root, home=root / "home", ledger_url=f"sqlite:///{root}/home/ledger.db")
+
+    def until(self, number: int) -> datetime:
+        """Return the end of the period that a tick begins."""
+        return self.ticks[number + 1] if number + 1 < len(self.ticks) else self.end
+
+    def snapshot(self, number: int) -> Path:
+        """Return where the rows that were known at a tick are frozen."""
+        return self.shared / f"{self.ticks[number]:%Y-%m-%dT%H%M}.parquet"
+
+    @property
+    def shelf(self) -> Path:
+        """Folder of the models that were trained, by all that they depend on."""
+        return self.shared / "shelf"
+
+    def model(self, name: str) -> Path:
+        """Return the folder of a model by its name."""
+        return self.folder / "models" / name
+
+    def facts(self, number: int) -> Path:
+        """Return the file that says how freezing a tick went."""
+        return self.folder / "ticks" / f"{number:04d}.json"
+
+
+def lay_out(
+    name: str, start: datetime, end: datetime, changes: dict[str, Any], place: Place
+) -> Scene:
+    """Return the scene of a stretch of history.
+
+    Args:
+        name: The use case.
+        start: Earliest tick; the ticks are those of the YAML's `schedule.retrain`.
+        end: End of the stretch.
+        changes: Values of the YAML that are to be other than the file's, by dotted key.
+        place: Where files and services are.
+
+    Raises:
+        ConfigurationError: If a key or value is wrong, or the stretch has fewer than two ticks.
+    """
+    use_case = usecases.load_as_if(name, changes)
+    now = datetime.now(UTC).replace(microsecond=0)
+    if end <= start:
+        raise ConfigurationError(f"--to == {end:%Y-%m-%d}, must be after --from {start:%Y-%m-%d}")
+    if end > now:
+        raise ConfigurationError(f"--to == {end:%Y-%m-%d}, must not be in the future")
+    plan = use_case.settings.schedule
+    ticks = fires(plan.retrain, plan.timezone, start, end)
+    if len(ticks) < LEAST_TICKS:
+        raise ConfigurationError(
+            f"schedule.retrain == {plan.retrain!r} ({plan.timezone}) has {len(ticks)} ticks in "
+            f"[{start:%Y-%m-%d}, {end:%Y-%m-%d}), at least {LEAST_TICKS} are needed"
+        )
+    known = min(now, end + timedelta(days=3 * use_case.settings.window.label_delay_days + 1))
+    source = _source(use_case, changes, place)
+    settings = use_case.settings
+    rows = [settings.data, settings.window.label_delay_days, _code(name), _raw(source.raw(name))]
+    span = [moment.isoformat() for moment in (*ticks, end)]
+    home = place.home / "backtest" / name
+    return Scene(
+        name=name,
+        changes=tuple(sorted(changes.items())),
+        folder=home / digest([rows, settings.model_dump(mode="json"), span])[:12],
+        shared=home / f"rows-{digest(rows)[:12]}",
+        source=source,
+        ticks=tuple(ticks),
+        end=end,
+        known=known,
+        found_in=tuple(usecases.__path__),
+    )
+
+
+def _source(use_case: UseCase, changes: dict[str, Any], place: Place) -> Place:
+    """Return where raw rows are read; those of other `data` settings are fetched elsewhere."""
+    other = {key: value for key, value in changes.items() if key.split(".")[0] == "data"}
+    if not other or use_case.fetch is None:
+        return place
+    root = place.home / "backtest" / use_case.name / f"data-{digest(sorted(other.items()))[:8]}"
+    return place.model_copy(update={"root": root})
+
+
+def _code(name: str) -> str:
+    """Hash all code that a play of the use case depends on: with other code it begins anew."""
+    code = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.parent.name != "usecases" or path.stem == name:
+            code.update(path.read_bytes())
+    return code.hexdigest()
+
+
+def _raw(raw: Path) -> list[Any]:
+    """Say which raw files there are; their content is not read, which could take minutes."""
+    found = sorted(path for path in raw.rglob("*") if path.is_file())
+    return [[str(path.relative_to(raw)), *_size_and_time(path)] for path in found]
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,186 @@
+"""From what every model earned to what every policy came to: KPI, regret, false promotions."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpi_gate.backtest import afterwards, players
+from kpi_gate.backtest.freezing import read_json
+from kpi_gate.backtest.result import Backtest, Bounds, PolicyResult, Promotion, TickResult
+from kpi_gate.backtest.scene import Scene
+from kpi_gate.decision.gain import paired_gain
+
+Floats = NDArray[np.float64]
+RESAMPLES = 1000
+
+
+class Swap(NamedTuple):
+    """A promotion: at a tick one model came in the place of another, and stayed until `end`."""
+
+    number: int
+    old: str
+    new: str
+    end: int
+
+
+def newest(scene: Scene) -> list[str]:
+    """Return the newest model of each tick; empty where there was too little to train on."""
+    ticks = range(len(scene.ticks))
+    return [read_json(scene.facts(number)).get("newest", "") for number in ticks]
+
+
+def swaps(used: Sequence[str]) -> list[Swap]:
+    """Return the promotions in a row of models in use; what a policy begins with is none."""
+    changes = [k for k in range(1, len(used)) if used[k] != used[k - 1]]
+    ends = [*changes, len(used)][1:]
+    return [Swap(k, used[k - 1], used[k], end) for k, end in zip(changes, ends, strict=True)]
+
+
+def wanted(scene: Scene) -> list[set[str]]:
+    """Return the models whose earnings must be known, period by period."""
+    count = len(scene.ticks)
+    found: list[set[str]] = [{""} for _ in range(count)]
+    for player in (players.GATE, players.METRIC, players.ALWAYS, players.NEVER):
+        used = players.in_use(scene, player)
+        for number, name in enumerate(used):
+            found[number].add(name)
+        for swap in swaps(used):  # what it replaced, for as long as it stayed
+            for number in range(swap.number, swap.end):
+                found[number].add(swap.old)
+    for number, move in enumerate(players.moves(scene, players.GATE, count)):
+        found[number].add(move.candidate)  # what was not promoted: the cost of waiting
+    made: set[str] = set()
+    for number, name in enumerate(newest(scene)):
+        made |= {name} - {""}
+        found[number] |= made  # the oracle may take whatever there is
+    return found
+
+
+class Reckoning:
+    """Sums what the models earned; all money is of the settled rows from the first tick on."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.count = len(scene.ticks)
+
+    @cached_property
+    def clusters(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
+        """Units and days of every period."""
+        both = [afterwards.clusters(self.scene, number) for number in range(self.count)]
+        return [unit for unit, _ in both], [day for _, day in both]
+
+    def total(self, number: int, name: str) -> float:
+        """Return what a model earned in a period."""
+        return float(afterwards.earned(self.scene, number, name).sum())
+
+    def bounds(self, periods: Sequence[int], ours: Sequence[str], theirs: Sequence[str]) -> Bounds:
+        """Return the difference of two rows of models over some periods; theirs may be none."""
+        parts = [
+            afterwards.earned(self.scene, number, our)
+            - (afterwards.earned(self.scene, number, their) if theirs else 0.0)
+            for number, our, their in zip(periods, ours, theirs or ours, strict=True)
+        ]
+        values = np.concatenate(parts) if parts else np.empty(0)
+        if values.size == 0:
+            return Bounds(estimate=0.0, lower=None, upper=None)
+        units, days = self.clusters
+        gain = paired_gain(
+            values,
+            np.concatenate([units[number] for number in periods]),
+            np.concatenate([days[number] for number in periods]),
+            threshold=0.0,
+            confidence=self.scene.use_case.settings.objective.confidence,
+            resamples=RESAMPLES,
+        )
+        known = np.isfinite(gain.lower) and np.isfinite(gain.upper)
+        return Bounds(
+            estimate=float(values.sum()),
+            lower=float(gain.lower * values.size) if known else None,
+            upper=float(gain.upper * values.size) if known else None,
+        )
+
+    def oracle(self) -> list[str]:
+        """Return the model that earned most in each period; the one in use stays on a tie."""
+        used: list[str] = []
+        for number, names in enumerate(wanted(self.scene)):
+            order = [used[-1]] if used and used[-1] in names else []
+            order += sorted(names - set(order))
+            used.append(max(order, key=partial(self.total, number)))
+        return used
+
+    def promotions(self, used: Sequence[str]) -> Iterator[Promotion]:
+        """Yield each promotion with what it earned more than what it replaced would have."""
+        for number, old, new, end in swaps(used):
+            periods = range(number, end)
+            length = len(periods)
+            gained = self.bounds(periods, [new] * length, [old] * length)
+            settled = sum(afterwards.counts(self.scene, period)[1] for period in periods)
+            yield Promotion(
+                as_of=self.scene.ticks[number],
+                until=self.scene.until(end - 1),
+                replaced=old or afterwards.BASELINE,
+                promoted=new or afterwards.BASELINE,
+                gained=gained,
+                false=gained.estimate <= 0 if settled else None,
+            )
+
+
+def reckon(scene: Scene) -> Backtest:
+    """Say what every policy came to; all models must have been valued before."""
+    tally = Reckoning(scene)
+    names = [name for name in players.PLAYERS if name != players.ORACLE]
+    used = {name: players.in_use(scene, name) for name in names}
+    used[players.ORACLE] = tally.oracle()
+    periods, settings = range(tally.count), scene.use_case.settings
+    best = sum(tally.total(k, used[players.ORACLE][k]) for k in periods)
+    policies = {}
+    for name, words in players.PLAYERS.items():
+        kpi = tally.bounds(periods, used[name], ())
+        # the oracle's are never false: it knows
+        promotions = tuple(tally.promotions(used[name])) if name != players.ORACLE else ()
+        policies[name] = PolicyResult(
+            words=words,
+            kpi=kpi.estimate,
+            lower=kpi.lower,
+            upper=kpi.upper,
+            promotions=len(swaps(used[name])),
+            false_promotions=sum(found.false is True for found in promotions),
+            over_never=tally.bounds(periods, used[name], used[players.NEVER]),
+            regret=best - kpi.estimate,
+            switching=len(swaps(used[name])) * settings.objective.switch_cost,
+            history=promotions,
+        )
+    return Backtest(
+        use_case=scene.name,
+        title=scene.use_case.title,
+        kpi=settings.objective.kpi,
+        unit=settings.objective.unit,
+        start=scene.ticks[0],
+        end=scene.end,
+        changes={key: str(value) for key, value in scene.changes},
+        policies=policies,
+        ticks=tuple(_ticks(scene, tally, used)),
+    )
+
+
+def _ticks(scene: Scene, tally: Reckoning, used: dict[str, list[str]]) -> Iterator[TickResult]:
+    for number, move in enumerate(players.moves(scene, players.GATE, tally.count)):
+        decisions, settled = afterwards.counts(scene, number)
+        waits = move.candidate and not move.moved
+        forgone = (
+            tally.total(number, move.candidate) - tally.total(number, move.model) if waits else 0.0
+        )
+        yield TickResult(
+            as_of=scene.ticks[number],
+            until=scene.until(number),
+            decisions=decisions,
+            settled=settled,
+            verdict=move.verdict,
+            sentence=move.sentence,
+            kpi={name: tally.total(number, used[name][number]) for name in used},
+            models={name: used[name][number] or afterwards.BASELINE for name in used},
+            forgone=forgone,
+        )

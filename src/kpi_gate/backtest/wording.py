@@ -1,0 +1,77 @@
+"""A backtest and its what-if table in words and numbers, the same on the page and the terminal."""
+
+from kpi_gate.backtest.result import Backtest, Sweep
+
+FEW = 0.9  # of what always promoting earns: less is worth a sentence
+
+
+def amount(value: float | None, *, sign: bool = False) -> str:
+    """Write an amount: whole numbers where it is large."""
+    if value is None:
+        return "–"
+    form = "+" if sign else ""
+    return f"{value:{form},.0f}" if abs(value) >= 100 or value == 0 else f"{value:{form}.3g}"
+
+
+def lead(found: Backtest) -> str:
+    """Say in a sentence or two what came of it."""
+    gate, always = found.policies["gate"], found.policies["always"]
+    over = gate.over_never
+    known = over.lower is not None and over.upper is not None
+    span = f" ({amount(over.lower, sign=True)} to {amount(over.upper, sign=True)})" if known else ""
+    share = found.share_of_always
+    beside = (
+        f"{share:.0%} of what always promoting the newest earned"
+        if share is not None
+        else "where always promoting the newest earned nothing more"
+    )
+    return (
+        f"The gate earned {amount(over.estimate, sign=True)} {found.unit}{span} over never "
+        f"retraining, {beside}, with {_times(gate.promotions)} against {always.promotions}; "
+        f"{gate.false_promotions or 'none'} of them false, against {always.false_promotions}."
+    )
+
+
+def _times(count: int) -> str:
+    return f"{count or 'no'} promotion{'' if count == 1 else 's'}"
+
+
+def sweep_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of the what-if table, the best net KPI first."""
+    head = [
+        "setting",
+        f"{sweep.unit} net of switching",
+        "gross",
+        "promotions",
+        "false",
+        "first half",
+        "second half",
+    ]
+    rows = [
+        [
+            f"{trial.words}{' *' if trial is sweep.best else ''}",
+            amount(trial.net),
+            amount(trial.kpi),
+            str(trial.promotions),
+            str(trial.false_promotions),
+            amount(trial.halves[0]),
+            amount(trial.halves[1]),
+        ]
+        for trial in sorted(sweep.trials, key=lambda found: -found.net)
+    ]
+    return head, rows
+
+
+def overfit(sweep: Sweep) -> str:
+    """Name the best setting, and say why not to believe it."""
+    best, first = sweep.best, max(sweep.trials, key=lambda found: found.halves[0])
+    default = sweep.trials[0]
+    later = first.halves[1] - default.halves[1]
+    return (
+        f"Best on this history: {best.words}, {amount(best.net - default.net, sign=True)} "
+        f"{sweep.unit} against {default.words}. Beware: it is the best of {len(sweep.trials)} on "
+        "one history, and the best of many is lucky. Whoever had chosen on the first half "
+        f"({first.words}) would have earned {amount(later, sign=True)} {sweep.unit} in the second "
+        "half against the first setting of the table's list. Change a setting for a reason that "
+        "you had before you looked."
+    )

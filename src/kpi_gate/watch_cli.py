@@ -1,0 +1,103 @@
+"""The verbs around a champion: is its promotion policy good, is it well, and how did it go?"""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from kpi_gate.words_cli import AsJson, UseCaseName, moment, print_json
+
+
+def backtest(  # noqa: PLR0917  (options of a command)
+    name: UseCaseName,
+    start: Annotated[
+        datetime, typer.Option("--from", parser=moment, metavar="DATE", help="First tick (UTC).")
+    ],
+    end: Annotated[
+        datetime, typer.Option("--to", parser=moment, metavar="DATE", help="End of the stretch.")
+    ],
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As if the YAML held this value."),
+    ] = None,
+    axes: Annotated[
+        list[str] | None,
+        typer.Option("--sweep", metavar="KEY=V1,V2,...", help="What if; several make a grid."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the page here too.")] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=256, help="Processes; default one a core.")
+    ] = os.cpu_count() or 1,
+    as_json: AsJson = False,
+) -> None:
+    """Play promotion policies on history, tick by tick, with only what was known then.
+
+    The gate, always the newest, never again, "the metric is higher", and a hindsight oracle. A play
+    that was interrupted goes on where it was.
+    """
+    from kpi_gate.backtest.record import keep_pages
+    from kpi_gate.backtest.run import play
+    from kpi_gate.backtest.scene import lay_out
+    from kpi_gate.backtest.sweep import combinations, sweep
+    from kpi_gate.backtest.terminal import bar, show
+    from kpi_gate.stores.settings import Place
+
+    place = Place()
+    asked = dict(_setting(word, "--set") for word in changes or ())
+    tried = {key: _values(value) for key, value in map(_axis, axes or ())}
+    combinations(tried)
+    scene = lay_out(name, start, end, asked, place)
+    with bar(f"{name}: {len(scene.ticks)} ticks") as told:
+        found = play(scene, workers, told)
+    what_if = None
+    if tried:
+        with bar(f"{name}: what if") as told:
+            what_if = sweep(scene, (start, end), tried, place, workers, told)
+    page = keep_pages(scene, found, what_if, place)
+    if html is not None:
+        html.parent.mkdir(parents=True, exist_ok=True)
+        html.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    if as_json:
+        print_json(found.as_json(what_if))
+        return
+    show(found, what_if)
+    shown = page.relative_to(place.root) if page.is_relative_to(place.root) else page
+    typer.echo(f"Page: {shown}, and in MLflow, experiment {name}, run {found.run_name}.")
+
+
+def _setting(word: str, option: str) -> tuple[str, Any]:
+    key, equals, value = word.partition("=")
+    if not (key.strip() and equals):
+        raise typer.BadParameter(
+            f"{option} {word!r}, must be KEY=VALUE, such as window.tune_days=14"
+        )
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{option} {word!r}: {' '.join(str(error).split())}") from None
+
+
+def _axis(word: str) -> tuple[str, str]:
+    key, equals, values = word.partition("=")
+    if not (key.strip() and equals and values.strip()):
+        raise typer.BadParameter(
+            f"--sweep {word!r}, must be KEY=V1,V2,..., such as objective.confidence=0.9,0.95"
+        )
+    return key.strip(), values
+
+
+def _values(words: str) -> list[Any]:
+    """Read a comma-separated list; a cron expression with commas is quoted as in YAML."""
+    try:
+        found = yaml.safe_load(f"[{words}]")
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"--sweep {words!r}: {' '.join(str(error).split())}") from None
+    return list(found)
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(backtest)
