@@ -11,7 +11,7 @@ import yaml
 from kpi_gate.words_cli import AsJson, UseCaseName, moment, print_json
 
 
-def backtest(  # noqa: PLR0917  (options of a command)
+def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     name: UseCaseName,
     start: Annotated[
         datetime, typer.Option("--from", parser=moment, metavar="DATE", help="First tick (UTC).")
@@ -27,6 +27,9 @@ def backtest(  # noqa: PLR0917  (options of a command)
         list[str] | None,
         typer.Option("--sweep", metavar="KEY=V1,V2,...", help="What if; several make a grid."),
     ] = None,
+    unheld: Annotated[
+        bool, typer.Option("--unheld", help="Beside them: models trained on everything known.")
+    ] = False,
     html: Annotated[Path | None, typer.Option(help="Write the page here too.")] = None,
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Processes; default one a core.")
@@ -49,7 +52,7 @@ def backtest(  # noqa: PLR0917  (options of a command)
     asked = dict(_setting(word, "--set") for word in changes or ())
     tried = {key: _values(value) for key, value in map(_axis, axes or ())}
     combinations(tried)
-    scene = lay_out(name, start, end, asked, place)
+    scene = lay_out(name, start, end, asked, place, unheld=unheld)
     with bar(f"{name}: {len(scene.ticks)} ticks") as told:
         found = play(scene, workers, told)
     what_if = None

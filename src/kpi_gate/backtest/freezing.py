@@ -1,4 +1,4 @@
-"""A tick as it was: its rows frozen and validated, and the newest model that they give."""
+"""A tick as it was: its rows frozen, and what is trained on them, once for all who need it."""
 
 import hashlib
 import json
@@ -19,11 +19,11 @@ from kpi_gate.job import Job, Refusal, plan, read_snapshot
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.stores import snapshots
 
-NEWEST = "newest"
+UNHELD = "unheld"
 
 
-def freeze(scene: Scene, number: int, *, newest: bool = True) -> None:
-    """Freeze the rows that were known at a tick, and train the newest model on all of them."""
+def freeze(scene: Scene, number: int) -> None:
+    """Freeze the rows that were known at a tick; where asked, train a model on all of them."""
     facts, path = scene.facts(number), scene.snapshot(number)
     if facts.exists():
         return
@@ -36,20 +36,19 @@ def freeze(scene: Scene, number: int, *, newest: bool = True) -> None:
         return
     rows = pd.read_parquet(path)
     frozen = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    model = f"{NEWEST}-{number:04d}"
-    try:
-        if newest:
-            shelved = scene.shelf / digest([NEWEST, frozen, _what_trains(job)])[:16]
-            keep(shelved, lambda folder: _train_newest(job, rows, folder, frozen))
+    model = f"{UNHELD}-{number:04d}" if scene.unheld else ""
+    if model:
+        try:
+            shelved = scene.shelf / digest([UNHELD, frozen, _what_trains(job)])[:16]
+            keep(shelved, lambda folder: _train_on_all(job, rows, folder, frozen))
             keep(scene.model(model), lambda folder: copy(shelved, folder))
-    except Refusal:  # too little to learn from: there is no newest model at this tick
-        newest = False
-    told = {"rows": len(rows), "fingerprint": frozen, "newest": model if newest else ""}
-    write_json(facts, told)
+        except Refusal:  # too little to learn from
+            model = ""
+    write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
 
 
-def _train_newest(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
-    """Train on everything known: whoever always promotes the newest keeps nothing back."""
+def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
+    """Train on everything known, so that nothing is left to judge the model by."""
     settings = job.use_case.settings.window
     # a gate window that begins, and ends, at the tick itself: all outcomes known by then train
     end = job.as_of.replace(hour=0, minute=0, second=0, microsecond=0)

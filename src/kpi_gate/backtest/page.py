@@ -12,6 +12,7 @@ from kpi_gate.decision.page_lines import Line, line_chart
 # colours that are told apart with every colour vision (Okabe and Ito 2008); each has a dash too
 LOOK: Mapping[str, tuple[str, str, float]] = {
     "oracle": ("#009e73", "2 3", 1.5),
+    "unheld": ("#e69f00", "1 3", 1.5),
     "always": ("#d55e00", "7 3", 2),
     "metric": ("#cc79a7", "4 2", 2),
     "never": ("#7a858f", "", 1.5),
@@ -89,7 +90,7 @@ def _policies(found: Backtest) -> str:
             str(policy.false_promotions),
             amount(policy.switching),
         )
-        for name, policy in found.policies.items()
+        for name, policy in found.shown.items()
     )
     return _table(head, rows, css)
 
@@ -156,8 +157,9 @@ def _notes(found: Backtest) -> str:
         "outcomes that became known later. Bounds are one-sided, clustered by unit and by day.",
         "All policies begin with the same model. The gate runs the steps of a retraining; only how "
         "long scoring takes is not measured, since today's machine says nothing of then.",
-        "`always` keeps no rows back for a comparison: its models have seen up to the tick. A "
-        "promotion is false if the model earned nothing more, or less, than the one before would "
+        "With `--unheld` a line more: models that have seen everything known at the tick, so that "
+        "nothing is left to judge them by. What it earns more than `always` is the price of proof.",
+        "A promotion is false if the model earned nothing more, or less, than the one before would "
         "have while it stayed. The oracle picks, period by period, from every model made so far.",
         f"Candidates that had to wait would have earned {amount(found.waiting_cost)} {found.unit} "
         f"more, and lost {amount(found.waiting_saved)} {found.unit}, until the tick after.",
@@ -171,13 +173,19 @@ def _figure(found: Backtest) -> str:
     moments = [tick.as_of for tick in found.ticks] + [found.end]
     lines = []
     for name, (colour, dash, width) in LOOK.items():
-        more = [0.0, *accumulate(tick.kpi[name] - tick.kpi["never"] for tick in found.ticks)]
+        if name not in found.shown:
+            continue
+        more = [0.0, *accumulate(_earned(tick, name) - tick.kpi["never"] for tick in found.ticks)]
         marks = [
             (made.as_of, more[moments.index(made.as_of)], f"promotion of {made.as_of:%Y-%m-%d}")
-            for made in found.policies[name].history
+            for made in found.policies["gate"].history
             if name == "gate"
         ]
         points = list(zip(moments, more, strict=True))
         lines.append(Line(name, points, colour, dash, width, marks))
     drawing = line_chart(lines, "Cumulative KPI of each policy over never retraining")
     return f'{drawing}<p class="note">Circles: promotions of the gate.</p>'
+
+
+def _earned(tick: TickResult, name: str) -> float:
+    return tick.kpi.get(name, tick.nothing_held_back or 0.0)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate import steps
-from kpi_gate.backtest.freezing import copy, keep, read_json, train_once, write_json
+from kpi_gate.backtest.freezing import UNHELD, copy, keep, read_json, train_once, write_json
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
 from kpi_gate.comparison import gate_rows
@@ -20,9 +20,10 @@ from kpi_gate.stores import snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
 
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
+NO_CANDIDATE = "no candidate"
 PLAYERS = {
     GATE: "this gate",
-    ALWAYS: "always promote the newest, trained on everything known",
+    ALWAYS: "always promote the newest candidate",
     NEVER: "never retrain after the first model",
     METRIC: "promote where the AUC is higher on the same fresh rows",
     ORACLE: "in hindsight, whatever earns most until the next tick",
@@ -64,7 +65,7 @@ def step(scene: Scene, player: str, number: int) -> None:
             _note(job, refused(job, Refusal(check, reason), None), 0, "")
     else:
         _prepare(scene, job, number, before)
-        ask = _ask_the_gate if player == GATE else _ask_the_metric
+        ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
         move = ask(scene, job, number, in_use, facts)
     write_json(path, asdict(move))
 
@@ -139,22 +140,46 @@ def _ask_the_metric(
     scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]
 ) -> Move:
     """Promote where the metric is higher, as most templates do; the rows at least are the same."""
-    name = f"{METRIC}-{number:04d}"
+    name, fault = _candidate(scene, job, METRIC, number, facts)
     try:
-        train_once(job, facts["fingerprint"], scene.shelf)
-        _keep_model(scene, job, name)
-        ours, theirs = _metrics(job) if in_use else (1.0, 0.0)
-    except (Refusal, ModelError, ScoringError) as error:
-        return Move(in_use, "", moved=False, verdict="no candidate", sentence=str(error))
+        ours, theirs = _metrics(job) if name and in_use else (1.0, 0.0)
+    except (ModelError, ScoringError) as error:
+        name, fault = "", str(error)
+    if not name:
+        return Move(in_use, "", moved=False, verdict=NO_CANDIDATE, sentence=fault)
     moved = ours > theirs
-    words = f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model"
     return Move(
         model=name if moved else in_use,
         candidate=name,
         moved=moved,
         verdict="higher" if moved else "not higher",
-        sentence=words,
+        sentence=f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model",
     )
+
+
+def _ask_nobody(scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+    """Promote whatever could be trained."""
+    name, fault = _candidate(scene, job, ALWAYS, number, facts)
+    return Move(
+        model=name or in_use,
+        candidate=name,
+        moved=bool(name),
+        verdict="newest" if name else NO_CANDIDATE,
+        sentence=fault,
+    )
+
+
+def _candidate(
+    scene: Scene, job: Job, player: str, number: int, facts: dict[str, Any]
+) -> tuple[str, str]:
+    """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
+    name = f"{player}-{number:04d}"
+    try:
+        train_once(job, facts["fingerprint"], scene.shelf)
+        _keep_model(scene, job, name)
+    except Refusal as refusal:
+        return "", str(refusal)
+    return name, ""
 
 
 def _metrics(job: Job) -> tuple[float, float]:
@@ -196,18 +221,19 @@ def _keep_model(scene: Scene, job: Job, name: str) -> None:
 def in_use(scene: Scene, player: str) -> list[str]:
     """Return the model that a player had in use in each period; empty for the baseline.
 
-    All begin with the same model, the gate's first candidate, whatever the gate said of it.
+    All begin with the same model, the first candidate, whatever the gate said of it.
     """
     count = len(scene.ticks)
-    if player in (GATE, METRIC):
+    if player != NEVER:
         return [move.model for move in moves(scene, player, count)]
     begun = [move.model for move in moves(scene, GATE, count)]
-    since = next((place for place, model in enumerate(begun) if model), count)
-    used, last = [], ""
-    for number in range(count):
-        if number == since:
-            last = begun[since]
-        elif number > since and player == ALWAYS:
-            last = read_json(scene.facts(number)).get("newest") or last
-        used.append(last)
+    first = next((model for model in begun if model), "")
+    return [first if model else "" for model in begun]
+
+
+def unheld(scene: Scene) -> list[str]:
+    """Return what would have been in use had no rows been held back for a comparison."""
+    used = in_use(scene, NEVER)
+    for number in range(1, len(used)):
+        used[number] = read_json(scene.facts(number)).get(UNHELD) or used[number - 1]
     return used

@@ -44,9 +44,9 @@ def _metrics(found: Backtest) -> dict[str, float]:
         "backtest.cost_of_waiting": found.waiting_cost,
         "backtest.saved_by_waiting": found.waiting_saved,
     }
-    if found.share_of_always is not None:
-        numbers["backtest.share_of_always"] = found.share_of_always
-    for name, policy in found.policies.items():
+    if found.share_of_best is not None:
+        numbers["backtest.share_of_best"] = found.share_of_best
+    for name, policy in found.shown.items():
         told = {
             "kpi": policy.kpi,
             "over_never": policy.over_never.estimate,

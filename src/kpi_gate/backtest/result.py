@@ -85,6 +85,7 @@ class TickResult(Frozen):
         verdict: The gate's verdict.
         sentence: Why.
         kpi: What each policy earned until the next tick.
+        nothing_held_back: What a model trained on everything known earned until then; or None.
         models: What each policy had in use.
         forgone: What the gate's candidate would have earned more, where it was not promoted.
     """
@@ -96,6 +97,7 @@ class TickResult(Frozen):
     verdict: str
     sentence: str
     kpi: Mapping[str, float]
+    nothing_held_back: float | None
     models: Mapping[str, str]
     forgone: float
 
@@ -151,6 +153,9 @@ class Backtest(Frozen):
         end: End of the stretch.
         changes: Settings that were other than the YAML's.
         policies: Each policy's result by its name.
+        nothing_held_back: What came of always using a model trained on everything known: no rows
+            are left to judge it by. What it earns more than `always` is the price of proof. None
+            where that was not asked for.
         ticks: What happened when.
     """
 
@@ -162,6 +167,7 @@ class Backtest(Frozen):
     end: AwareDatetime
     changes: Mapping[str, str]
     policies: Mapping[str, PolicyResult]
+    nothing_held_back: PolicyResult | None
     ticks: tuple[TickResult, ...]
 
     @property
@@ -175,14 +181,20 @@ class Backtest(Frozen):
         return sum(max(-tick.forgone, 0.0) for tick in self.ticks)
 
     @property
-    def share_of_always(self) -> float | None:
-        """The gate's improvement over never retraining as a share of that of always promoting.
+    def share_of_best(self) -> float | None:
+        """The gate's improvement over never retraining as a share of the best other policy's.
 
-        None where always promoting improves nothing: there is nothing to have a share of.
+        Of those without hindsight: always promoting, and the metric. None where none improves.
         """
-        always = self.policies["always"].over_never.estimate
+        rivals = [self.policies[name].over_never.estimate for name in ("always", "metric")]
         gate = self.policies["gate"].over_never.estimate
-        return gate / always if always > 0 else None
+        return gate / max(rivals) if max(rivals) > 0 else None
+
+    @property
+    def shown(self) -> dict[str, PolicyResult]:
+        """The policies, and `unheld` where it was asked for."""
+        more = {} if self.nothing_held_back is None else {"unheld": self.nothing_held_back}
+        return {**self.policies, **more}
 
     @property
     def run_name(self) -> str:
@@ -193,7 +205,7 @@ class Backtest(Frozen):
         """Return it for a program; what is summed up is there too."""
         told = self.model_dump(mode="json")
         told["waiting"] = {"cost": self.waiting_cost, "saved": self.waiting_saved}
-        told["share_of_always"] = self.share_of_always
+        told["share_of_best"] = self.share_of_best
         if sweep is not None:
             told["what_if"] = sweep.model_dump(mode="json") | {"best": sweep.best.words}
         return told

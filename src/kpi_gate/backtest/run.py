@@ -14,7 +14,7 @@ from kpi_gate.backtest.result import Backtest
 from kpi_gate.backtest.scene import Scene
 
 Told = Callable[[int, int], None]
-PLAYERS = (players.GATE, players.METRIC)
+PLAYERS = (players.GATE, players.ALWAYS, players.METRIC)
 
 
 def play(scene: Scene, workers: int, told: Told = lambda done, of: None) -> Backtest:
@@ -41,15 +41,14 @@ def play(scene: Scene, workers: int, told: Told = lambda done, of: None) -> Back
 
 def act(scene: Scene, pool: Executor, who: Sequence[str], progress: "Progress") -> None:
     """Let policies act at every tick, each after its own tick before."""
-    newest = players.METRIC in who
     todo: dict[Future[None], tuple[str, int]] = {}
 
-    def submit(key: tuple[str, int], work: Callable[..., None], *given: Any, **named: Any) -> None:
-        todo[pool.submit(work, scene, *given, **named)] = key
+    def submit(key: tuple[str, int], work: Callable[..., None], *given: int | str) -> None:
+        todo[pool.submit(work, scene, *given)] = key
 
     submit(("afterwards", 0), _afterwards)
     for number in range(len(scene.ticks)):
-        submit(("freeze", number), freezing.freeze, number, newest=newest)
+        submit(("freeze", number), freezing.freeze, number)
     done: set[tuple[str, int]] = set()
     begun: set[tuple[str, int]] = set()
     while todo:

@@ -33,6 +33,7 @@ class Scene:
         end: End of the stretch: decisions from the first tick until here are counted.
         known: Nothing later is known when all is over: outcomes until here are looked up.
         found_in: Folders that use cases are found in.
+        unheld: Whether to train, at each tick, a model on everything known too.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scene:
     end: datetime
     known: datetime
     found_in: tuple[str, ...]
+    unheld: bool = False
 
     @cached_property
     def use_case(self) -> UseCase:
@@ -90,7 +92,13 @@ class Scene:
 
 
 def lay_out(
-    name: str, start: datetime, end: datetime, changes: dict[str, Any], place: Place
+    name: str,
+    start: datetime,
+    end: datetime,
+    changes: dict[str, Any],
+    place: Place,
+    *,
+    unheld: bool = False,
 ) -> Scene:
     """Return the scene of a stretch of history.
 
@@ -100,6 +108,7 @@ def lay_out(
         end: End of the stretch.
         changes: Values of the YAML that are to be other than the file's, by dotted key.
         place: Where files and services are.
+        unheld: Whether to train, at each tick, a model on everything known too.
 
     Raises:
         ConfigurationError: If a key or value is wrong, or the stretch has fewer than two ticks.
@@ -121,7 +130,7 @@ def lay_out(
     source = _source(use_case, changes, place)
     settings = use_case.settings
     rows = [settings.data, settings.window.label_delay_days, _code(name), _raw(source.raw(name))]
-    span = [moment.isoformat() for moment in (*ticks, end)]
+    span = [unheld, *(moment.isoformat() for moment in (*ticks, end))]
     home = place.home / "backtest" / name
     return Scene(
         name=name,
@@ -133,6 +142,7 @@ def lay_out(
         end=end,
         known=known,
         found_in=tuple(usecases.__path__),
+        unheld=unheld,
     )
 
 

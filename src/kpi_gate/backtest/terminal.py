@@ -45,7 +45,7 @@ def _policies(found: Backtest) -> Table:
     table.add_column("policy")
     for name in (f"{found.unit} in all", "bounds", "over never", "regret", "promotions", "false"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name, policy in found.policies.items():
+    for name, policy in found.shown.items():
         known = policy.lower is not None and policy.upper is not None
         table.add_row(
             name,

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpi_gate.backtest import afterwards, players
-from kpi_gate.backtest.freezing import read_json
+from kpi_gate.backtest.freezing import UNHELD
 from kpi_gate.backtest.result import Backtest, Bounds, PolicyResult, Promotion, TickResult
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.decision.gain import paired_gain
 
 Floats = NDArray[np.float64]
 RESAMPLES = 1000
+NOTHING_HELD_BACK = "always promote a model trained on everything known, which nothing can judge"
 
 
 class Swap(NamedTuple):
@@ -24,12 +25,6 @@ class Swap(NamedTuple):
     old: str
     new: str
     end: int
-
-
-def newest(scene: Scene) -> list[str]:
-    """Return the newest model of each tick; empty where there was too little to train on."""
-    ticks = range(len(scene.ticks))
-    return [read_json(scene.facts(number)).get("newest", "") for number in ticks]
 
 
 def swaps(used: Sequence[str]) -> list[Swap]:
@@ -43,8 +38,7 @@ def wanted(scene: Scene) -> list[set[str]]:
     """Return the models whose earnings must be known, period by period."""
     count = len(scene.ticks)
     found: list[set[str]] = [{""} for _ in range(count)]
-    for player in (players.GATE, players.METRIC, players.ALWAYS, players.NEVER):
-        used = players.in_use(scene, player)
+    for used in _all_used(scene).values():
         for number, name in enumerate(used):
             found[number].add(name)
         for swap in swaps(used):  # what it replaced, for as long as it stayed
@@ -53,10 +47,17 @@ def wanted(scene: Scene) -> list[set[str]]:
     for number, move in enumerate(players.moves(scene, players.GATE, count)):
         found[number].add(move.candidate)  # what was not promoted: the cost of waiting
     made: set[str] = set()
-    for number, name in enumerate(newest(scene)):
-        made |= {name} - {""}
-        found[number] |= made  # the oracle may take whatever there is
+    for number, names in enumerate(zip(*_all_used(scene).values(), strict=True)):
+        made |= set(names)
+        found[number] |= made  # the oracle may go back to whatever anybody has used
     return found
+
+
+def _all_used(scene: Scene) -> dict[str, list[str]]:
+    """Return the models in use, period by period, of everybody but the oracle."""
+    asked = (name for name in players.PLAYERS if name != players.ORACLE)
+    used = {name: players.in_use(scene, name) for name in asked}
+    return {**used, UNHELD: players.unheld(scene)} if scene.unheld else used
 
 
 class Reckoning:
@@ -131,17 +132,16 @@ class Reckoning:
 def reckon(scene: Scene) -> Backtest:
     """Say what every policy came to; all models must have been valued before."""
     tally = Reckoning(scene)
-    names = [name for name in players.PLAYERS if name != players.ORACLE]
-    used = {name: players.in_use(scene, name) for name in names}
+    used = _all_used(scene)
     used[players.ORACLE] = tally.oracle()
     periods, settings = range(tally.count), scene.use_case.settings
     best = sum(tally.total(k, used[players.ORACLE][k]) for k in periods)
-    policies = {}
-    for name, words in players.PLAYERS.items():
+
+    def result(name: str, words: str) -> PolicyResult:
         kpi = tally.bounds(periods, used[name], ())
-        # the oracle's are never false: it knows
+        # the oracle's promotions are never false: it knows
         promotions = tuple(tally.promotions(used[name])) if name != players.ORACLE else ()
-        policies[name] = PolicyResult(
+        return PolicyResult(
             words=words,
             kpi=kpi.estimate,
             lower=kpi.lower,
@@ -153,6 +153,7 @@ def reckon(scene: Scene) -> Backtest:
             switching=len(swaps(used[name])) * settings.objective.switch_cost,
             history=promotions,
         )
+
     return Backtest(
         use_case=scene.name,
         title=scene.use_case.title,
@@ -161,7 +162,8 @@ def reckon(scene: Scene) -> Backtest:
         start=scene.ticks[0],
         end=scene.end,
         changes={key: str(value) for key, value in scene.changes},
-        policies=policies,
+        policies={name: result(name, words) for name, words in players.PLAYERS.items()},
+        nothing_held_back=result(UNHELD, NOTHING_HELD_BACK) if scene.unheld else None,
         ticks=tuple(_ticks(scene, tally, used)),
     )
 
@@ -180,7 +182,8 @@ def _ticks(scene: Scene, tally: Reckoning, used: dict[str, list[str]]) -> Iterat
             settled=settled,
             verdict=move.verdict,
             sentence=move.sentence,
-            kpi={name: tally.total(number, used[name][number]) for name in used},
-            models={name: used[name][number] or afterwards.BASELINE for name in used},
+            kpi={name: tally.total(number, used[name][number]) for name in players.PLAYERS},
+            nothing_held_back=tally.total(number, used[UNHELD][number]) if scene.unheld else None,
+            models={name: used[name][number] or afterwards.BASELINE for name in players.PLAYERS},
             forgone=forgone,
         )

@@ -2,7 +2,7 @@
 
 from kpi_gate.backtest.result import Backtest, Sweep
 
-FEW = 0.9  # of what always promoting earns: less is worth a sentence
+RIVALS = {"always": "always promoting the newest", "metric": "promoting the higher metric"}
 
 
 def amount(value: float | None, *, sign: bool = False) -> str:
@@ -19,16 +19,18 @@ def lead(found: Backtest) -> str:
     over = gate.over_never
     known = over.lower is not None and over.upper is not None
     span = f" ({amount(over.lower, sign=True)} to {amount(over.upper, sign=True)})" if known else ""
-    share = found.share_of_always
+    share = found.share_of_best
+    rival = max(("always", "metric"), key=lambda name: found.policies[name].over_never.estimate)
     beside = (
-        f"{share:.0%} of what always promoting the newest earned"
+        f"{share:.0%} of what {RIVALS[rival]} earned"
         if share is not None
-        else "where always promoting the newest earned nothing more"
+        else "where the other policies earned nothing more"
     )
     return (
         f"The gate earned {amount(over.estimate, sign=True)} {found.unit}{span} over never "
-        f"retraining, {beside}, with {_times(gate.promotions)} against {always.promotions}; "
-        f"{gate.false_promotions or 'none'} of them false, against {always.false_promotions}."
+        f"retraining, {beside}, with {_times(gate.promotions)} against {always.promotions} of "
+        f"always promoting; {gate.false_promotions or 'none'} of them false, against "
+        f"{always.false_promotions}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,13 +55,14 @@ def decide(
     slices: list[SliceGain] = []
     corners: dict[str, tuple[float, float]] = {}
     if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if not check.passed):
+        shrink = partial(shrink_gain, past=past)
         gain = measure_gain(rows, objective)
-        shrunk = shrink_gain(gain, past)
+        shrunk = shrink(gain)
         summary = _summary(gain, shrunk, objective, evidence.uncapped_gain)
         worth = list(check_gain(gain, shrunk, objective))
         checks += [*check_enough(gain, rows, objective), *check_hidden(rows, gain), *worth]
         corners, sensitive = try_corners(
-            evidence, objective, shrunk, promising=all(check.passed for check in worth)
+            evidence, objective, shrink, promising=all(check.passed for check in worth)
         )
         checks += sensitive
         for guardrail in settings.guardrails:

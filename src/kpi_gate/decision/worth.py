@@ -1,6 +1,6 @@
 """V1, V2, V3, V5: is the gain real, worth the switch, linked to the KPI, and robust?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import NormalDist
@@ -126,20 +126,16 @@ def shrink_gain(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
 def try_corners(
     evidence: Evidence,
     objective: Objective,
-    booked: float,
+    shrink: Callable[[Gain], float],
     *,
     promising: bool,
 ) -> tuple[dict[str, tuple[float, float]], list[Check]]:
-    """See that a release is no mistake at either end of a value parameter (V5).
-
-    At an end it need not pay again, but it must not lose: no more than what is not worth speaking
-    of, and with confidence less than what is expected to be won at the base (the smaller regret;
-    Savage 1951, Manski 2004).
+    """Judge V1 and V2 again at both ends of every value parameter (V5).
 
     Args:
         evidence: What was measured, with the differences at each end.
         objective: What a gain must reach.
-        booked: Shrunk gain at the base.
+        shrink: Turns a gain into the gain that is booked.
         promising: Whether V1 and V2 let the candidate pass at the base; if not, there is no
             release that an end could turn.
 
@@ -157,7 +153,7 @@ def try_corners(
     checks = [_no_corner(broken)] if broken else []
     for name, ends in whole.items() if promising else ():
         gains = [measure_gain(rows, objective, np.asarray(end, dtype=float)) for end in ends]
-        checks.append(_check_corner(name, gains, booked, objective))
+        checks.append(_check_corner(name, gains, shrink, objective))
     if whole and not promising:
         words = "there is no release that an end of a value parameter could turn"
         checks.append(_corner(name="sensitivity", passed=True, reason=words))
@@ -177,24 +173,24 @@ def _no_corner(names: Sequence[str]) -> Check:
     )
 
 
-def _check_corner(name: str, gains: Sequence[Gain], booked: float, objective: Objective) -> Check:
+def _check_corner(
+    name: str, gains: Sequence[Gain], shrink: Callable[[Gain], float], objective: Objective
+) -> Check:
     unit = objective.unit
     turned = [
         (end, gain)
         for end, gain in zip(("low", "high"), gains, strict=True)
-        if not (gain.estimate >= -objective.delta and gain.lower >= -booked)
+        if not all(check.passed for check in check_gain(gain, shrink(gain), objective))
     ]
     worst = min((gain for _, gain in turned) if turned else gains, key=lambda gain: gain.lower)
     where = " and ".join(end for end, _ in turned)
     least = f"{worst.estimate:+.4g} {unit}, lower bound {_in_words(worst.lower, unit)}"
-    most = f"{-objective.delta:g} may be lost, and with confidence no more than {booked:.4g}"
     return _corner(
         name=f"sensitivity {name}",
         passed=not turned,
         value=worst.lower if np.isfinite(worst.lower) else None,
-        bound=-booked,
-        reason=f"with {name} at its {where} end a release would be a mistake: the gain is {least}; "
-        f"{most}"
+        bound=objective.delta,
+        reason=f"with {name} at its {where} end there is no release: the gain is {least}"
         if turned
-        else f"at neither end of {name} is a release a mistake: the least gain is {least}",
+        else f"at either end of {name} the answer is the same; the least gain is {least}",
     )
