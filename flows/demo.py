@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 from rich.console import Console
@@ -68,7 +68,7 @@ def main() -> None:
             console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
             month_in_cents(raw, tick.in_cents),
         ):
-            results.append(retrain(USE_CASE, tick.as_of))
+            results.append(cast("Retrained", retrain(USE_CASE, tick.as_of)))
         console.print(
             f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}"
         )

@@ -1,22 +1,58 @@
-"""Watch one use case between its retrainings."""
+"""Watch the champion of one use case: health, value, drift; propose a retraining where it pays."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, tags
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.events import emit_event
 
+from flows.notify import telling
+from flows.plans import PROPOSED, resource
+from flows.retrain import key, run_name, step
 from flows.silence import tell_silence
+from kpi_gate import promotion, steps
 from kpi_gate.job import open_job
+from kpi_gate.stores.lock import one_at_a_time
+
+if TYPE_CHECKING:
+    from kpi_gate.operation.watched import Watched
+
+heal = step(promotion.heal, minutes=5)
+look = step(steps.monitor, minutes=60)
 
 
-@flow(name="monitor", timeout_seconds=3600)
-def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False) -> None:
-    """Tell where the schedule has fallen silent.
+@flow(name="monitor", flow_run_name=run_name, timeout_seconds=2 * 3600)
+def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False) -> "Watched":
+    """Look at the champion in use, act on what is severe, and propose a retraining.
 
     Args:
         name: The use case.
         as_of: Nothing later is known; by default now.
-        scheduled: Whether nobody watches: only then is silence a fault.
+        scheduled: Whether nobody watches: silence of the schedule is then told too.
     """
     job = open_job(name, as_of)
+    log = get_run_logger()
+    told = telling(job.place, name, log.warning)
+    with one_at_a_time(job.place, name), tags(name), told:
+        heal(job.place, name)
+        seen = look(job)
+    publish(name, seen)
+    if seen.choice is not None and seen.choice.action == "retrain":
+        # an automation of the deployment starts the retraining
+        emit_event(
+            PROPOSED,
+            resource={"prefect.resource.id": resource(name)},
+            payload={"rule": seen.choice.rule, "reason": seen.choice.reason},
+        )
     if scheduled:
-        tell_silence(job.place, name, job.as_of, get_run_logger().warning)
+        tell_silence(job.place, name, job.as_of, log.warning)
+    return seen
+
+
+def publish(name: str, seen: "Watched") -> None:
+    """Show what was found in the Prefect UI."""
+    get_run_logger().info(seen.sentence)
+    create_markdown_artifact(seen.markdown(), key(name, "monitor"), seen.sentence)
+    table = [finding.model_dump(mode="json") for finding in seen.findings]
+    create_table_artifact(table, key(name, "findings"), f"findings of {seen.window}")

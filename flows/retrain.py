@@ -17,6 +17,7 @@ from prefect.tasks import Task, exponential_backoff
 
 from flows.notify import telling
 from kpi_gate import promotion, recording, steps
+from kpi_gate.decision.trigger import Choice
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Refusal, Retrained, open_job
 from kpi_gate.stores.ledger import Entry
@@ -68,11 +69,17 @@ compare = step(steps.compare, minutes=30)
 decide = step(steps.decide, minutes=10)
 record = step(steps.record, minutes=10)
 promote = step(steps.promote, minutes=10)
+choose_to_retrain = step(steps.choose_to_retrain, minutes=120)
 
 
 @flow(name="retrain", flow_run_name=run_name, timeout_seconds=4 * 3600)
-def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False) -> Retrained:
+def retrain(
+    name: str, as_of: datetime | None = None, *, scheduled: bool = False
+) -> Retrained | Choice:
     """Take a snapshot, validate, train, compare, decide, record, and promote or leave it.
+
+    Where `trigger.when` is money, a scheduled tick at which a retraining does not pay ends in the
+    recorded choice to skip it.
 
     Args:
         name: The use case.
@@ -86,6 +93,11 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         heal(job.place, name)
         settle(job, proved=scheduled)
         try:
+            choice = choose_to_retrain(job) if scheduled else None
+            if choice is not None and choice.action == "skip":
+                get_run_logger().info(choice.reason)
+                done.show(1)
+                return choice
             found = done(snapshot(job))
             standing = recording.standing_decision(job)
             if standing is not None:  # nothing new: no training

@@ -57,6 +57,8 @@ def train_candidate(
         raise unknown_name(job, error) from error
     except training.TrainingError as error:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
+    except training.FitError as error:
+        raise Refusal("candidate_trains", f"the candidate cannot be trained: {error}") from error
     except ScoringError as error:
         raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
     except ModelError as error:

@@ -4,18 +4,20 @@ import gc
 import os
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
 from kpi_gate.ledger_cli import ledger_app
+from kpi_gate.monitor_cli import monitor
 from kpi_gate.watch_cli import add_verbs
 from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, moment, print_json
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
-    from kpi_gate.job import Job, Refusal
+    from kpi_gate.job import Job, Refusal, Retrained
 
 UNEXPECTED, WRONG_CALL = 1, 2
 
@@ -27,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 add_verbs(app)
+app.command()(monitor)
 
 
 @app.command("list")
@@ -57,7 +60,7 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     require_prefect()
     from flows.retrain import retrain as flow
 
-    result = flow(name, as_of)
+    result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
     decision = result.decision
     _report(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
     if not as_json:
@@ -259,12 +262,14 @@ def promote(
 @app.command()
 def rollback(name: UseCaseName, reason: Reason = "") -> None:
     """Return to the champion before, recorded with its reason."""
+    from flows.notify import telling
     from kpi_gate import promotion
     from kpi_gate.job import open_job
     from kpi_gate.stores.lock import one_at_a_time
 
     job = open_job(name)
-    with one_at_a_time(job.place, name):
+    told = telling(job.place, name, partial(typer.echo, err=True))
+    with one_at_a_time(job.place, name), told:
         version = promotion.rollback(job.place, name, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
 

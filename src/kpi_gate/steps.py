@@ -1,7 +1,8 @@
 """The verbs as plain functions of a job: flows, the command line and dvc.yaml all call these."""
 
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import yaml
 
-from kpi_gate import promotion
+from kpi_gate import promotion, quarantine
 from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, maturity, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
+from kpi_gate.operation.alarms import standing_alarm
 from kpi_gate.recording import earlier_decisions, past_gains, past_looks, run_content
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import snapshots
@@ -28,6 +30,8 @@ from kpi_gate.usecase import ROLES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kpi_gate.decision.trigger import Choice
+    from kpi_gate.operation.watched import Watched
     from kpi_gate.proof.selftest import Bout, SelfTest
 
 
@@ -110,7 +114,8 @@ def write_tick(job: Job) -> None:
     before = [body for body in earlier_decisions(job) if body["verdict"] != Verdict.INVALID]
     last = max(before, key=lambda body: body["as_of"], default=None)
     previous = {"as_of": last["as_of"], "rows": last["snapshot_rows"]} if last else None
-    tick = {"as_of": job.as_of.isoformat(), "previous": previous}
+    bad = sorted(day.isoformat() for day in quarantine.quarantined(job))
+    tick = {"as_of": job.as_of.isoformat(), "previous": previous, "quarantined": bad}
     job.work.mkdir(parents=True, exist_ok=True)
     (job.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")
 
@@ -159,6 +164,13 @@ def _quarantine(job: Job, bad: pd.DataFrame) -> str:
     return f" {len(bad)} rows are in quarantine: {path.name}"
 
 
+def read_learnable(job: Job) -> pd.DataFrame:
+    """Read the frozen rows without the days that were in quarantine at the tick."""
+    tick = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
+    bad = frozenset(date.fromisoformat(day) for day in tick.get("quarantined", ()))
+    return quarantine.outside(read_snapshot(job), bad)
+
+
 def train(job: Job) -> bool:
     """Train the candidate on what lies before the gate window; return whether it had to run.
 
@@ -179,7 +191,7 @@ def train_on_snapshot(job: Job, frozen: str) -> None:
     """
     from kpi_gate.candidate import train_candidate
 
-    rows = read_snapshot(job)
+    rows = read_learnable(job)
     windows = plan(job, rows)
     require_fresh_rows(job, windows)
     train_candidate(job, rows, windows, job.work / "candidate", frozen)
@@ -226,7 +238,7 @@ def compare_on_snapshot(job: Job, frozen: str, *, timed: bool = True) -> None:
     from kpi_gate import comparison
     from kpi_gate.learning.scoring import ScoringError
 
-    rows = read_snapshot(job)
+    rows = read_learnable(job)
     windows = plan(job, rows)
     try:
         comparison.write_evidence(
@@ -278,6 +290,10 @@ def promote(job: Job, entry: Entry, *, proved: bool = False) -> promotion.Outcom
     if fault:
         words = f"{fault}. {entry.body['version']} waits; see `kpi-gate selftest {job.name}`"
         return promotion.Outcome(False, words)
+    alarm = standing_alarm(job)
+    if alarm:
+        words = f"{entry.body['version']} waits until a look finds nothing severe: {alarm}"
+        return promotion.Outcome(False, words)
     return promotion.promote(job.place, entry)
 
 
@@ -295,6 +311,56 @@ def settle(job: Job, *, proved: bool = False) -> list[promotion.Outcome]:
         except promotion.PromotionError as error:  # voided, and said so in the ledger
             outcomes.append(promotion.Outcome(False, str(error)))
     return outcomes
+
+
+def monitor(job: Job) -> "Watched":
+    """Look at the champion in use, act on what is severe, decide on proposals, and record it.
+
+    Rows that cannot be loaded are a severe finding, and recorded like any other.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached; nothing is recorded then.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    from kpi_gate.operation import acting
+    from kpi_gate.operation.monitoring import Watch, look, unloadable
+
+    # a folder of its own: a retraining's files stay as they are
+    place = job.place.model_copy(update={"root": job.place.home / "monitor"})
+    apart = replace(job, place=place)
+    try:
+        rows = load_rows(job)
+    except Refusal as refusal:
+        seen = unloadable(job, str(refusal))
+    else:
+        watch = Watch(apart, rows, quarantine.quarantined(job))
+        seen = acting.act(watch, look(watch))
+    acting.keep(apart, seen)
+    return seen
+
+
+def choose_to_retrain(job: Job) -> "Choice | None":
+    """Decide whether a tick of the schedule is followed; None where the calendar rules.
+
+    A choice of the monitor to retrain that nothing has followed yet is followed now.
+    """
+    from kpi_gate.decision.trigger import Proposal
+    from kpi_gate.operation.choosing import accepted, choose_now, record_choice
+    from kpi_gate.operation.monitoring import Watch, champion_of, staleness
+
+    if job.use_case.settings.trigger.when == "calendar" or accepted(job) is not None:
+        return None
+    place = job.place.model_copy(update={"root": job.place.home / "monitor"})
+    watch = Watch(replace(job, place=place), load_rows(job), quarantine.quarantined(job))
+    champion = champion_of(watch)
+    cost = staleness(watch) if champion is not None else None
+    proposals = [Proposal(by="schedule", reason="the schedule is due")]
+    alarm = standing_alarm(job)
+    if alarm:
+        proposals.append(Proposal(by="health", reason=alarm))
+    choice = choose_now(job, proposals, cost, champion)
+    record_choice(job, choice)
+    return choice
 
 
 def selftest(job: Job, each: "Callable[[Bout], None]" = lambda bout: None) -> "SelfTest":

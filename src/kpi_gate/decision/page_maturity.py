@@ -18,13 +18,22 @@ CURVES = (("curve", "champion"), ("recent", "candidate"))  # grey and dashed, bl
 
 def render(decision: Decision) -> str:
     """Say how labels mature and where the gate window ends for it, and draw both curves."""
-    told = mapping(decision.notes.get("maturity"))
+    end = decision.lineage and f"; the gate window ends {decision.lineage.window.end:%Y-%m-%d}"
+    return labels_section(decision.notes.get("maturity"), end or "")
+
+
+def labels_section(note: object, more: str = "") -> str:
+    """Say how labels mature, and draw both curves; empty where nothing is known.
+
+    Args:
+        note: What `Maturity.note` gave.
+        more: What follows the sentence.
+    """
+    told = mapping(note)
     sentence = told.get("sentence")
     if not sentence:
         return ""
-    words = f"{sentence}"
-    if decision.lineage is not None:
-        words += f"; the gate window ends {decision.lineage.window.end:%Y-%m-%d}"
+    words = f"{sentence}{more}"
     days = finite(told.get("recent_days"))
     recent = "recent events" if days is None else f"events of the last {days:g} days"
     keys = (

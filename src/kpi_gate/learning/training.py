@@ -22,6 +22,10 @@ class TrainingError(ValueError):
     """There is too little data to train on; the message says what is missing."""
 
 
+class FitError(RuntimeError):
+    """The estimator itself fails on the rows; the message says how."""
+
+
 @dataclass(frozen=True)
 class Variant:
     """One way to train, and how it did on the tune window.
@@ -93,6 +97,7 @@ def train(
 
     Raises:
         TrainingError: If a window lacks rows or one of the two outcomes.
+        FitError: If the estimator fails on the rows.
     """
     rows = rows.sort_values("event_time", kind="stable")  # so that the last rows are the latest
     delay_days = windows.label_delay_days
@@ -110,7 +115,7 @@ def train(
             part = past if last is None else past.tail(last)
             if part["outcome"].nunique() < 2:
                 continue
-            model = make().fit(part[columns], part["outcome"])
+            model = _fitted(make(), part[columns], part["outcome"])
             if calibrate:
                 model = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
                 model.fit(tune[columns], tune["outcome"])
@@ -121,7 +126,7 @@ def train(
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
         best, model, last = max(fitted, key=lambda entry: entry[0].value)
         final = before_gate if last is None else before_gate.tail(last)
-        refit = clone(make()).fit(final[columns], final["outcome"])
+        refit = _fitted(clone(make()), final[columns], final["outcome"])
     if calibrate:
         # the map learnt out of sample is kept; only the model beneath it has seen more rows
         beneath = FrozenEstimator(refit)
@@ -135,6 +140,16 @@ def train(
         row_keys=np.unique(np.concatenate([row_keys(final), row_keys(tune)])),
         outcome_rate=float(final["outcome"].mean()),
     )
+
+
+def _fitted(estimator: BaseEstimator, inputs: pd.DataFrame, outcome: pd.Series) -> BaseEstimator:
+    try:
+        return estimator.fit(inputs, outcome)
+    except KeyError:  # a name that nobody gives is told elsewhere
+        raise
+    except Exception as error:  # the user's estimator may fail in any way
+        words = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise FitError(f"{type(estimator).__name__} on {len(inputs)} rows: {words}") from error
 
 
 def _judge(

@@ -1,0 +1,79 @@
+"""The look at a champion in use at the door, and the way out of quarantine."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, print_json
+
+if TYPE_CHECKING:
+    from kpi_gate.operation.watched import Watched
+
+SEVERE = 20
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write 2009-07-01") from None
+
+
+def monitor(
+    name: UseCaseName,
+    as_of: AsOf = None,
+    release: Annotated[
+        date | None,
+        typer.Option(parser=_day, metavar="DAY", help="Let a day out of quarantine instead."),
+    ] = None,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Look at the champion in use: health, value, drift; exit code 20 where something is severe.
+
+    A severe finding stops promotions until a later look finds none. Days whose rows are unusable
+    go into quarantine: they count neither for training nor for judging, until they are released.
+    """
+    from kpi_gate.job import open_job
+    from kpi_gate.stores.settings import require_prefect
+
+    job = open_job(name, as_of)  # a wrong call is told before anything is started
+    if release is not None:
+        from kpi_gate import quarantine
+        from kpi_gate.stores.lock import one_at_a_time
+
+        with one_at_a_time(job.place, name):
+            quarantine.put(job, [release], quarantine.RELEASE, reason)
+        typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
+        return
+    require_prefect()
+    from flows.monitor import monitor as flow
+
+    seen = flow(name, as_of)
+    if as_json:
+        print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
+    else:
+        _show(seen)
+        typer.echo(f"Page: {job.place.home.name}/monitor/{name}.html, and in MLflow.")
+    raise typer.Exit(SEVERE if seen.severe else 0)
+
+
+def _show(seen: "Watched") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for word in ("", "layer", "check", "what"):
+        table.add_column(word)
+    for found in seen.findings:
+        where = f"{found.check} {found.column}".strip()
+        table.add_row(found.severity, found.layer, where, Text(found.sentence))
+    console = Console(highlight=False, width=100)
+    console.print(Text(f"{seen.sentence}."))
+    console.print(table)
+    if seen.action:
+        console.print(Text(f"Done: {seen.action}."))
+    if seen.choice is not None:
+        console.print(Text(seen.choice.reason))

@@ -1,0 +1,130 @@
+"""What a look at the champion leads to: quarantine, a way back, a choice to retrain; its record."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from kpi_gate import promotion, quarantine
+from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.decision.identity import digest
+from kpi_gate.decision.trigger import Choice, Proposal
+from kpi_gate.job import Job
+from kpi_gate.operation.alarms import KIND
+from kpi_gate.operation.choosing import choose_now, record_choice
+from kpi_gate.operation.monitoring import UNKNOWN, Watch
+from kpi_gate.operation.watch_page import page
+from kpi_gate.operation.watched import Watched
+from kpi_gate.stores.ledger import Entry
+from kpi_gate.stores.reports import Report, log_report
+
+
+def act(watch: Watch, seen: Watched) -> Watched:
+    """Do what the YAML says where something is severe, and decide on proposals to retrain.
+
+    Raises:
+        PromotionError: If a champion cannot be rolled back.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    done = [*_quarantine(watch, seen), *_go_back(watch, seen)]
+    choice = _choose(watch, seen)
+    if choice is not None:
+        record_choice(watch.job, choice)
+    return seen.model_copy(update={"action": "; ".join(done), "choice": choice})
+
+
+def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
+    """Put the days that were looked at into quarantine, where their rows are unusable."""
+    severe = [finding for finding in seen.those("severe") if finding.about == "data"]
+    count = round((seen.window.end - seen.window.start) / timedelta(days=1))
+    days = {(seen.window.start + timedelta(days=k)).date() for k in range(count)}
+    new = sorted(days - watch.quarantined)
+    if severe and new and seen.rows:  # of no rows there is nothing to leave out
+        quarantine.put(watch.job, new, quarantine.ADD, severe[0].sentence)
+        yield f"quarantined {', '.join(day.isoformat() for day in new)}"
+
+
+def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
+    """Return to the champion before, or to no model at all, where the model itself is at fault."""
+    job, wanted = watch.job, watch.job.use_case.settings.monitor.on_severe
+    severe = [finding for finding in seen.those("severe") if finding.about == "model"]
+    if severe and wanted != "hold" and seen.champion != BASELINE:
+        reason = f"monitor: {severe[0].sentence}"
+        version = promotion.rollback(job.place, job.name, reason)
+        while version and wanted == "baseline":
+            version = promotion.rollback(job.place, job.name, reason)
+        yield f"rolled back to {version or BASELINE}"
+
+
+def _choose(watch: Watch, seen: Watched) -> Choice | None:
+    """Decide on what was found; None where nobody proposes and nothing is too old."""
+    proposals = list(_proposals(seen))
+    known = seen.champion != UNKNOWN
+    champion = watch.champion.contender if known else None
+    choice = choose_now(watch.job, proposals, seen.staleness, champion)
+    return choice if proposals or choice.rule == "max_age" else None
+
+
+def _proposals(seen: Watched) -> Iterator[Proposal]:
+    for finding in seen.those("severe")[:1]:
+        yield Proposal(by="health", reason=finding.sentence)
+    loss = [finding.sentence for finding in seen.findings if finding.check == "sudden_loss"]
+    if seen.staleness is not None and (seen.staleness.lower or 0.0) > 0:
+        yield Proposal(by="value", reason=seen.staleness.sentence)
+    elif loss:
+        yield Proposal(by="value", reason=loss[0])
+    if seen.drift is not None and (seen.drift.drifted or seen.drift.joint_drifted):
+        yield Proposal(by="drift", reason=seen.drift.sentence)
+
+
+def keep(job: Job, seen: Watched) -> Entry:
+    """Write the page, log it to MLflow, and add a row to the ledger.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached; the page is written, the ledger is not.
+        LedgerError: If the ledger cannot be written.
+    """
+    html = page(seen)
+    path = job.place.home / KIND / f"{job.name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+    subject = digest([job.name, KIND, job.as_of.isoformat()])
+    report = Report(
+        kind=KIND,
+        subject=subject,
+        name=f"monitor {job.as_of:%Y-%m-%d}",
+        words=seen.markdown(),
+        metrics=_metrics(seen),
+        tags={"use_case": job.name, "as_of": job.as_of.isoformat(), "champion": seen.champion},
+        files={"monitor/monitor.html": html, "monitor/monitor.json": seen.model_dump_json()},
+    )
+    run_id = log_report(job.place, job.name, report)
+    drifted = [column.name for column in seen.drift.drifted] if seen.drift else []
+    body = {
+        **seen.model_dump(
+            mode="json",
+            include={"champion", "window", "findings", "realised", "staleness", "action", "rows"},
+        ),
+        "as_of": job.as_of.isoformat(),
+        "severe": seen.severe,
+        "drifted": drifted,
+        "sentence": f"monitor: {seen.sentence}",
+        "run_id": run_id,
+    }
+    return job.ledger.append(job.name, KIND, subject, body)
+
+
+def _metrics(seen: Watched) -> dict[str, float]:
+    numbers: dict[str, float | None] = {
+        "monitor.severe": len(seen.those("severe")),
+        "monitor.warnings": len(seen.those("warning")),
+        "monitor.rows": seen.rows,
+    }
+    if seen.staleness is not None:
+        for name in ("per_day", "lower", "upper", "shrunk"):
+            numbers[f"staleness.{name}"] = getattr(seen.staleness, name)
+    if seen.realised is not None and seen.realised.worth is not None:
+        numbers["realised.per_decision"] = seen.realised.worth.per_decision
+    if seen.realised is not None and seen.realised.gain is not None:
+        numbers["realised.gain_per_decision"] = seen.realised.gain.per_decision
+    if seen.drift is not None:
+        numbers["drift.joint_auc"] = seen.drift.joint_auc
+    return {name: float(value) for name, value in numbers.items() if value is not None}

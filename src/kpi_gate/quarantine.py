@@ -1,0 +1,63 @@
+"""Days that count neither for training nor for judging: put there and let out by ledger rows."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+
+import pandas as pd
+
+from kpi_gate.job import Job
+from kpi_gate.moves import asked_by
+from kpi_gate.stores.ledger import Entry
+
+KIND, ADD, RELEASE = "quarantine", "add", "release"
+
+
+class QuarantineError(ValueError):
+    """The call was wrong; the message says what to change."""
+
+
+def quarantined(job: Job) -> frozenset[date]:
+    """Return the days, in UTC, that were in quarantine at the job's moment."""
+    days: set[date] = set()
+    for entry in job.ledger.entries(job.name, KIND):
+        if datetime.fromisoformat(entry.body["as_of"]) <= job.as_of:
+            named = {date.fromisoformat(day) for day in entry.body["days"]}
+            days = days | named if entry.body["action"] == ADD else days - named
+    return frozenset(days)
+
+
+def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
+    """Put days into quarantine, or let them out, recorded with its reason.
+
+    Args:
+        job: The use case, and since when it holds.
+        days: Days in UTC.
+        action: `add` or `release`.
+        reason: Why.
+
+    Raises:
+        QuarantineError: If there is no reason, or a day to let out is not in.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    named = sorted(set(days))
+    if not reason.strip():
+        raise QuarantineError("a quarantine needs a reason: --reason '...'")
+    free = [day for day in named if action == RELEASE and day not in quarantined(job)]
+    if free:
+        raise QuarantineError(f"{job.name}: {free[0]} is not in quarantine")
+    body = {
+        "as_of": job.as_of.isoformat(),
+        "days": [day.isoformat() for day in named],
+        "action": action,
+        "reason": reason.strip(),
+        "asked_by": asked_by(),
+    }
+    return job.ledger.append(job.name, KIND, f"{KIND} {named[0]}", body)
+
+
+def outside(rows: pd.DataFrame, days: frozenset[date]) -> pd.DataFrame:
+    """Leave out the rows whose event falls on one of the days, in UTC."""
+    if not days or rows.empty:
+        return rows
+    day = rows["event_time"].dt.tz_convert("UTC").dt.date
+    return rows[~day.isin(list(days))].reset_index(drop=True)
