@@ -1,4 +1,4 @@
-"""Keep the README true: `python -m benchmarks.readme [tree|demo|selftest|bench ...]` fills it."""
+"""Keep the README true: `python -m benchmarks.readme [tree|demo|selftest|backtest|bench ...]` fills it."""
 
 import ast
 import os
@@ -20,6 +20,7 @@ NOTES = {
     "compose.yaml": "MLflow, Prefect and a worker",
     "cookiecutter.json": "this repository is a template",
     "dvc.yaml": "the deterministic half, file to file, on one page",
+    "prefect.yaml": "the schedule's deployments for work pools; written by flows.work_pools",
     "pyproject.toml": "dependencies, tools, import contracts",
     "requirements.lock": "what runs, by hash; -dev for tests, -data for the data carrier",
     "template/": "what makes it a cookiecutter template; never copied into a project",
@@ -29,6 +30,7 @@ NOTES = {
     "docs/": "pictures, and the operating characteristics as a page",
 }
 PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
+BACKTEST = ("campaign", "--from", "2008-11-01", "--to", "2010-11-01")
 LISTED = ("flows", "src/kpi_gate")
 
 
@@ -91,6 +93,7 @@ def main(sections: list[str]) -> None:
         "tree": tree,
         "demo": lambda: printed(sys.executable, "-m", "flows.demo"),
         "selftest": lambda: printed(PROGRAM, "selftest", "campaign"),
+        "backtest": lambda: printed(PROGRAM, "backtest", *BACKTEST),
         "bench": lambda: printed(sys.executable, "-m", "benchmarks"),
     }
     text = README.read_text(encoding="utf-8")
