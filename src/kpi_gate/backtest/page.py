@@ -18,7 +18,7 @@ LOOK: Mapping[str, tuple[str, str, float]] = {
     "never": ("#7a858f", "", 1.5),
     "gate": ("#0072b2", "", 3),
 }
-CELLS = ".n { white-space: nowrap; } td { vertical-align: top; } .why { width: 46%; }"
+CELLS = ".n { white-space: nowrap; } td { vertical-align: top; } .why { width: 46%; } td b { overflow-wrap: normal; }"
 
 
 def page(found: Backtest, sweep: Sweep | None = None) -> str:
@@ -123,19 +123,18 @@ def _promotions(found: Backtest) -> str:
 
 def _ticks(found: Backtest) -> str:
     names = list(found.policies)
-    head = ("as of", "decisions", "the gate", *names, "forgone", "because")
+    head = ("as of", "decisions", *names, "forgone", "the gate")
     rows = (
         (
             f"{tick.as_of:%Y-%m-%d}",
             _count(tick),
-            f"<b>{escape(tick.verdict.replace('_', ' '))}</b>",
             *(amount(tick.kpi[name]) for name in names),
             amount(tick.forgone, sign=True) if tick.forgone else "",
             f'<span class="note">{escape(tick.sentence)}</span>',
         )
         for tick in found.ticks
     )
-    css = ("n", "n", "", *["n"] * len(names), "n", "why")
+    css = ("n", "n", *["n"] * len(names), "n", "why")
     return _table(head, rows, css)
 
 

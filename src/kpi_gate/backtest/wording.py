@@ -2,6 +2,7 @@
 
 from kpi_gate.backtest.result import Backtest, Sweep
 
+TINY = 1e-6  # of sums of many rows: mere rounding
 RIVALS = {"always": "always promoting the newest", "metric": "promoting the higher metric"}
 
 
@@ -10,7 +11,9 @@ def amount(value: float | None, *, sign: bool = False) -> str:
     if value is None:
         return "–"
     form = "+" if sign else ""
-    return f"{value:{form},.0f}" if abs(value) >= 100 or value == 0 else f"{value:{form}.3g}"
+    if abs(value) < TINY:
+        return "0"
+    return f"{value:{form},.0f}" if abs(value) >= 100 else f"{value:{form}.3g}"
 
 
 def lead(found: Backtest) -> str:
