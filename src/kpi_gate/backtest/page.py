@@ -18,7 +18,8 @@ LOOK: Mapping[str, tuple[str, str, float]] = {
     "never": ("#7a858f", "", 1.5),
     "gate": ("#0072b2", "", 3),
 }
-CELLS = ".n { white-space: nowrap; } td { vertical-align: top; } .why { width: 46%; } td b { overflow-wrap: normal; }"
+CELLS = """.n { white-space: nowrap; } td { vertical-align: top; } .why { width: 46%; }
+td b { overflow-wrap: normal; }"""
 
 
 def page(found: Backtest, sweep: Sweep | None = None) -> str:

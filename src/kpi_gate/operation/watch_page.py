@@ -10,6 +10,7 @@ from kpi_gate.operation.watched import Watched
 from kpi_gate.operation.worth import Worth
 
 TONES = {"severe": "#b8420a", "warning": "#b8860b", "note": "#0072b2"}
+CELLS = ".found td:nth-child(-n + 4) { white-space: nowrap; vertical-align: top; }"
 MARKS = {"severe": "✗ severe", "warning": "! look", "note": "· note"}
 
 
@@ -38,7 +39,7 @@ def page(seen: Watched) -> str:
     title = f"Monitor: {text(seen.use_case)} {seen.as_of:%Y-%m-%d}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{STYLE}</style></head>\n<body>{body}</body></html>\n"
+        f"<title>{title}</title><style>{STYLE}{CELLS}</style></head>\n<body>{body}</body></html>\n"
     )
 
 
@@ -66,7 +67,7 @@ def _findings(seen: Watched) -> str:
         + "</tr>"
         for finding in seen.findings
     )
-    return section("What was found", f"<table><tr>{head}</tr>{rows}</table>")
+    return section("What was found", f'<table class="found"><tr>{head}</tr>{rows}</table>')
 
 
 def _value(seen: Watched) -> str:
