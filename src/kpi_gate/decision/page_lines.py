@@ -19,7 +19,7 @@ class Line:
     """One amount over time.
 
     Attributes:
-        name: Written at its end.
+        name: Written at its end; empty for a part of another line.
         points: (moment, amount), in time order.
         colour: Such as `#0072b2`.
         dash: SVG dash pattern; empty for a solid line.
@@ -76,7 +76,8 @@ def _drawn(line: Line, across: Axis, up: Axis) -> Iterator[str]:
 def _names(lines: Sequence[Line], across: Axis, up: Axis) -> Iterator[str]:
     """Yield each name at the end of its line; names that would meet are moved apart."""
     last = -float("inf")
-    for line in sorted(lines, key=lambda found: up.at(found.points[-1][1])):
+    named = (line for line in lines if line.name)
+    for line in sorted(named, key=lambda found: up.at(found.points[-1][1])):
         last = max(up.at(line.points[-1][1]) + 4, last + ABOVE)
         x = across.at(line.points[-1][0].timestamp()) + 8
         style = f'style="fill: {line.colour}"'
