@@ -9,6 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from kpi_gate.decision.evidence import Contender, Lineage, Window
+from kpi_gate.decision.verdict import Decision, GainSummary
 from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.history import history
 from kpi_gate.operation.history_page import SHOWN, page
@@ -39,16 +41,7 @@ class Book:
         return self
 
     def decide(self, name, when, verdict="PROMOTE", version="v1", shrunk=0.5):
-        decision = {
-            "unit": "EUR",
-            "horizon_decisions": 1000,
-            "switch_cost": 100.0,
-            "gain": {"shrunk": shrunk},
-            "lineage": {
-                "candidate": {"trained_until": day(when - 40).isoformat()},
-                "window": {"end": day(when - 10).isoformat()},
-            },
-        }
+        decision = decision_on(when, shrunk).model_dump(mode="json")
         told = {"verdict": verdict, "version": version, "decision": decision}
         return self.write("decision", name, day(when + 0.25), as_of=day(when).isoformat(), **told)
 
@@ -74,6 +67,43 @@ class Book:
 
     def tell(self, **words):
         return history("toy", self.rows, NOW, **words)
+
+
+def decision_on(when, shrunk):
+    gain = {"estimate": 0.6, "standard_error": 0.1, "lower": 0.4, "upper": 0.8, "threshold": 0.1}
+    gain |= {"p_above_threshold": 1.0, "shrunk": shrunk, "unit": "EUR", "rows": 900, "units": 90}
+    sides = [
+        Contender(name="baseline", digest="b"),
+        Contender(name="candidate", digest="c", trained_until=day(when - 40)),
+    ]
+    lineage = Lineage(
+        use_case="toy",
+        as_of=day(when),
+        snapshot="s",
+        snapshot_rows=9000,
+        scored_snapshot="s",
+        window=Window(start=day(when - 30), end=day(when - 10)),
+        shortest_window_days=20,
+        row_fingerprint="r",
+        shared_rows=0,
+        matured=1.0,
+        champion=sides[0],
+        candidate=sides[1],
+    )
+    return Decision(
+        decision_id="d",
+        verdict="PROMOTE",
+        gain=GainSummary(**gain, changed=0.5),
+        rows_needed=None,
+        checks=(),
+        kpi="profit",
+        unit="EUR",
+        horizon="a year",
+        horizon_decisions=1000,
+        switch_cost=100.0,
+        confidence=0.95,
+        lineage=lineage,
+    )
 
 
 def finding(check="units", severity="severe", column="", about="data"):
