@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 from kpi_gate.ledger_cli import ledger_app
-from kpi_gate.monitor_cli import monitor
 from kpi_gate.watch_cli import add_verbs
 from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, moment, print_json
 
@@ -29,7 +28,6 @@ app = typer.Typer(
 )
 app.add_typer(ledger_app, name="ledger")
 add_verbs(app)
-app.command()(monitor)
 
 
 @app.command("list")

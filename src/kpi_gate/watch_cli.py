@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 import yaml
 
+from kpi_gate.monitor_cli import monitor
+from kpi_gate.report_cli import report
 from kpi_gate.words_cli import AsJson, UseCaseName, moment, print_json
 
 
@@ -103,4 +105,5 @@ def _values(words: str) -> list[Any]:
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(backtest)
+    for verb in (backtest, monitor, report):
+        app.command()(verb)
