@@ -51,8 +51,9 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     from kpi_gate.stores.settings import Place
 
     place = Place()
-    asked = dict(_setting(word, "--set") for word in changes or ())
-    tried = {key: _values(value) for key, value in map(_axis, axes or ())}
+    asked = _once("--set", [_setting(word, "--set") for word in changes or ()])
+    axes_asked = _once("--sweep", [_axis(word) for word in axes or ()])
+    tried = {key: _values(value) for key, value in axes_asked.items()}
     combinations(tried)
     scene = lay_out(name, start, end, asked, place, unheld=unheld)
     with bar(f"{name}: {len(scene.ticks)} ticks") as told:
@@ -71,6 +72,16 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     show(found, what_if)
     shown = page.relative_to(place.root) if page.is_relative_to(place.root) else page
     typer.echo(f"Page: {shown}, and in MLflow, experiment {name}, run {found.run_name}.")
+
+
+def _once(option: str, given: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a key that is given twice: which of the two would hold?"""
+    found: dict[str, Any] = {}
+    for key, value in given:
+        if key in found:
+            raise typer.BadParameter(f"{option} {key} is given twice, must be given once")
+        found[key] = value
+    return found
 
 
 def _setting(word: str, option: str) -> tuple[str, Any]:

@@ -1,8 +1,8 @@
 """What each model earned in each period, known when all is over."""
 
-import json
 import os
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate import steps
-from kpi_gate.backtest.freezing import read_json
+from kpi_gate.backtest.freezing import read_json, write_json
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
 from kpi_gate.decision.estimators import Estimate
@@ -37,10 +37,10 @@ def look_up(scene: Scene) -> None:
         event = rows["event_time"]
         part = rows[(event >= start) & (event < scene.until(number))]
         settled = part["outcome"].notna() | never_known(part)
-        snapshots.write_rows(part[settled].reset_index(drop=True), period_path(scene, number))
+        path = period_path(scene, number)
         due = {"decisions": len(part), "settled": int(settled.sum())}
-        path = period_path(scene, number).with_suffix(".json")
-        path.write_text(json.dumps(due), encoding="utf-8")
+        write_json(path.with_suffix(".json"), due)  # first: the last table says that all is there
+        snapshots.write_rows(part[settled].reset_index(drop=True), path)
 
 
 def period_path(scene: Scene, number: int) -> Path:
@@ -74,6 +74,13 @@ def earned(scene: Scene, number: int, name: str) -> Floats:
     """Return what a model earned with each row of a period, shape `(n,)`."""
     found: Floats = np.load(earned_path(scene, number, name))
     return found
+
+
+def earned_between(scene: Scene, number: int, name: str, start: datetime, end: datetime) -> float:
+    """Return what a model earned with those rows of a period that lie in `[start, end)`."""
+    time = pd.read_parquet(period_path(scene, number), columns=["event_time"])["event_time"]
+    inside = ((time >= start) & (time < end)).to_numpy()
+    return float(earned(scene, number, name)[inside].sum())
 
 
 def clusters(scene: Scene, number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

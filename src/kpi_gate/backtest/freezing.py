@@ -30,7 +30,7 @@ def freeze(scene: Scene, number: int) -> None:
     job = scene.job(number)
     try:
         if not path.exists():
-            snapshots.write_rows(steps.load_rows(job), path)
+            _write(job, steps.load_rows(job), path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
@@ -45,6 +45,14 @@ def freeze(scene: Scene, number: int) -> None:
         except Refusal:  # too little to learn from
             model = ""
     write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
+
+
+def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
+    try:
+        snapshots.write_rows(rows, path)
+    except (ValueError, TypeError) as error:  # a column of mixed types, which a retraining refuses
+        words = " ".join(str(error).split())
+        raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
 
 
 def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:

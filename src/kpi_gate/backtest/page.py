@@ -58,7 +58,7 @@ def _section(title: str, content: str) -> str:
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]], css: Sequence[str] = ()) -> str:
     classes = [*css, *[""] * len(head)]
-    top = "".join(f'<th class="{c}">{h}</th>' for h, c in zip(head, classes, strict=False))
+    top = "".join(f'<th class="{c}">{escape(h)}</th>' for h, c in zip(head, classes, strict=False))
     body = "".join(
         "<tr>"
         + "".join(f'<td class="{c}">{x}</td>' for x, c in zip(row, classes, strict=False))
@@ -160,7 +160,8 @@ def _notes(found: Backtest) -> str:
         "With `--unheld` a line more: models that have seen everything known at the tick, so that "
         "nothing is left to judge them by. What it earns more than `always` is the price of proof.",
         "A promotion is false if the model earned nothing more, or less, than the one before would "
-        "have while it stayed. The oracle picks, period by period, from every model made so far.",
+        "have while it stayed. The oracle picks, period by period, from every model that any of "
+        "them has used so far, and the gate's candidate of that tick.",
         f"Candidates that had to wait would have earned {amount(found.waiting_cost)} {found.unit} "
         f"more, and lost {amount(found.waiting_saved)} {found.unit}, until the tick after.",
         "One history is one draw: what was best on it need not be best on the next.",

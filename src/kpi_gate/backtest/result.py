@@ -54,7 +54,7 @@ class PolicyResult(Frozen):
         kpi: Cumulative KPI over the stretch, gross of what switching costs.
         lower: Its lower bound at the objective's confidence; None where there are too few rows.
         upper: Its upper bound.
-        promotions: How often the model in use changed after the first tick.
+        promotions: How often the model in use changed after the first had come.
         false_promotions: How many of them earned nothing, or less, in the time that they stayed.
         over_never: KPI more than that of never retraining, on the same rows.
         regret: KPI less than the oracle's.
@@ -108,8 +108,8 @@ class Trial(Frozen):
     Attributes:
         words: What is changed; `as it is` for nothing.
         changes: The same by key.
-        kpi: Cumulative KPI, gross.
-        net: Less what the promotions cost.
+        kpi: Cumulative KPI, gross, from the latest first tick of all trials on: of the same rows.
+        net: Less what the promotions cost by the `switch_cost` of the settings as they are.
         promotions: How many there were.
         false_promotions: How many of them earned nothing, or less.
         halves: KPI net of the first and of the second half of the stretch.

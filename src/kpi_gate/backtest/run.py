@@ -97,7 +97,7 @@ class _Here(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(work(*given, **named))
-        except BaseException as error:  # noqa: BLE001  (raised again by `result`)
+        except Exception as error:  # noqa: BLE001  (raised again by `result`; Ctrl-C at once)
             future.set_exception(error)
         return future
 

@@ -12,6 +12,7 @@ from kpi_gate.cron import fires
 from kpi_gate.decision.identity import digest
 from kpi_gate.job import Job
 from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.stores import snapshots
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import UseCase
 
@@ -52,6 +53,10 @@ class Scene:
         """The problem, as if its YAML held the changes."""
         usecases.__path__[:] = self.found_in  # a process of the pool starts without them
         return usecases.load_as_if(self.name, dict(self.changes))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the use case out: its functions cannot be sent to another process."""
+        return {name: value for name, value in vars(self).items() if name != "use_case"}
 
     def job(self, number: int, player: str = "") -> Job:
         """Return the job of a tick: of a player in a folder of its own, else over the raw rows."""
@@ -126,11 +131,12 @@ def lay_out(
             f"schedule.retrain == {plan.retrain!r} ({plan.timezone}) has {len(ticks)} ticks in "
             f"[{start:%Y-%m-%d}, {end:%Y-%m-%d}), at least {LEAST_TICKS} are needed"
         )
-    known = min(now, end + timedelta(days=3 * use_case.settings.window.label_delay_days + 1))
-    source = _source(use_case, changes, place)
-    settings = use_case.settings
+    settings, source = use_case.settings, _source(use_case, changes, place)
+    if use_case.fetch is not None:  # once, before several processes want to; and it names the play
+        snapshots.fetch_once(source.raw(name), use_case.fetch, settings.data)
+    known = _all_over(now, end, settings.window.label_delay_days)
     rows = [settings.data, settings.window.label_delay_days, _code(name), _raw(source.raw(name))]
-    span = [unheld, *(moment.isoformat() for moment in (*ticks, end))]
+    span = [unheld, *(moment.isoformat() for moment in (*ticks, end, known))]
     home = place.home / "backtest" / name
     return Scene(
         name=name,
@@ -144,6 +150,15 @@ def lay_out(
         found_in=tuple(usecases.__path__),
         unheld=unheld,
     )
+
+
+def _all_over(now: datetime, end: datetime, delay_days: float) -> datetime:
+    """Return when nearly all outcomes are known; before that, the same moment all day long.
+
+    A play that is interrupted goes on; on a later day it looks anew for outcomes of young rows.
+    """
+    today = now.replace(hour=0, minute=0, second=0)
+    return min(max(today, end), end + timedelta(days=3 * delay_days + 1))
 
 
 def _source(use_case: UseCase, changes: dict[str, Any], place: Place) -> Place:

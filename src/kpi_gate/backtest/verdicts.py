@@ -28,8 +28,9 @@ class Swap(NamedTuple):
 
 
 def swaps(used: Sequence[str]) -> list[Swap]:
-    """Return the promotions in a row of models in use; what a policy begins with is none."""
-    changes = [k for k in range(1, len(used)) if used[k] != used[k - 1]]
+    """Return the promotions in a row of models in use; the first model, whenever, is none."""
+    first = next((k for k, name in enumerate(used) if name), len(used))
+    changes = [k for k in range(first + 1, len(used)) if used[k] != used[k - 1]]
     ends = [*changes, len(used)][1:]
     return [Swap(k, used[k - 1], used[k], end) for k, end in zip(changes, ends, strict=True)]
 

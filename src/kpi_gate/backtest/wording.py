@@ -71,12 +71,15 @@ def overfit(sweep: Sweep) -> str:
     """Name the best setting, and say why not to believe it."""
     best, first = sweep.best, max(sweep.trials, key=lambda found: found.halves[0])
     default = sweep.trials[0]
-    later = first.halves[1] - default.halves[1]
+    ahead = (
+        "no other setting earned more"
+        if best is default
+        else f"{amount(best.net - default.net, sign=True)} {sweep.unit} against {default.words}"
+    )
+    later = amount(first.halves[1] - default.halves[1], sign=True)
     return (
-        f"Best on this history: {best.words}, {amount(best.net - default.net, sign=True)} "
-        f"{sweep.unit} against {default.words}. Beware: it is the best of {len(sweep.trials)} on "
-        "one history, and the best of many is lucky. Whoever had chosen on the first half "
-        f"({first.words}) would have earned {amount(later, sign=True)} {sweep.unit} in the second "
-        "half against the first setting of the table's list. Change a setting for a reason that "
-        "you had before you looked."
+        f"Best on this history: {best.words}, {ahead}. Beware: it is the best of "
+        f"{len(sweep.trials)} on one history, and the best of many is lucky. Whoever had chosen on "
+        f"the first half ({first.words}) would have earned {later} {sweep.unit} in the second half "
+        f"against {default.words}. Change a setting for a reason that you had before you looked."
     )
