@@ -18,11 +18,21 @@ class QuarantineError(ValueError):
 
 def quarantined(job: Job) -> frozenset[date]:
     """Return the days, in UTC, that were in quarantine at the job's moment."""
+    return _days(job, ADD)
+
+
+def released(job: Job) -> frozenset[date]:
+    """Return the days, in UTC, that a person had let out at the job's moment."""
+    return _days(job, RELEASE)
+
+
+def _days(job: Job, action: str) -> frozenset[date]:
+    """Return the days about which the last word was `add`, or `release`."""
     days: set[date] = set()
     for entry in job.ledger.entries(job.name, KIND):
         if datetime.fromisoformat(entry.body["as_of"]) <= job.as_of:
             named = {date.fromisoformat(day) for day in entry.body["days"]}
-            days = days | named if entry.body["action"] == ADD else days - named
+            days = days | named if entry.body["action"] == action else days - named
     return frozenset(days)
 
 
@@ -36,10 +46,12 @@ def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
         reason: Why.
 
     Raises:
-        QuarantineError: If there is no reason, or a day to let out is not in.
+        QuarantineError: If there is no day or no reason, or a day to let out is not in.
         LedgerError: If the ledger is broken or cannot be written.
     """
     named = sorted(set(days))
+    if not named:
+        raise QuarantineError("days == [], must be one at least")
     if not reason.strip():
         raise QuarantineError("a quarantine needs a reason: --reason '...'")
     free = [day for day in named if action == RELEASE and day not in quarantined(job)]

@@ -133,19 +133,20 @@ def validate(job: Job) -> bool:
 def validate_snapshot(job: Job) -> None:
     """Refuse the frozen rows if they break the contract or the expectations; write the report.
 
+    The days in quarantine are not looked at: nothing is learned from them.
+
     Raises:
         Refusal: If they do.
     """
     from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
 
     tick = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
-    before = tick["previous"]
-    previous = (
-        PreviousSnapshot(datetime.fromisoformat(before["as_of"]), before["rows"])
-        if before
-        else None
-    )
-    report = validate_rows(read_snapshot(job), job.use_case, job.as_of, previous)
+    frozen, rows, before, previous = read_snapshot(job), read_learnable(job), tick["previous"], None
+    if before:
+        then = datetime.fromisoformat(before["as_of"])
+        left_out = (frozen["event_time"] < then).sum() - (rows["event_time"] < then).sum()
+        previous = PreviousSnapshot(then, before["rows"] - int(left_out))
+    report = validate_rows(rows, job.use_case, job.as_of, previous)
     folder = job.work / "validation"
     snapshots.clear(folder)
     (folder / "report.html").write_text(report.html, encoding="utf-8")
@@ -323,7 +324,8 @@ def monitor(job: Job) -> "Watched":
         LedgerError: If the ledger is broken or cannot be written.
     """
     from kpi_gate.operation import acting
-    from kpi_gate.operation.monitoring import Watch, look, unloadable
+    from kpi_gate.operation.monitoring import look, unloadable
+    from kpi_gate.operation.watch import Watch
 
     # a folder of its own: a retraining's files stay as they are
     place = job.place.model_copy(update={"root": job.place.home / "monitor"})
@@ -343,22 +345,26 @@ def choose_to_retrain(job: Job) -> "Choice | None":
     """Decide whether a tick of the schedule is followed; None where the calendar rules.
 
     A choice of the monitor to retrain that nothing has followed yet is followed now.
+
+    Raises:
+        Refusal: If the rows cannot be loaded, or the champion cannot be read.
+        LedgerError: If the choice cannot be recorded.
     """
     from kpi_gate.decision.trigger import Proposal
     from kpi_gate.operation.choosing import accepted, choose_now, record_choice
-    from kpi_gate.operation.monitoring import Watch, champion_of, staleness
+    from kpi_gate.operation.watch import Watch
+    from kpi_gate.operation.watch_value import staleness
 
     if job.use_case.settings.trigger.when == "calendar" or accepted(job) is not None:
         return None
     place = job.place.model_copy(update={"root": job.place.home / "monitor"})
     watch = Watch(replace(job, place=place), load_rows(job), quarantine.quarantined(job))
-    champion = champion_of(watch)
-    cost = staleness(watch) if champion is not None else None
+    cost = staleness(watch, watch.quarantined).staleness
     proposals = [Proposal(by="schedule", reason="the schedule is due")]
     alarm = standing_alarm(job)
     if alarm:
         proposals.append(Proposal(by="health", reason=alarm))
-    choice = choose_now(job, proposals, cost, champion)
+    choice = choose_now(job, proposals, cost, watch.champion.contender)
     record_choice(job, choice)
     return choice
 

@@ -1,7 +1,6 @@
 """What a look at the champion leads to: quarantine, a way back, a choice to retrain; its record."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from kpi_gate import promotion, quarantine
 from kpi_gate.decision.evidence import BASELINE
@@ -10,18 +9,31 @@ from kpi_gate.decision.trigger import Choice, Proposal
 from kpi_gate.job import Job
 from kpi_gate.operation.alarms import KIND
 from kpi_gate.operation.choosing import choose_now, record_choice
-from kpi_gate.operation.monitoring import UNKNOWN, Watch
+from kpi_gate.operation.finding import Finding
+from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_page import page
 from kpi_gate.operation.watched import Watched
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.reports import Report, log_report
+
+# what is the model's own fault, whatever rows it is given
+OF_THE_MODEL = frozenset({"champion_readable", "golden"})
+# a way back heals none of these: an alias is lost or was moved by hand, or the anchor is strange
+OF_THE_REGISTRY = frozenset(
+    {
+        "champion_present",
+        "champion_recorded",
+        "anchor_present",
+        "anchor_recorded",
+        "anchor_readable",
+    }
+)
 
 
 def act(watch: Watch, seen: Watched) -> Watched:
     """Do what the YAML says where something is severe, and decide on proposals to retrain.
 
     Raises:
-        PromotionError: If a champion cannot be rolled back.
         LedgerError: If the ledger is broken or cannot be written.
     """
     done = [*_quarantine(watch, seen), *_go_back(watch, seen)]
@@ -34,9 +46,9 @@ def act(watch: Watch, seen: Watched) -> Watched:
 def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
     """Put the days that were looked at into quarantine, where their rows are unusable."""
     severe = [finding for finding in seen.those("severe") if finding.about == "data"]
-    count = round((seen.window.end - seen.window.start) / timedelta(days=1))
-    days = {(seen.window.start + timedelta(days=k)).date() for k in range(count)}
-    new = sorted(days - watch.quarantined)
+    days = days_of_window(seen.window.start, seen.window.end)
+    # a person's word stands: a day that was let out stays out
+    new = sorted(days - watch.quarantined - quarantine.released(watch.job))
     if severe and new and seen.rows:  # of no rows there is nothing to leave out
         quarantine.put(watch.job, new, quarantine.ADD, severe[0].sentence)
         yield f"quarantined {', '.join(day.isoformat() for day in new)}"
@@ -45,13 +57,27 @@ def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
 def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     """Return to the champion before, or to no model at all, where the model itself is at fault."""
     job, wanted = watch.job, watch.job.use_case.settings.monitor.on_severe
-    severe = [finding for finding in seen.those("severe") if finding.about == "model"]
-    if severe and wanted != "hold" and seen.champion != BASELINE:
-        reason = f"monitor: {severe[0].sentence}"
+    faults = list(_own_faults(seen))
+    if not faults or wanted == "hold" or seen.champion == BASELINE:
+        return
+    reason = f"monitor: {faults[0].sentence}"
+    try:
         version = promotion.rollback(job.place, job.name, reason)
         while version and wanted == "baseline":
             version = promotion.rollback(job.place, job.name, reason)
+    except promotion.PromotionError as error:  # the look is recorded all the same
+        yield f"could not roll back: {error}"
+    else:
         yield f"rolled back to {version or BASELINE}"
+
+
+def _own_faults(seen: Watched) -> Iterator[Finding]:
+    """Yield what a way back would heal: rows that are unusable look like a model that is."""
+    bad_rows = any(finding.about == "data" for finding in seen.those("severe"))
+    for finding in seen.those("severe"):
+        of_rows = bad_rows and finding.check not in OF_THE_MODEL
+        if finding.about == "model" and not of_rows and finding.check not in OF_THE_REGISTRY:
+            yield finding
 
 
 def _choose(watch: Watch, seen: Watched) -> Choice | None:
@@ -101,7 +127,16 @@ def keep(job: Job, seen: Watched) -> Entry:
     body = {
         **seen.model_dump(
             mode="json",
-            include={"champion", "window", "findings", "realised", "staleness", "action", "rows"},
+            include={
+                "champion",
+                "window",
+                "rows",
+                "findings",
+                "realised",
+                "staleness",
+                "staleness_as_of",
+                "action",
+            },
         ),
         "as_of": job.as_of.isoformat(),
         "severe": seen.severe,

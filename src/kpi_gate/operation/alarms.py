@@ -8,7 +8,9 @@ KIND = "monitor"
 def standing_alarm(job: Job) -> str:
     """Say why promotions wait: what the last look found severe; empty where it found nothing."""
     looks = job.ledger.entries(job.name, KIND)
-    if not looks or not looks[-1].body["severe"]:
+    # of the newest moment: a look back at a good day lifts no alarm
+    last = max(looks, key=lambda look: (look.body["as_of"], look.number), default=None)
+    if last is None or not last.body["severe"]:
         return ""
-    found = next(one for one in looks[-1].body["findings"] if one["severity"] == "severe")
-    return f"monitor as of {looks[-1].body['as_of'][:10]}: {found['sentence']}"
+    found = next(one for one in last.body["findings"] if one["severity"] == "severe")
+    return f"monitor as of {last.body['as_of'][:10]}: {found['sentence']}"

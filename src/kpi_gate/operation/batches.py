@@ -33,8 +33,9 @@ class Batches:
         """Return the good rows in periods as long as the window, oldest first."""
         if self.reference.empty:
             return []
-        age = (self.window.start - self.reference["event_time"]) // timedelta(days=self.length)
-        return [part for _, part in sorted(self.reference.groupby(-age.astype(int)))]
+        since = self.reference["event_time"] - self.window.start
+        # floored: a midnight belongs to the day that it begins
+        return [part for _, part in self.reference.groupby(since // timedelta(days=self.length))]
 
 
 def cut(

@@ -2,113 +2,47 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import cached_property
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from kpi_gate import releases
-from kpi_gate.champion import freeze_champion, stand_in
-from kpi_gate.decision.evidence import Contender, Window
-from kpi_gate.decision.staleness import Staleness
+from kpi_gate.decision.evidence import Window
 from kpi_gate.job import Job, Refusal
-from kpi_gate.learning.maturity import measure_maturity
-from kpi_gate.learning.scoring import ScoringError, probabilities
+from kpi_gate.learning.maturity import Maturity, measure_maturity
+from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation import health
-from kpi_gate.operation.batches import Batches, cut
-from kpi_gate.operation.drift import explain
 from kpi_gate.operation.finding import Finding
-from kpi_gate.operation.realised import Realised, realise
 from kpi_gate.operation.realised_findings import value_findings
-from kpi_gate.operation.staleness import challenge
+from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window, fault
+from kpi_gate.operation.watch_value import moved, realised, staleness
 from kpi_gate.operation.watched import Watched
-from kpi_gate.sides import actions, policy_of, score, under_the_log
-from kpi_gate.stores import models, registry, snapshots
-from kpi_gate.stores.models import ModelCard, ModelError
+from kpi_gate.stores import models, snapshots
+from kpi_gate.stores.models import ModelError
 
-Floats = NDArray[np.float64]
 SERVED, AUCS = "served.parquet", "aucs.json"
 SEVERITIES = ("severe", "warning", "note")
-UNKNOWN = "unknown"  # in place of a champion that cannot be read
-BETWEEN_CHALLENGES = timedelta(days=7)  # each is a whole training
-DRIFT_DAYS = 7
-
-
-@dataclass(frozen=True)
-class Watch:
-    """One look at the champion of a use case.
-
-    Attributes:
-        job: The use case and the moment; its work folder is the watch's own.
-        rows: All rows known then.
-        quarantined: Days that count for nothing.
-    """
-
-    job: Job
-    rows: pd.DataFrame
-    quarantined: frozenset[date]
-
-    @cached_property
-    def batches(self) -> Batches:
-        """The rows that are looked at, and the good ones before."""
-        days = self.job.use_case.settings.monitor.reference_days
-        return cut(self.rows, self.job.as_of, days, self.quarantined)
-
-    @cached_property
-    def champion(self) -> ModelCard:
-        """Fetch the champion in use into the watch's folder.
-
-        Raises:
-            Refusal: If it cannot be read.
-        """
-        return freeze_champion(self.job)
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the champion's files."""
-        return self.job.work / "champion"
-
-    @cached_property
-    def estimator(self) -> Any:
-        """The champion's model; None for the baseline.
-
-        Raises:
-            ModelError: If it cannot be loaded.
-        """
-        if self.champion.contender.is_baseline:
-            return None
-        return models.load_model(self.folder / models.MODEL_FILE, self.job.use_case.trusted_types)
-
-    def probability(self, rows: pd.DataFrame) -> Floats:
-        """Return the champion's probabilities, shape `(n,)`."""
-        return probabilities(self.estimator, rows, self.champion.features)
-
-    def act(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
-        """Return the champion's probabilities of what was done, and its actions."""
-        use_case, card = self.job.use_case, self.champion
-        scores = score(self.estimator, rows, card.features, use_case)
-        done = actions(policy_of(card), use_case, scores, rows)
-        return under_the_log(use_case, scores, rows), done
 
 
 def look(watch: Watch) -> Watched:
     """Look at all three layers; what cannot be looked at is a finding, never a silence."""
     job, batches = watch.job, watch.batches
+    labels = measure_maturity(watch.rows, job.as_of, job.use_case.settings.window.label_delay_days)
     findings = list(
         health.check_batch(batches.batch, batches.reference, job.use_case, batches.window)
     )
-    findings += _labels(watch)
+    findings += [*_absent(watch, findings), *_labels(watch.rows, labels)]
+    champion, readable = UNKNOWN, False
     try:
         champion = watch.champion.contender.name
+        readable = watch.estimator is not None or watch.champion.contender.is_baseline
         findings += _model(watch) if watch.estimator is not None else ()
-    except (Refusal, ModelError, ScoringError) as error:
-        champion = UNKNOWN
-        findings.append(_fault("champion_readable", str(error)))
+    except Refusal as refusal:  # lost aliases and strange anchors are told under their own names
+        findings.append(fault(refusal.check, str(refusal)))
+    except ModelError as error:
+        findings.append(fault("champion_readable", str(error)))
+    except ScoringError as error:
+        findings.append(fault("champion_scores", str(error)))
     seen = Watched(
         use_case=job.name,
         title=job.use_case.title,
@@ -117,19 +51,15 @@ def look(watch: Watch) -> Watched:
         window=batches.window,
         rows=len(batches.batch),
         findings=_sorted(findings),
-        labels=measure_maturity(
-            watch.rows, job.as_of, job.use_case.settings.window.label_delay_days
-        ),
+        labels=labels,
     )
-    return seen if champion == UNKNOWN else _value_and_drift(watch, seen)
+    whole = set(_read(job)) <= set(watch.rows)
+    return _value_and_drift(watch, seen) if readable and whole else seen
 
 
 def unloadable(job: Job, reason: str) -> Watched:
     """Return the look at rows that cannot be loaded: severe, and nothing else is known."""
     end = job.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
-    found = Finding(
-        layer="health", check="rows_loadable", severity="severe", about="data", sentence=reason
-    )
     return Watched(
         use_case=job.name,
         title=job.use_case.title,
@@ -137,67 +67,77 @@ def unloadable(job: Job, reason: str) -> Watched:
         champion=UNKNOWN,
         window=Window(start=end - timedelta(days=1), end=end),
         rows=0,
-        findings=(found,),
+        findings=(fault("rows_loadable", reason, about="data"),),
     )
 
 
-def champion_of(watch: Watch) -> Contender | None:
-    """Return who is in use; None where that cannot be read."""
-    try:
-        return watch.champion.contender
-    except Refusal:
-        return None
-
-
 def _value_and_drift(watch: Watch, seen: Watched) -> Watched:
-    """Add what the champion earns, what staleness costs, and what moved."""
-    realised, drift = _realised(watch), None
-    found = [*seen.findings, *(value_findings(realised) if realised is not None else ())]
-    recent = watch.rows[
-        watch.rows["event_time"] >= watch.batches.window.end - timedelta(days=DRIFT_DAYS)
-    ]
-    older = watch.batches.reference
-    older = older[older["event_time"] < watch.batches.window.end - timedelta(days=DRIFT_DAYS)]
-    if watch.estimator is not None and len(recent) and len(older):
-        drift = explain(older, recent, watch.job.use_case, watch.probability)
-        found += drift.as_findings()
-    more = {"findings": _sorted(found), "realised": realised, "drift": drift}
-    return seen.model_copy(update={**more, "staleness": staleness(watch)})
+    """Add what the champion earns, what staleness costs, and what moved.
+
+    A day that is unusable now is left out of the money now, not only once it is in quarantine.
+    """
+    bad = watch.quarantined
+    if any(finding.about == "data" for finding in seen.those("severe")):
+        bad = bad | days_of_window(seen.window.start, seen.window.end)
+    worth, found = realised(watch, bad)
+    found += value_findings(worth) if worth is not None else ()
+    drift, cost = moved(watch), staleness(watch, bad)
+    found += drift.as_findings() if drift is not None else ()
+    more = {
+        "findings": _sorted([*seen.findings, *found]),
+        "realised": worth,
+        "drift": drift,
+        "staleness": cost.staleness,
+        "staleness_as_of": cost.as_of,
+    }
+    return seen.model_copy(update=more)
 
 
 def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def _fault(check: str, sentence: str) -> Finding:
-    words = {"layer": "health", "severity": "severe", "about": "model"}
-    return Finding.model_validate({**words, "check": check, "sentence": sentence})
+def _read(job: Job) -> tuple[str, ...]:
+    """Return the columns without which neither model nor money can be looked at."""
+    return (*job.use_case.feature_names, *job.use_case.value.columns)
 
 
-def _labels(watch: Watch) -> Iterator[Finding]:
-    """Yield a warning where outcomes that are due do not come."""
-    declared = watch.job.use_case.settings.window.label_delay_days
-    found = measure_maturity(watch.rows, watch.job.as_of, declared)
-    if found.stuck_since is not None:
-        yield Finding(
-            layer="health",
-            check="labels_stuck",
-            severity="warning",
-            about="labels",
-            sentence=f"no outcome has come since {found.stuck_since:%Y-%m-%d} although "
-            f"{found.overdue:,} are due: value and staleness are not known for these days",
-            value=float(found.overdue),
-            bound=0.0,
+def _absent(watch: Watch, told: list[Finding]) -> list[Finding]:
+    """Return the columns that no row has, which no comparison with good days can miss."""
+    known = {finding.column for finding in told}
+    return [
+        fault("missing", f"{name} is in no row at all", about="data").model_copy(
+            update={"column": name}
         )
+        for name in dict.fromkeys(_read(watch.job))
+        if name not in watch.rows and name not in known
+    ]
+
+
+def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
+    """Yield a warning where outcomes that are due do not come, or come before their event."""
+    if found.stuck_since is not None:
+        words = (
+            f"no outcome has come since {found.stuck_since:%Y-%m-%d} although "
+            f"{found.overdue:,} are due: value and staleness are not known for these days"
+        )
+        told = fault("labels_stuck", words, "warning", "labels")
+        yield told.model_copy(update={"value": float(found.overdue), "bound": 0.0})
+    early = rows["label_time"] < rows["event_time"]
+    if early.any():
+        words = (
+            f"{early.sum():,} of {len(rows):,} outcomes came before their event, such as "
+            f"{rows['label_time'][early].iloc[-1]} for {rows['event_time'][early].iloc[-1]}: "
+            "a clock is wrong"
+        )
+        told = fault("labels_early", words, "warning", "labels")
+        yield told.model_copy(update={"value": float(early.mean()), "bound": 0.0})
 
 
 def _model(watch: Watch) -> Iterator[Finding]:
     """Yield what is wrong with the champion's scores, its behaviour and its inputs."""
     use_case, batches = watch.job.use_case, watch.batches
-    golden = pd.read_parquet(watch.folder / models.GOLDEN_FILE)
-    yield from health.check_golden(
-        watch.probability, golden, lambda scores, rows: watch.act(rows)[1]
-    )
+    yield from _golden(watch)
     periods = batches.periods()
     if len(batches.batch):
         probability, action = watch.act(batches.batch)
@@ -217,6 +157,18 @@ def _model(watch: Watch) -> Iterator[Finding]:
     yield from _leaks(watch)
 
 
+def _golden(watch: Watch) -> Iterator[Finding]:
+    """Yield a finding where the champion answers otherwise than at its promotion."""
+    try:
+        golden = pd.read_parquet(watch.folder / models.GOLDEN_FILE)
+    except (OSError, ValueError) as error:  # half a parquet: ValueError
+        yield fault("golden", f"the golden rows cannot be read: {error}")
+        return
+    yield from health.check_golden(
+        watch.probability, golden, lambda scores, rows: watch.act(rows)[1]
+    )
+
+
 def _weekday(rows: pd.DataFrame) -> int:
     return int(rows["event_time"].iloc[0].weekday())
 
@@ -227,7 +179,8 @@ def _skew(watch: Watch) -> Iterator[Finding]:
     names = list(watch.champion.features)
     if path.exists():
         served = pd.read_parquet(path)
-        if set(names) <= set(served) and len(served):
+        served = served[served["event_time"] < watch.job.as_of]  # a look at an earlier day
+        if set(names) <= set(served) and set(names) <= set(watch.rows):
             yield from health.check_skew(served, watch.rows, names)
     snapshots.write_rows(watch.batches.batch, path)
 
@@ -252,48 +205,3 @@ def _read_aucs(path: Path) -> dict[str, health.Auc] | None:
         return {str(name): health.Auc(*map(float, pair)) for name, pair in kept.items()}
     except (ValueError, TypeError):  # half-written by a look that was killed: begin anew
         return None
-
-
-def _realised(watch: Watch) -> Realised | None:
-    """Value the champion since its promotion; None for the baseline, which nobody promoted."""
-    job, name = watch.job, watch.champion.contender.name
-    made = job.ledger.entries(job.name, "decision")
-    decided = [entry.body for entry in made if entry.body["version"] == name]
-    if watch.estimator is None or not decided:
-        return None
-    body = decided[-1]
-    done = releases.standing(job.ledger.entries(job.name))
-    before = next((e.body["from"] for e in reversed(done) if e.body["version"] == name), "")
-    replaced = job.work / "replaced"
-    snapshots.clear(replaced)
-    if before:
-        registry.fetch(
-            job.place, job.name, before.removeprefix("v"), replaced, job.use_case.trusted_types
-        )
-    else:
-        stand_in(job, replaced)
-    lineage, gain = body["decision"].get("lineage"), body["decision"].get("gain")
-    return realise(
-        job,
-        watch.rows,
-        watch.folder,
-        datetime.fromisoformat(body["as_of"]),
-        gate=Window.model_validate(lineage["window"]) if lineage else None,
-        replaced=replaced,
-        promised=gain["shrunk"] if gain else None,
-        quarantined=watch.quarantined,
-    )
-
-
-def staleness(watch: Watch) -> Staleness | None:
-    """Measure staleness once a week; in between the last measure stands."""
-    job = watch.job
-    for entry in reversed(job.ledger.entries(job.name, "monitor")):
-        at, told = datetime.fromisoformat(entry.body["as_of"]), entry.body.get("staleness")
-        same = entry.body.get("champion") == watch.champion.contender.name
-        if told and same and timedelta(0) <= job.as_of - at < BETWEEN_CHALLENGES:
-            return Staleness.model_validate(told)
-        if at < job.as_of - BETWEEN_CHALLENGES:
-            break
-    found = challenge(job, watch.rows, watch.folder, job.work / "challenger", watch.quarantined)
-    return found.staleness(job.use_case.settings.trigger.confidence)

@@ -24,6 +24,7 @@ class Watched(BaseModel):
         findings: Everything found, the severest first.
         realised: What the champion has earned since its promotion; None where nothing was asked.
         staleness: What it loses a day against a challenger; None where that was not measured.
+        staleness_as_of: When that was measured, UTC: once a week.
         drift: What moved; None without a model, or without rows.
         labels: How outcomes mature; None without rows.
         choice: Whether to retrain, where anybody proposed it.
@@ -41,6 +42,7 @@ class Watched(BaseModel):
     findings: tuple[Finding, ...] = ()
     realised: Realised | None = None
     staleness: Staleness | None = None
+    staleness_as_of: AwareDatetime | None = None
     drift: DriftReport | None = None
     labels: Maturity | None = None
     choice: Choice | None = None

@@ -1,0 +1,101 @@
+"""What a look at a champion works on: the rows known then, and who is in use."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kpi_gate.champion import freeze_champion
+from kpi_gate.job import Job
+from kpi_gate.learning.scoring import ScoringError, probabilities
+from kpi_gate.operation.batches import Batches, cut
+from kpi_gate.operation.finding import Finding, Severity
+from kpi_gate.sides import actions, policy_of, score, under_the_log
+from kpi_gate.stores import models
+from kpi_gate.stores.models import ModelCard
+
+Floats = NDArray[np.float64]
+UNKNOWN = "unknown"  # in place of a champion that cannot be read
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One look at the champion of a use case.
+
+    Attributes:
+        job: The use case and the moment; its work folder is the watch's own.
+        rows: All rows known then.
+        quarantined: Days that count for nothing.
+    """
+
+    job: Job
+    rows: pd.DataFrame
+    quarantined: frozenset[date]
+
+    @cached_property
+    def batches(self) -> Batches:
+        """The rows that are looked at, and the good ones before."""
+        days = self.job.use_case.settings.monitor.reference_days
+        return cut(self.rows, self.job.as_of, days, self.quarantined)
+
+    @cached_property
+    def champion(self) -> ModelCard:
+        """Fetch the champion in use into the watch's folder.
+
+        Raises:
+            Refusal: If it cannot be read.
+        """
+        return freeze_champion(self.job)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the champion's files."""
+        return self.job.work / "champion"
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The champion's model; None for the baseline.
+
+        Raises:
+            ModelError: If it cannot be loaded.
+        """
+        if self.champion.contender.is_baseline:
+            return None
+        return models.load_model(self.folder / models.MODEL_FILE, self.job.use_case.trusted_types)
+
+    def probability(self, rows: pd.DataFrame) -> Floats:
+        """Return the champion's probabilities, shape `(n,)`."""
+        return probabilities(self.estimator, rows, self.champion.features)
+
+    def act(self, rows: pd.DataFrame) -> tuple[Floats, Floats]:
+        """Return the champion's probabilities of what was done, and its actions.
+
+        Raises:
+            ScoringError: If the rows cannot be scored, or lack what the policy reads.
+        """
+        use_case, card = self.job.use_case, self.champion
+        try:
+            scores = score(self.estimator, rows, card.features, use_case)
+            done = actions(policy_of(card), use_case, scores, rows)
+            return under_the_log(use_case, scores, rows), done
+        except KeyError as error:
+            raise ScoringError(f"the rows have no column {error}") from error
+
+
+def fault(
+    check: str, sentence: str, severity: Severity = "severe", about: str = "model"
+) -> Finding:
+    """Return a finding of the health layer."""
+    words = {"layer": "health", "severity": severity, "about": about}
+    return Finding.model_validate({**words, "check": check, "sentence": sentence})
+
+
+def days_of_window(start: datetime, end: datetime) -> frozenset[date]:
+    """Return the days in UTC from one midnight to another."""
+    count = round((end - start) / timedelta(days=1))
+    return frozenset((start + timedelta(days=k)).date() for k in range(count))

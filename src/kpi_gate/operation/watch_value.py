@@ -1,0 +1,117 @@
+"""What the champion in use earns, what its staleness costs, and what moved around it."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from threadpoolctl import threadpool_limits
+
+from kpi_gate import releases
+from kpi_gate.champion import stand_in
+from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.staleness import Staleness
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.operation.day_sums import without
+from kpi_gate.operation.drift import explain
+from kpi_gate.operation.drift_report import DriftReport
+from kpi_gate.operation.finding import Finding
+from kpi_gate.operation.realised import Realised, realise
+from kpi_gate.operation.staleness import challenge
+from kpi_gate.operation.watch import Watch, fault
+from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores.models import ModelError
+
+BETWEEN_CHALLENGES = timedelta(days=7)  # each is a whole training
+DRIFT_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What staleness costs, and when that was measured.
+
+    Attributes:
+        staleness: What it costs a day.
+        as_of: The moment of the measure, UTC.
+    """
+
+    staleness: Staleness
+    as_of: datetime
+
+
+def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | None, list[Finding]]:
+    """Value the champion since its promotion, with what stands in the way of it.
+
+    Args:
+        watch: The look.
+        quarantined: Days in UTC that do not count.
+
+    Returns:
+        None for the baseline, which nobody promoted.
+    """
+    job, name = watch.job, watch.champion.contender.name
+    made = job.ledger.entries(job.name, "decision")
+    decided = [entry.body for entry in made if entry.body["version"] == name]
+    if watch.estimator is None or not decided:
+        return None, []
+    body, found = decided[-1], []
+    done = releases.standing(job.ledger.entries(job.name))
+    before = next((e.body["from"] for e in reversed(done) if e.body["version"] == name), "")
+    replaced = job.work / "replaced"
+    snapshots.clear(replaced)
+    try:
+        if before:
+            trusted = job.use_case.trusted_types
+            registry.fetch(job.place, job.name, before.removeprefix("v"), replaced, trusted)
+        else:
+            stand_in(job, replaced)
+    except ModelError as error:
+        words = f"{before} cannot be read, so neither is it a way back nor the gain over it known: "
+        found.append(fault("replaced_readable", f"{words}{error}", "warning"))
+    lineage, gain = body["decision"].get("lineage"), body["decision"].get("gain")
+    told = realise(
+        job,
+        watch.rows,
+        watch.folder,
+        datetime.fromisoformat(body["as_of"]),
+        gate=Window.model_validate(lineage["window"]) if lineage else None,
+        replaced=None if found else replaced,
+        promised=gain["shrunk"] if gain else None,
+        quarantined=quarantined,
+    )
+    return told, found
+
+
+def moved(watch: Watch) -> DriftReport | None:
+    """Explain what moved in the last days; None where there is no model to ask, or no rows."""
+    start = watch.batches.window.end - timedelta(days=DRIFT_DAYS)
+    recent = watch.rows[watch.rows["event_time"] >= start]
+    recent = without(recent, watch.quarantined)
+    older = watch.batches.reference
+    older = older[older["event_time"] < start]
+    if watch.estimator is None or recent.empty or older.empty:
+        return None
+    use_case = watch.job.use_case
+    try:
+        with threadpool_limits(int(use_case.settings.model["threads"])):
+            return explain(older, recent, use_case, watch.probability)
+    except ScoringError:  # the health layer says so
+        return None
+
+
+def staleness(watch: Watch, quarantined: AbstractSet[date]) -> Measured:
+    """Measure staleness once a week; in between the last measure of this champion stands.
+
+    Args:
+        watch: The look.
+        quarantined: Days in UTC that do not count.
+    """
+    job = watch.job
+    for entry in reversed(job.ledger.entries(job.name, "monitor")):
+        told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")
+        if told and at and entry.body["champion"] == watch.champion.contender.name:
+            last = Measured(Staleness.model_validate(told), datetime.fromisoformat(at))
+            age = job.as_of - last.as_of
+            if last.staleness.is_known and timedelta(0) <= age < BETWEEN_CHALLENGES:
+                return last
+    found = challenge(job, watch.rows, watch.folder, job.work / "challenger", quarantined)
+    return Measured(found.staleness(job.use_case.settings.trigger.confidence), job.as_of)

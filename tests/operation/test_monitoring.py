@@ -1,0 +1,502 @@
+"""Looks at a champion of the toy by plain steps: what they find, do, and leave in the record."""
+
+import shutil
+import sqlite3
+import sys
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+from conftest import make_project
+from test_steps import AFTER_DRIFT, LATER, champion, play
+
+from kpi_gate import promotion, quarantine, steps, usecases
+from kpi_gate.decision.watching import TriggerSettings
+from kpi_gate.job import Job, Refusal
+from kpi_gate.operation import watch_value
+from kpi_gate.operation.alarms import standing_alarm
+from kpi_gate.operation.choosing import accepted
+from kpi_gate.stores import registry
+from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
+from kpi_gate.stores.settings import Place
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitor")]
+FIRST = datetime(2024, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+DATABASES = ("ledger.db", "mlflow.db")
+
+
+def copy_database(source, target):
+    """Copy page by page: connections that MLflow keeps see the copy."""
+    with sqlite3.connect(source) as one, sqlite3.connect(target) as other:
+        one.backup(other)
+    one.close()
+    other.close()
+
+
+def forget():
+    sys.modules.pop("kpi_gate.usecases.toy", None)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory, migrated):
+    """A project whose first champion is promoted, and a copy of it to begin anew from."""
+    root = make_project(tmp_path_factory.mktemp("house") / "project")
+    kept = root.with_name("kept")
+    (root / ".kpi-gate").mkdir()
+    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
+        forget()
+        _, outcome, _ = play(Job(usecases.load("toy"), FIRST, Place(root=root)))
+        assert outcome.moved
+        shutil.copytree(root, kept)
+        yield root, kept
+        forget()
+
+
+@pytest.fixture
+def project(house):
+    """The project as it was just after the promotion; every test may spoil it."""
+    root, kept = house
+    for part in ("data", ".kpi-gate"):
+        for path in sorted((root / part).rglob("*"), reverse=True):
+            if path.is_file() and path.name not in DATABASES:
+                path.unlink()
+        waste = shutil.ignore_patterns(*DATABASES)
+        shutil.copytree(kept / part, root / part, ignore=waste, dirs_exist_ok=True)
+    for name in DATABASES:
+        copy_database(kept / ".kpi-gate" / name, root / ".kpi-gate" / name)
+    shutil.copy(kept / "dvc.lock", root)
+    return root
+
+
+def edit(project, change):
+    """Change the raw rows as an upstream fault does."""
+    path = project / "data/raw/toy/visits.csv"
+    change(pd.read_csv(path)).to_csv(path, index=False)
+
+
+def on(visits, day):
+    return visits["at"].str.startswith(f"{day:%Y-%m-%d}")
+
+
+def spoil(project, day):
+    """Let the taste of a day be a hundred times what it was."""
+    edit(
+        project,
+        lambda rows: rows.assign(taste=rows["taste"].mask(on(rows, day), 100 * rows["taste"])),
+    )
+
+
+def morning(day):
+    """Return the moment of the look at a day: the next morning."""
+    return day + DAY + timedelta(hours=6)
+
+
+def checks(seen, severity="severe"):
+    return [finding.check for finding in seen.those(severity)]
+
+
+def looks(job):
+    return job().ledger.entries("toy", "monitor")
+
+
+def loading(made, load):
+    """Return the job with other rows."""
+    use_case = type(made.use_case)(**{**vars(made.use_case), "load": load})
+    return Job(use_case, made.as_of, made.place)
+
+
+def going_back(job, way):
+    return {"monitor": job().use_case.settings.monitor.model_copy(update={"on_severe": way})}
+
+
+def kinds(job):
+    return Counter(entry.kind for entry in job().ledger.entries("toy"))
+
+
+def stored_files(job, name):
+    """Return where the artifact store keeps a file of each version, oldest first."""
+    found = (job().place.home / "artifacts").rglob(name)
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+
+
+def falsify(path):
+    golden = pd.read_parquet(path)
+    golden.assign(golden_probability=golden["golden_probability"] / 2).to_parquet(path)
+
+
+def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
+    project, job, monkeypatch
+):
+    from kpi_gate.stores.tracking import client
+
+    trained, challenge = [], watch_value.challenge
+
+    def counted(job, *rest):
+        found = challenge(job, *rest)
+        trained.extend([job.as_of] if found.days is not None else [])
+        return found
+
+    monkeypatch.setattr(watch_value, "challenge", counted)
+    seen = [steps.monitor(job(FIRST + timedelta(days=7 + k, hours=6))) for k in range(20)]
+    assert [found.sentence for look in seen for found in look.those("severe")] == []
+    assert sum(len(look.those("warning")) for look in seen) <= 1
+    assert all(look.action == "" and look.champion == "v1" for look in seen)
+    assert not quarantine.quarantined(job(LATER))
+
+    assert len(trained) >= 2
+    assert all(later - earlier == timedelta(days=7) for earlier, later in pairwise(trained))
+    told = {look.staleness_as_of for look in seen if look.staleness.is_known}
+    assert told == set(trained)
+    assert seen[-1].realised.worth.per_decision > 0
+    assert seen[-1].drift is not None
+
+    last = looks(job)[-1]
+    assert len(looks(job)) == 20
+    assert not last.body["severe"]
+    page = (project / ".kpi-gate/monitor/toy.html").read_text()
+    assert "WELL" in page
+    assert seen[-1].realised.worth.words in page
+    with client(job().place) as mlflow_client:
+        run = mlflow_client.get_run(last.body["run_id"])
+        files = {file.path for file in mlflow_client.list_artifacts(run.info.run_id, "monitor")}
+    assert run.data.metrics["monitor.severe"] == 0
+    assert run.data.metrics["staleness.per_day"] == seen[-1].staleness.per_day
+    assert files == {"monitor/monitor.html", "monitor/monitor.json"}
+    assert job().ledger.verify() == []
+
+
+def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, job):
+    bad = datetime(2024, 3, 20, tzinfo=UTC)
+    spoil(project, bad)
+    seen = steps.monitor(job(morning(bad), **going_back(job, "rollback")))
+    assert "units" in checks(seen) or "range" in checks(seen), seen.markdown()
+    assert seen.those("severe")[0].column == "taste"
+    assert seen.action == "quarantined 2024-03-20", "the rows are at fault, not the model"
+    assert champion(job()) == "1"
+    assert quarantine.quarantined(job(LATER)) == {bad.date()}
+    assert quarantine.quarantined(job(bad)) == frozenset(), "not known yet"
+
+    again = steps.monitor(job(morning(bad)))
+    assert (again.severe, again.action) == (True, ""), "it is in already"
+    assert not steps.monitor(job(morning(bad + DAY))).severe
+
+    entry, _, trained = play(job(LATER))
+    assert trained, entry.body["sentence"]
+    assert entry.body["verdict"] != "INVALID", "its rows are no reason to refuse the others"
+    learnable = steps.read_learnable(job(LATER))
+    assert count(learnable["unit"], bad) == 0
+    compared = pd.read_parquet(project / "data/toy/evidence/comparison.parquet")["unit"]
+    assert [count(compared, bad + k * DAY) for k in (-1, 0, 1)] == [30, 0, 30]
+
+    quarantine.put(job(LATER), [bad.date()], quarantine.RELEASE, "it was right")
+    assert quarantine.quarantined(job(LATER)) == frozenset()
+    after = steps.monitor(job(LATER.replace(hour=6)))
+    assert not after.severe
+    entry, _, _ = play(job(LATER))
+    assert entry.body["verdict"] == "INVALID", "its rows count again, and are refused"
+    assert "taste" in entry.body["sentence"]
+
+
+def count(units, day):
+    """Count the units of a day, 30 of which come each day."""
+    first = 30 * (day - datetime(2024, 1, 1, tzinfo=UTC)).days
+    return int(units.isin([f"v{first + k}" for k in range(30)]).sum())
+
+
+def test_a_released_day_is_not_put_back_by_the_next_look(project, job):
+    bad = datetime(2024, 3, 20, tzinfo=UTC)
+    spoil(project, bad)
+    steps.monitor(job(morning(bad)))
+    with pytest.raises(quarantine.QuarantineError, match="2024-03-21 is not in quarantine"):
+        quarantine.put(job(LATER), [(bad + DAY).date()], quarantine.RELEASE, "why not")
+    with pytest.raises(quarantine.QuarantineError, match="needs a reason"):
+        quarantine.put(job(LATER), [bad.date()], quarantine.RELEASE, "  ")
+    with pytest.raises(quarantine.QuarantineError, match="must be one at least"):
+        quarantine.put(job(LATER), [], quarantine.ADD, "nothing")
+    quarantine.put(job(morning(bad)), [bad.date()], quarantine.RELEASE, "a new shop")
+    again = steps.monitor(job(morning(bad)))
+    assert again.severe
+    assert again.action == ""
+    assert quarantine.quarantined(job(LATER)) == frozenset()
+
+
+def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, job):
+    bad = AFTER_DRIFT - DAY
+    clean = (project / "data/raw/toy/visits.csv").read_bytes()
+    spoil(project, bad)
+    assert steps.monitor(job(morning(bad))).severe
+    (project / "data/raw/toy/visits.csv").write_bytes(clean)
+    entry, outcome, _ = play(job(AFTER_DRIFT))
+    assert entry.body["verdict"] == "PROMOTE"
+    assert not outcome.moved
+    assert "waits until a look finds nothing severe: monitor as of 2024-07-01" in outcome.words
+    steps.monitor(job(morning(LATER)))
+    assert standing_alarm(job()), "a look back at a good day lifts no alarm"
+    assert not steps.promote(job(AFTER_DRIFT), entry).moved
+    steps.monitor(job(morning(bad + DAY)))
+    assert steps.promote(job(AFTER_DRIFT), entry).moved
+    assert champion(job()) == entry.body["version"].removeprefix("v")
+
+
+@pytest.mark.parametrize("way", ["hold", "rollback", "baseline"])
+def test_a_champion_that_answers_otherwise_than_at_its_promotion(project, job, way):
+    play(job(AFTER_DRIFT))
+    second = champion(job())
+    assert second != "1"
+    falsify(stored_files(job, GOLDEN_FILE)[-1])
+    seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, way)))
+    assert checks(seen)[0] == "golden"
+    assert seen.those("severe")[0].about == "model"
+    went = {
+        "hold": (second, ""),
+        "rollback": ("1", "rolled back to v1"),
+        "baseline": ("", "rolled back to baseline"),
+    }
+    assert (champion(job()), seen.action) == went[way]
+    if way != "hold":
+        gone = job().ledger.entries("toy", "rollback")
+        assert "rows have another score" in gone[0].body["reason"]
+        assert gone[0].body["reason"].startswith("monitor: ")
+    assert looks(job)[-1].body["severe"]
+    assert looks(job)[-1].body["action"] == seen.action
+
+
+def test_a_way_back_that_is_blocked_is_recorded_and_not_lost(project, job):
+    play(job(AFTER_DRIFT))
+    for path in stored_files(job, GOLDEN_FILE):
+        falsify(path)
+    seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, "rollback")))
+    assert "could not roll back: v1 cannot be champion again" in seen.action
+    assert looks(job)[-1].body["severe"]
+    assert standing_alarm(job())
+    assert champion(job()) != "1"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "check"),
+    [(MODEL_FILE, b"PK half a model", "champion_readable"), (GOLDEN_FILE, b"PAR1 half", "golden")],
+)
+def test_a_champion_whose_files_are_broken(project, job, file, content, check):
+    (stored,) = stored_files(job, file)
+    stored.write_bytes(content)
+    seen = steps.monitor(job(morning(LATER), **going_back(job, "rollback")))
+    assert checks(seen) == [check]
+    assert seen.action == "rolled back to baseline"
+    assert champion(job()) == ""
+    after = steps.monitor(job(morning(LATER + DAY)))
+    assert after.champion == "baseline"
+    assert not after.severe
+    assert after.staleness.is_known, after.staleness.unknown
+
+
+def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, job):
+    registry.point(job().place, "toy", registry.ANCHOR, "")
+    seen = steps.monitor(job(morning(LATER), **going_back(job, "baseline")))
+    assert checks(seen) == ["anchor_present"]
+    assert seen.action == ""
+    assert champion(job()) == "1"
+    assert seen.choice.rule == "health"
+
+
+def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, job):
+    day = datetime(2024, 3, 20, tzinfo=UTC)
+    edit(project, lambda rows: rows[~on(rows, day)])
+    seen = steps.monitor(job(morning(day), **going_back(job, "rollback")))
+    assert checks(seen) == ["volume"]
+    assert (seen.rows, seen.action) == (0, ""), "of no rows there is nothing to leave out"
+    (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
+    seen = steps.monitor(job(morning(day + DAY), **going_back(job, "rollback")))
+    assert checks(seen) == ["rows_loadable"]
+    assert "cannot be loaded" in seen.sentence
+    assert seen.champion == "unknown"
+    assert champion(job()) == "1"
+    assert [look.body["severe"] for look in looks(job)] == [True, True]
+
+
+def test_a_column_that_is_gone_is_the_fault_of_the_rows(project, job):
+    edit(project, lambda rows: rows.rename(columns={"taste": "flavour"}))
+    seen = steps.monitor(job(morning(LATER), **going_back(job, "baseline")))
+    assert "missing" in checks(seen)
+    assert champion(job()) == "1"
+    assert seen.champion == "v1"
+    assert looks(job)[-1].body["severe"]
+
+
+def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, job, monkeypatch):
+    stuck = datetime(2024, 3, 3, tzinfo=UTC)
+    load = usecases.load("toy").load
+
+    def late(folder, as_of):
+        rows = load(folder, as_of)
+        return rows.assign(label_time=rows["label_time"].mask(rows["label_time"] >= stuck))
+
+    seen = steps.monitor(loading(job(morning(LATER)), late))
+    assert "labels_stuck" in checks(seen, "warning")
+    assert not seen.severe
+    assert seen.realised.worth is None or seen.realised.worth.last_day < stuck
+    assert seen.realised.lately is None or seen.realised.lately.last_day < stuck
+    assert not seen.staleness.is_known
+    assert seen.staleness.unknown
+    assert seen.staleness.per_day is None
+    page = (project / ".kpi-gate/monitor/toy.html").read_text()
+    assert "What staleness costs is not known" in page
+
+
+def test_outcomes_before_their_events_are_a_wrong_clock(project, job):
+    day = datetime(2024, 3, 20, tzinfo=UTC)
+    load = usecases.load("toy").load
+
+    def skewed(folder, as_of):
+        rows = load(folder, as_of)
+        wrong = rows["event_time"].between(day, day + DAY, inclusive="left")
+        early = rows["event_time"] - timedelta(hours=3)
+        return rows.assign(label_time=rows["label_time"].mask(wrong, early))
+
+    seen = steps.monitor(loading(job(morning(day)), skewed))
+    found = next(one for one in seen.those("warning") if one.check == "labels_early")
+    assert found.sentence.startswith("30 of ")
+    assert found.about == "labels"
+
+
+def test_events_of_the_future_are_not_looked_at(project, job):
+    day = datetime(2024, 3, 20, tzinfo=UTC)
+
+    def hurry(rows):
+        later = f"{day + 40 * DAY:%Y-%m-%d} 00:00:00+00:00"
+        return rows.assign(at=rows["at"].mask(on(rows, day) & (rows.index % 2 == 0), later))
+
+    edit(project, hurry)
+    seen = steps.monitor(job(morning(day)))
+    assert seen.rows == 15
+    assert [look.body["rows"] for look in looks(job)] == [15]
+
+
+def test_a_champion_that_is_newer_than_the_rows(project, job):
+    seen = steps.monitor(job(FIRST - timedelta(days=10, hours=-6)))
+    assert seen.realised.worth is None
+    assert "before its promotion" in seen.realised.unknown
+    assert not seen.staleness.is_known
+    assert not seen.severe
+
+
+def test_a_batch_that_was_there_before_is_quarantined(project, job):
+    day = datetime(2024, 3, 20, tzinfo=UTC)
+
+    def repeat(rows):
+        today, before = on(rows, day), on(rows, day - DAY)
+        rows.loc[today, "taste"] = rows.loc[before, "taste"].to_numpy()
+        return rows
+
+    edit(project, repeat)
+    seen = steps.monitor(job(morning(day)))
+    assert "repeated" in checks(seen)
+    assert seen.action == "quarantined 2024-03-20"
+
+
+def test_rows_that_changed_after_they_were_served(project, job):
+    day = datetime(2024, 3, 20, tzinfo=UTC)
+    steps.monitor(job(morning(day)))
+
+    def lag(rows):
+        today, before = on(rows, day), on(rows, day - DAY)
+        rows.loc[today, "taste"] = rows.loc[before, "taste"].to_numpy()
+        return rows
+
+    edit(project, lag)
+    back = steps.monitor(job(morning(day - 9 * DAY)))
+    assert "vanished" not in checks(back, "warning"), "a look at an earlier day"
+    steps.monitor(job(morning(day)))
+    edit(project, lambda rows: rows.assign(taste=rows["taste"].where(~on(rows, day), 0.5)))
+    seen = steps.monitor(job(morning(day + DAY)))
+    found = next(one for one in seen.those("warning") if one.check == "skew")
+    assert found.column == "taste"
+    assert found.value == 1.0
+
+
+def test_a_predecessor_that_cannot_be_read_hides_nothing_else(project, job):
+    play(job(AFTER_DRIFT))
+    promotion.reanchor(job().place, "toy", "so that v1 is only a predecessor")
+    stored_files(job, MODEL_FILE)[0].write_bytes(b"")
+    seen = steps.monitor(job(morning(AFTER_DRIFT + 10 * DAY)))
+    assert "replaced_readable" in checks(seen, "warning")
+    assert not seen.severe
+    assert seen.realised.worth is not None
+    assert seen.realised.gain is None
+
+
+def money(**more):
+    return {"trigger": TriggerSettings(when="money", **more)}
+
+
+def test_the_calendar_asks_nobody(project, job):
+    assert steps.choose_to_retrain(job(LATER)) is None
+    assert kinds(job)["choice"] == 0
+
+
+def test_money_skips_before_the_taste_turns_and_retrains_after_it(project, job):
+    early = steps.choose_to_retrain(job(FIRST + 3 * DAY, **money()))
+    assert (early.action, early.rule) == ("skip", "cooldown")
+    before = steps.choose_to_retrain(job(LATER, **money()))
+    assert (before.action, before.rule) == ("skip", "not_worth_it"), before.reason
+    assert before.staleness.is_known
+    after = steps.choose_to_retrain(job(AFTER_DRIFT, **money()))
+    assert (after.action, after.rule) == ("retrain", "money"), after.reason
+    assert after.waiting_cost > after.switch_cost
+    rows = job().ledger.entries("toy", "choice")
+    assert [row.body["rule"] for row in rows] == ["cooldown", "not_worth_it", "money"]
+    assert rows[-1].body["sentence"] == f"retrain: {after.reason}"
+    assert accepted(job()) == rows[-1]
+    assert steps.choose_to_retrain(job(AFTER_DRIFT, **money())) is None, "chosen, and to be done"
+    _, outcome, _ = play(job(AFTER_DRIFT, **money()))
+    assert outcome.moved
+    assert accepted(job()) is None, "a decision followed it"
+    again = steps.choose_to_retrain(job(AFTER_DRIFT + 3 * DAY, **money()))
+    assert (again.action, again.rule) == ("skip", "cooldown")
+
+
+def test_the_monitor_proposes_what_pays_and_never_while_ill(project, job):
+    seen = steps.monitor(job(morning(AFTER_DRIFT)))
+    assert {proposal.by for proposal in seen.choice.proposals} >= {"value"}
+    assert (seen.choice.action, seen.choice.rule) == ("retrain", "money"), seen.choice.reason
+    assert accepted(job()).body["rule"] == "money"
+    spoil(project, AFTER_DRIFT + DAY)
+    ill = steps.monitor(job(morning(AFTER_DRIFT + DAY)))
+    assert (ill.choice.action, ill.choice.rule) == ("skip", "health")
+    assert accepted(job()) is None
+    asked = steps.choose_to_retrain(job(morning(AFTER_DRIFT + DAY), **money()))
+    assert (asked.action, asked.rule) == ("skip", "health")
+    assert "monitor as of 2024-07-03: taste" in asked.reason
+
+
+def test_no_choice_is_made_on_a_champion_that_cannot_be_read(project, job):
+    stored_files(job, MODEL_FILE)[0].write_bytes(b"")
+    with pytest.raises(Refusal, match="toy version 1"):
+        steps.choose_to_retrain(job(LATER, **money()))
+    assert kinds(job)["choice"] == 0
+
+
+def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, job):
+    bad = AFTER_DRIFT - DAY
+    at_once = {
+        "window": job().use_case.settings.window.model_copy(update={"label_delay_days": 0.0})
+    }
+    load = usecases.load("toy").load
+
+    def immediate(folder, as_of):
+        rows = load(folder, as_of)
+        return rows.assign(label_time=rows["event_time"] + timedelta(minutes=1))
+
+    def look(day):
+        return steps.monitor(loading(job(morning(day), **at_once), immediate))
+
+    spoil(project, bad)
+    seen = look(bad)
+    assert seen.severe
+    assert seen.staleness.days == job().use_case.settings.trigger.judged_days
+    assert seen.realised.worth.last_day < bad, "the day does not count from the first look on"
