@@ -41,10 +41,10 @@ def _policies(found: Backtest) -> Table:
     title = (
         f"{found.title}: {found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}, {len(found.ticks)} ticks"
     )
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     table.add_column("policy")
     for name in (f"{found.unit} in all", "bounds", "over never", "regret", "promotions", "false"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for name, policy in found.shown.items():
         known = policy.lower is not None and policy.upper is not None
         table.add_row(
@@ -63,7 +63,7 @@ def _sweep(sweep: Sweep) -> Table:
     head, rows = sweep_rows(sweep)
     table = Table(title="What if", title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(head):
-        table.add_column(name, justify="right" if place else "left")
+        table.add_column(Text(name), justify="right" if place else "left")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
