@@ -121,3 +121,20 @@ def test_a_look_that_was_cut_off_is_taken_again(tmp_path, monkeypatch):
             (210, 210),
             (150, 150),
         ]
+
+
+def test_the_baseline_is_never_read_half_written(scene, monkeypatch):
+    """Several processes value it at once: its folder has its name only when the card is in it."""
+    folder, seen = scene.model(afterwards.BASELINE), []
+    write = afterwards.stand_in
+
+    def watched(job, target):
+        seen.append((target == folder, folder.exists()))
+        return write(job, target)
+
+    monkeypatch.setattr(afterwards, "stand_in", watched)
+    monkeypatch.setattr(afterwards, "make_side", lambda name, *_: pytest.fail(name))
+    with pytest.raises(pytest.fail.Exception, match="baseline"):
+        afterwards.value_models(scene, 0, [""])
+    assert seen == [(False, False)]
+    assert (folder / "card.json").exists()

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate import steps
-from kpi_gate.backtest.freezing import read_json, write_json
+from kpi_gate.backtest.freezing import keep, read_json, write_json
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
 from kpi_gate.decision.estimators import Estimate
@@ -106,8 +106,7 @@ def _earned(scene: Scene, name: str, rows: pd.DataFrame) -> Floats:
         folder = scene.model(name)
     else:
         folder = scene.folder / "models" / BASELINE
-        if not folder.exists():
-            stand_in(scene.afterwards, folder)
+        keep(folder, lambda partial: stand_in(scene.afterwards, partial))
     card = ModelCard.read(folder)
     if card.contender.is_baseline:  # its probability is not asked for: any will do
         card = card.model_copy(update={"outcome_rate": 0.5})
