@@ -11,14 +11,13 @@ from flows.notify import telling
 from flows.plans import PROPOSED, resource
 from flows.retrain import key, run_name, step
 from flows.silence import tell_silence
-from kpi_gate import promotion, steps
+from kpi_gate import steps
 from kpi_gate.job import open_job
-from kpi_gate.stores.lock import one_at_a_time
+from kpi_gate.stores.lock import one_look
 
 if TYPE_CHECKING:
     from kpi_gate.operation.watched import Watched
 
-heal = step(promotion.heal, minutes=5)
 look = step(steps.monitor, minutes=60)
 
 
@@ -34,8 +33,7 @@ def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False
     job = open_job(name, as_of)
     log = get_run_logger()
     told = telling(job.place, name, log.warning)
-    with one_at_a_time(job.place, name), tags(name), told:
-        heal(job.place, name)
+    with one_look(job.place, name), tags(name), told:
         seen = look(job)
     publish(name, seen)
     if seen.choice is not None and seen.choice.action == "retrain":

@@ -1,9 +1,10 @@
 """What a look at the champion leads to: quarantine, a way back, a choice to retrain; its record."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from kpi_gate import promotion, quarantine
-from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.decision.evidence import BASELINE, Window
 from kpi_gate.decision.identity import digest
 from kpi_gate.decision.trigger import Choice, Proposal
 from kpi_gate.job import Job
@@ -14,8 +15,10 @@ from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_page import page
 from kpi_gate.operation.watched import Watched
 from kpi_gate.stores.ledger import Entry
+from kpi_gate.stores.lock import BusyError, one_at_a_time
 from kpi_gate.stores.reports import Report, log_report
 
+WAIT_SECONDS = 900.0
 # what is the model's own fault, whatever rows it is given
 OF_THE_MODEL = frozenset({"champion_readable", "golden"})
 # a way back heals none of these: an alias is lost or was moved by hand, or the anchor is strange
@@ -46,12 +49,22 @@ def act(watch: Watch, seen: Watched) -> Watched:
 def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
     """Put the days that were looked at into quarantine, where their rows are unusable."""
     severe = [finding for finding in seen.those("severe") if finding.about == "data"]
-    days = days_of_window(seen.window.start, seen.window.end)
     # a person's word stands: a day that was let out stays out
-    new = sorted(days - watch.quarantined - quarantine.released(watch.job))
+    new = sorted(_suspects(watch, seen) - watch.quarantined - quarantine.released(watch.job))
     if severe and new and seen.rows:  # of no rows there is nothing to leave out
         quarantine.put(watch.job, new, quarantine.ADD, severe[0].sentence)
         yield f"quarantined {', '.join(day.isoformat() for day in new)}"
+
+
+def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
+    """Return the days that may be at fault: of a week, those that no look has found well yet."""
+    days = days_of_window(seen.window.start, seen.window.end)
+    well: frozenset[date] = frozenset()
+    for entry in watch.job.ledger.entries(watch.job.name, KIND) if len(days) > 1 else ():
+        window = Window.model_validate(entry.body["window"])
+        if not entry.body["severe"] and window.end < seen.window.end:
+            well |= days_of_window(window.start, window.end)
+    return days - well or days
 
 
 def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
@@ -62,10 +75,11 @@ def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
         return
     reason = f"monitor: {faults[0].sentence}"
     try:
-        version = promotion.rollback(job.place, job.name, reason)
-        while version and wanted == "baseline":
+        with one_at_a_time(job.place, job.name, WAIT_SECONDS):  # a retrain may be at work
             version = promotion.rollback(job.place, job.name, reason)
-    except promotion.PromotionError as error:  # the look is recorded all the same
+            while version and wanted == "baseline":
+                version = promotion.rollback(job.place, job.name, reason)
+    except (promotion.PromotionError, BusyError) as error:  # the look is recorded all the same
         yield f"could not roll back: {error}"
     else:
         yield f"rolled back to {version or BASELINE}"

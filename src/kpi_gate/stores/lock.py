@@ -13,8 +13,13 @@ class BusyError(RuntimeError):
 
 
 @contextmanager
-def one_at_a_time(place: Place, use_case: str) -> Iterator[None]:
+def one_at_a_time(place: Place, use_case: str, wait_seconds: float = 0) -> Iterator[None]:
     """Hold the lock of a use case.
+
+    Args:
+        place: Where the locks are.
+        use_case: Its name.
+        wait_seconds: How long to wait for another process that holds it.
 
     Raises:
         BusyError: If another process holds it.
@@ -23,7 +28,19 @@ def one_at_a_time(place: Place, use_case: str) -> Iterator[None]:
         f"another retrain of {use_case} is running on this machine; this one did nothing. "
         "Try again when it has ended"
     )
-    with _held(place, use_case, busy):
+    with _held(place, use_case, busy, wait_seconds):
+        yield
+
+
+@contextmanager
+def one_look(place: Place, use_case: str) -> Iterator[None]:
+    """Hold the lock of looking at a champion: a retrain of the same use case may go on meanwhile.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    busy = f"another monitor of {use_case} is running on this machine; this one did nothing"
+    with _held(place, f"{use_case}.monitor", busy):
         yield
 
 
@@ -39,11 +56,11 @@ def one_schedule(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def _held(place: Place, name: str, busy: str) -> Iterator[None]:
+def _held(place: Place, name: str, busy: str, wait_seconds: float = 0) -> Iterator[None]:
     path = place.home / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(path, timeout=0):
+        with FileLock(path, timeout=wait_seconds):
             yield
     except Timeout:
         raise BusyError(busy) from None
