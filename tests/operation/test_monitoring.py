@@ -15,9 +15,11 @@ from test_steps import AFTER_DRIFT, LATER, champion, play
 from kpi_gate import promotion, quarantine, steps, usecases
 from kpi_gate.decision.watching import TriggerSettings
 from kpi_gate.job import Job, Refusal
-from kpi_gate.operation import watch_value
+from kpi_gate.operation import acting, watch_value
 from kpi_gate.operation.alarms import standing_alarm
 from kpi_gate.operation.choosing import accepted
+from kpi_gate.operation.monitoring import look
+from kpi_gate.operation.watch import Watch
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
 from kpi_gate.stores.settings import Place
@@ -278,6 +280,19 @@ def test_a_way_back_that_is_blocked_is_recorded_and_not_lost(project, job):
     assert champion(job()) != "1"
 
 
+def test_a_champion_that_was_replaced_meanwhile_is_left_alone(project, job):
+    play(job(AFTER_DRIFT))
+    falsify(stored_files(job, GOLDEN_FILE)[-1])
+    made = job(morning(AFTER_DRIFT), **going_back(job, "rollback"))
+    place = made.place.model_copy(update={"root": made.place.home / "monitor"})
+    watch = Watch(Job(made.use_case, made.as_of, place), steps.load_rows(made), frozenset())
+    seen = look(watch)
+    promotion.rollback(made.place, "toy", "a person was faster")
+    done = acting.act(watch, seen)
+    assert done.action == f"no way back from {seen.champion}: it is not the champion any more"
+    assert champion(job()) == "1"
+
+
 @pytest.mark.parametrize(
     ("file", "content", "check"),
     [(MODEL_FILE, b"PK half a model", "champion_readable"), (GOLDEN_FILE, b"PAR1 half", "golden")],
@@ -492,11 +507,22 @@ def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, job):
         rows = load(folder, as_of)
         return rows.assign(label_time=rows["event_time"] + timedelta(minutes=1))
 
-    def look(day):
-        return steps.monitor(loading(job(morning(day), **at_once), immediate))
-
     spoil(project, bad)
-    seen = look(bad)
+    seen = steps.monitor(loading(job(morning(bad), **at_once), immediate))
     assert seen.severe
     assert seen.staleness.days == job().use_case.settings.trigger.judged_days
     assert seen.realised.worth.last_day < bad, "the day does not count from the first look on"
+
+
+def test_where_a_week_is_looked_at_only_its_new_day_is_suspected(project, job):
+    bad = datetime(2024, 3, 20, tzinfo=UTC)
+    edit(project, lambda rows: rows[rows.index % 2 == 0])
+    well = steps.monitor(job(morning(bad - DAY)))
+    assert (well.severe, well.rows) == (False, 105), well.markdown()
+    spoil(project, bad)
+    seen = steps.monitor(job(morning(bad)))
+    assert seen.window.days == 7
+    assert seen.severe, seen.markdown()
+    assert seen.action == "quarantined 2024-03-20"
+    after = steps.monitor(job(morning(bad + DAY)))
+    assert (after.severe, after.rows, after.action) == (False, 90, ""), after.markdown()

@@ -14,6 +14,7 @@ from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_page import page
 from kpi_gate.operation.watched import Watched
+from kpi_gate.stores import registry
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import BusyError, one_at_a_time
 from kpi_gate.stores.reports import Report, log_report
@@ -76,6 +77,10 @@ def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     reason = f"monitor: {faults[0].sentence}"
     try:
         with one_at_a_time(job.place, job.name, WAIT_SECONDS):  # a retrain may be at work
+            now = registry.version_of(job.place, job.name, registry.CHAMPION)
+            if seen.champion not in (UNKNOWN, f"v{now}"):
+                yield f"no way back from {seen.champion}: it is not the champion any more"
+                return
             version = promotion.rollback(job.place, job.name, reason)
             while version and wanted == "baseline":
                 version = promotion.rollback(job.place, job.name, reason)

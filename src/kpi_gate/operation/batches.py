@@ -19,7 +19,7 @@ class Batches:
 
     Attributes:
         window: The day, or the days.
-        batch: Its rows.
+        batch: Its rows; of several days, without those in quarantine.
         reference: Rows of the good days before.
         length: Days of the window.
     """
@@ -60,10 +60,13 @@ def cut(
     window = Window(start=end - timedelta(days=length), end=end)
     first = window.start - timedelta(days=min(reference_days * length, 366))
     reference = rows[(event >= first) & (event < window.start)]
-    batch = rows[(event >= window.start) & (event < end)].reset_index(drop=True)
+    batch = rows[(event >= window.start) & (event < end)]
+    good = without(batch, quarantined)
+    if length > 1 and len(good):  # a day that is out must not spoil a week of looks
+        batch = good
     return Batches(
         window=window,
-        batch=batch,
+        batch=batch.reset_index(drop=True),
         reference=without(reference, quarantined).reset_index(drop=True),
         length=length,
     )
