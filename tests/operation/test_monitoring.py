@@ -44,26 +44,39 @@ def forget():
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory, migrated):
-    """A project whose first champion is promoted, and a copy of it to begin anew from."""
+    """A project, and copies of it after the first and after the second promotion."""
     root = make_project(tmp_path_factory.mktemp("house") / "project")
-    kept = root.with_name("kept")
+    once, twice = root.with_name("once"), root.with_name("twice")
     (root / ".kpi-gate").mkdir()
     shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
         forget()
-        _, outcome, _ = play(Job(usecases.load("toy"), FIRST, Place(root=root)))
-        assert outcome.moved
-        shutil.copytree(root, kept)
-        yield root, kept
+        for moment, kept in ((FIRST, once), (AFTER_DRIFT, twice)):
+            _, outcome, _ = play(Job(usecases.load("toy"), moment, Place(root=root)))
+            assert outcome.moved
+            shutil.copytree(root, kept)
+        yield root, once, twice
         forget()
 
 
 @pytest.fixture
 def project(house):
-    """The project as it was just after the promotion; every test may spoil it."""
-    root, kept = house
+    """The project as it was just after the first promotion; every test may spoil it."""
+    root, once, _ = house
+    return begin_anew(root, once)
+
+
+@pytest.fixture
+def second(house, project):
+    """The version of the second champion, in the project just after its promotion."""
+    root, _, twice = house
+    begin_anew(root, twice)
+    return registry.version_of(Place(root=root), "toy", registry.CHAMPION)
+
+
+def begin_anew(root, kept):
     for part in ("data", ".kpi-gate"):
         for path in sorted((root / part).rglob("*"), reverse=True):
             if path.is_file() and path.name not in DATABASES:
@@ -247,10 +260,7 @@ def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, job):
 
 
 @pytest.mark.parametrize("way", ["hold", "rollback", "baseline"])
-def test_a_champion_that_answers_otherwise_than_at_its_promotion(project, job, way):
-    play(job(AFTER_DRIFT))
-    second = champion(job())
-    assert second != "1"
+def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, job, way):
     falsify(stored_files(job, GOLDEN_FILE)[-1])
     seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, way)))
     assert checks(seen)[0] == "golden"
@@ -269,19 +279,17 @@ def test_a_champion_that_answers_otherwise_than_at_its_promotion(project, job, w
     assert looks(job)[-1].body["action"] == seen.action
 
 
-def test_a_way_back_that_is_blocked_is_recorded_and_not_lost(project, job):
-    play(job(AFTER_DRIFT))
+def test_a_way_back_that_is_blocked_is_recorded_and_not_lost(second, job):
     for path in stored_files(job, GOLDEN_FILE):
         falsify(path)
     seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, "rollback")))
     assert "could not roll back: v1 cannot be champion again" in seen.action
     assert looks(job)[-1].body["severe"]
     assert standing_alarm(job())
-    assert champion(job()) != "1"
+    assert champion(job()) == second
 
 
-def test_a_champion_that_was_replaced_meanwhile_is_left_alone(project, job):
-    play(job(AFTER_DRIFT))
+def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, job):
     falsify(stored_files(job, GOLDEN_FILE)[-1])
     made = job(morning(AFTER_DRIFT), **going_back(job, "rollback"))
     place = made.place.model_copy(update={"root": made.place.home / "monitor"})
@@ -289,7 +297,7 @@ def test_a_champion_that_was_replaced_meanwhile_is_left_alone(project, job):
     seen = look(watch)
     promotion.rollback(made.place, "toy", "a person was faster")
     done = acting.act(watch, seen)
-    assert done.action == f"no way back from {seen.champion}: it is not the champion any more"
+    assert done.action == f"no way back from v{second}: it is not the champion any more"
     assert champion(job()) == "1"
 
 
@@ -434,8 +442,7 @@ def test_rows_that_changed_after_they_were_served(project, job):
     assert found.value == 1.0
 
 
-def test_a_predecessor_that_cannot_be_read_hides_nothing_else(project, job):
-    play(job(AFTER_DRIFT))
+def test_a_predecessor_that_cannot_be_read_hides_nothing_else(second, job):
     promotion.reanchor(job().place, "toy", "so that v1 is only a predecessor")
     stored_files(job, MODEL_FILE)[0].write_bytes(b"")
     seen = steps.monitor(job(morning(AFTER_DRIFT + 10 * DAY)))
