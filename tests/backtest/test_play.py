@@ -5,11 +5,12 @@ import pickle
 import shutil
 from datetime import timedelta
 
+import pandas as pd
 import pytest
 from histories import END, START, TURN, edit_visits, scene_of, toy_found
 
 from kpi_gate import promotion, recording, steps
-from kpi_gate.backtest import freezing, players, run, verdicts
+from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal
@@ -69,6 +70,28 @@ def test_the_sums_of_the_ticks_are_the_policies_kpi_and_the_oracle_is_never_behi
     assert found.policies["oracle"].false_promotions == 0
 
 
+def test_the_oracle_may_go_back_to_whatever_anybody_has_used(played):
+    scene, found = played
+    tally, used = verdicts.Reckoning(scene), {"baseline"}
+    for number, tick in enumerate(found.ticks):
+        used |= set(tick.models.values()) - {tick.models["oracle"]}
+        best = max(tally.total(number, name.replace("baseline", "")) for name in used)
+        assert tick.kpi["oracle"] >= best
+
+
+def test_the_metric_promotes_where_it_is_higher_and_only_there(played):
+    scene, found = played
+    moves = players.moves(scene, players.METRIC, len(scene.ticks))
+    assert moves[0].sentence == "the first model"
+    for move in moves[1:]:
+        _, ours, _, theirs = move.sentence.split()
+        assert move.moved == (float(ours) > float(theirs))
+        assert move.verdict == ("higher" if move.moved else "not higher")
+    promotions = found.policies["metric"].promotions
+    assert promotions == sum(move.moved for move in moves[1:])
+    assert 0 < promotions < len(moves) - 1
+
+
 def test_forgone_is_what_the_waiting_candidate_earned_more(played):
     scene, found = played
     tally = verdicts.Reckoning(scene)
@@ -115,7 +138,17 @@ def test_its_decisions_are_those_of_real_retrainings(played, project):
         for part in ("gain", "corners"):
             assert ours["decision"].get(part) == real["decision"].get(part)
         assert ours["decision"]["lineage"]["window"] == real["decision"]["lineage"]["window"]
+        assert looked_at(ours) == looked_at(real)
     assert ours["decision"]["gain"]["estimate"] != 0
+
+
+def looked_at(body):
+    """Return what the gate looked at; how long scoring takes is another matter every time."""
+    return [
+        (check["name"], check["passed"], check["value"], check["bound"])
+        for check in body["decision"]["checks"]
+        if "latency" not in check["name"]
+    ]
 
 
 def retrained(job):
@@ -256,6 +289,25 @@ def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monke
     assert "taste" in reason
     assert decided(scene, 0)["verdict"] == "INVALID"
     assert [players.moves(scene, player, 1)[0].model for player in run.PLAYERS] == ["", "", ""]
+
+
+def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
+    """The logistic regression takes no nulls; all are offered something on that day."""
+    bad = START + timedelta(days=10)
+
+    def drop(visits, at):
+        visits.loc[at == bad, "taste"] = None
+
+    edit_visits(Place(root=tmp_path), drop)
+    scene = scene_of(tmp_path, end=START + timedelta(days=13))
+    found = play(scene, 1)
+    rows = pd.read_parquet(afterwards.period_path(scene, 1))
+    on_it = (rows["event_time"] == bad).to_numpy()
+    ours, baseline = (afterwards.earned(scene, 1, name) for name in ("gate-0000", ""))
+    assert on_it.sum() == 30
+    assert (ours[on_it] == baseline[on_it]).all()
+    assert (ours[~on_it] != baseline[~on_it]).any()
+    assert found.ticks[1].kpi["gate"] == pytest.approx(ours.sum())
 
 
 def test_ctrl_c_in_this_process_stops_at_once():

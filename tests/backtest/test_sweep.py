@@ -11,7 +11,7 @@ from kpi_gate.backtest import afterwards, players, verdicts
 from kpi_gate.backtest.sweep import combinations, sweep
 from kpi_gate.settings_file import ConfigurationError
 
-SPAN = (START + timedelta(days=28), START + timedelta(days=50))
+SPAN = (START + timedelta(days=21), START + timedelta(days=50))
 
 
 @pytest.fixture(autouse=True)
@@ -73,4 +73,15 @@ def test_trials_are_counted_on_the_same_decisions_and_their_halves_add_up(tmp_pa
         early += values[(rows["event_time"] < since).to_numpy()].sum()
     assert early != 0
     assert as_it_is.kpi == pytest.approx(gross - early)
+    half = since + (SPAN[1] - since) / 2
+    late = sum(
+        afterwards.earned_between(scene, number, name, half, scene.end)
+        for number, name in enumerate(players.in_use(scene, players.GATE))
+    )
+    made = list(verdicts.Reckoning(scene).promotions(players.in_use(scene, players.GATE)))
+    counted = [one for one in made if one.as_of >= since]
+    assert counted
+    assert as_it_is.promotions == len(counted)
+    cost = 100 * sum(one.as_of >= half for one in counted)
+    assert as_it_is.halves[1] == pytest.approx(late - cost)
     assert found.best.net == np.max([trial.net for trial in found.trials])

@@ -14,6 +14,7 @@ from kpi_gate.backtest.freezing import keep, read_json, write_json
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
 from kpi_gate.decision.estimators import Estimate
+from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import never_known
 from kpi_gate.sides import make_side
 from kpi_gate.stores import snapshots
@@ -57,7 +58,7 @@ def value_models(scene: Scene, number: int, names: Iterable[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rows = pd.read_parquet(period_path(scene, number))
     for name in wanted:
-        earned = _earned(scene, name, rows)
+        earned = _earned_or_baseline(scene, name, rows)
         path = earned_path(scene, number, name)
         partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         with partial.open("wb") as file:
@@ -95,6 +96,23 @@ def counts(scene: Scene, number: int) -> tuple[int, int]:
     """Return the decisions of a period, and how many of them are settled by now."""
     found = read_json(period_path(scene, number).with_suffix(".json"))
     return int(found["decisions"]), int(found["settled"])
+
+
+def _earned_or_baseline(scene: Scene, name: str, rows: pd.DataFrame) -> Floats:
+    """Return each row's share; a day that the model cannot score goes on without a model."""
+    try:
+        return _earned(scene, name, rows)
+    except ScoringError:
+        if not name:
+            raise
+    found, day = np.empty(len(rows)), rows["event_time"].dt.floor("D").to_numpy()
+    for one in np.unique(day):
+        part = rows[day == one].reset_index(drop=True)
+        try:
+            found[day == one] = _earned(scene, name, part)
+        except ScoringError:
+            found[day == one] = _earned(scene, "", part)
+    return found
 
 
 def _earned(scene: Scene, name: str, rows: pd.DataFrame) -> Floats:

@@ -154,7 +154,8 @@ def _what_if(sweep: Sweep) -> str:
 def _notes(found: Backtest) -> str:
     lines = (
         "At every tick only what was known then is seen; what a model earned is counted with the "
-        "outcomes that became known later. Bounds are one-sided, clustered by unit and by day.",
+        "outcomes that became known later; days that it cannot score are the baseline's. Bounds "
+        "are one-sided, clustered by unit and by day.",
         "All policies begin with the same model. The gate runs the steps of a retraining; only how "
         "long scoring takes is not measured, since today's machine says nothing of then.",
         "With `--unheld` a line more: models that have seen everything known at the tick, so that "

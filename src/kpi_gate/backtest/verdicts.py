@@ -39,18 +39,13 @@ def wanted(scene: Scene) -> list[set[str]]:
     """Return the models whose earnings must be known, period by period."""
     count = len(scene.ticks)
     found: list[set[str]] = [{""} for _ in range(count)]
-    for used in _all_used(scene).values():
-        for number, name in enumerate(used):
-            found[number].add(name)
-        for swap in swaps(used):  # what it replaced, for as long as it stayed
-            for number in range(swap.number, swap.end):
-                found[number].add(swap.old)
     for number, move in enumerate(players.moves(scene, players.GATE, count)):
         found[number].add(move.candidate)  # what was not promoted: the cost of waiting
     made: set[str] = set()
     for number, names in enumerate(zip(*_all_used(scene).values(), strict=True)):
         made |= set(names)
-        found[number] |= made  # the oracle may go back to whatever anybody has used
+        # the oracle may go back to any of them; a promotion is judged by the one before
+        found[number] |= made
     return found
 
 
