@@ -114,9 +114,9 @@ def write_candidate(
     (folder / models.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
     golden = rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS)
     probability = probabilities(trained.estimator, golden, features)
-    columns = list(dict.fromkeys([*features, *use_case.value.columns]))
+    known = golden.drop(columns=["outcome", "label_time"])  # all that acting may read, and no more
     action = actions(policy, use_case, score(trained.estimator, golden, features, use_case), golden)
-    scored = golden[columns].assign(golden_probability=probability, golden_action=action)
+    scored = known.assign(golden_probability=probability, golden_action=action)
     scored.to_parquet(folder / models.GOLDEN_FILE, index=False)
 
 
