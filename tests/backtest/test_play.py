@@ -14,6 +14,7 @@ from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal
+from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 
 pytestmark = pytest.mark.slow
@@ -68,6 +69,14 @@ def test_the_sums_of_the_ticks_are_the_policies_kpi_and_the_oracle_is_never_behi
     unheld = sum(tick.nothing_held_back for tick in found.ticks)
     assert unheld == pytest.approx(found.nothing_held_back.kpi)
     assert found.policies["oracle"].false_promotions == 0
+
+
+def test_the_gate_measures_against_the_champion_in_use_and_the_first_as_anchor(played):
+    scene, found = played
+    champion = scene.job(len(scene.ticks) - 1, players.GATE).work / "champion"
+    (made,) = found.policies["gate"].history
+    assert ModelCard.read(champion).contender.name == made.promoted
+    assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000"
 
 
 def test_the_oracle_may_go_back_to_whatever_anybody_has_used(played):
