@@ -1,4 +1,4 @@
-"""Keep the README true: `python -m benchmarks.readme [tree|demo|selftest|backtest|bench ...]` fills it."""
+"""Keep the README true: `python -m benchmarks.readme [SECTION ...]` fills it, all by default."""
 
 import ast
 import os
