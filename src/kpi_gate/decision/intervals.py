@@ -83,7 +83,8 @@ def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = Fals
     if variance <= (1e-12 * float(np.abs(sums).max())) ** 2:
         return Interval(mean, 0.0, mean, mean, 0.0)
     error = float(np.sqrt(variance * count)) / rows
-    skew = float((left**3).mean()) / variance**1.5 / np.sqrt(count)
+    # divided before it is cubed: the cube of a tiny spread would be none
+    skew = float(((left / np.sqrt(variance)) ** 3).mean()) / np.sqrt(count)
     z = float(stdtrit(count - 1, confidence)) if few else NormalDist().inv_cdf(confidence)
     return Interval(
         estimate=mean,
