@@ -63,9 +63,9 @@ class Watched(BaseModel):
         severe, warned = self.those("severe"), self.those("warning")
         who = f"{self.use_case}, champion {self.champion}, {self.window}"
         if severe:
-            words = f"{len(severe)} severe: {severe[0].sentence}"
+            words = f"{len(severe)} severe: {severe[0].sentence.rstrip('.')}"
         elif warned:
-            words = f"{len(warned)} to look at: {warned[0].sentence}"
+            words = f"{len(warned)} to look at: {warned[0].sentence.rstrip('.')}"
         else:
             words = "nothing to look at"
         return f"{who}: {words}"
