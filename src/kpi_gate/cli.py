@@ -218,9 +218,7 @@ def selftest(
     if as_json:
         print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:
-        page = page_of(job)
-        shown = page.relative_to(job.place.root) if page.is_relative_to(job.place.root) else page
-        typer.echo(f"{name}: {result.sentence()}. Page: {shown}")
+        typer.echo(f"{name}: {result.sentence()}. Page: {job.place.shown(page_of(job))}")
     raise typer.Exit(0 if result.passed else UNEXPECTED)
 
 

@@ -49,13 +49,14 @@ def monitor(
         return
     require_prefect()
     from flows.monitor import monitor as flow
+    from kpi_gate.operation.acting import page_of
 
     seen = flow(name, as_of)
     if as_json:
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:
         _show(seen)
-        typer.echo(f"Page: {job.place.home.name}/monitor/{name}.html, and in MLflow.")
+        typer.echo(f"Page: {job.place.shown(page_of(job))}, and in MLflow.")
     raise typer.Exit(SEVERE if seen.severe else 0)
 
 

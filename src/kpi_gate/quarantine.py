@@ -1,6 +1,7 @@
 """Days that count neither for training nor for judging: put there and let out by ledger rows."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 
 import pandas as pd
@@ -54,7 +55,7 @@ def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
         raise QuarantineError("days == [], must be one at least")
     if not reason.strip():
         raise QuarantineError("a quarantine needs a reason: --reason '...'")
-    free = [day for day in named if action == RELEASE and day not in quarantined(job)]
+    free = sorted(set(named) - quarantined(job)) if action == RELEASE else []
     if free:
         raise QuarantineError(f"{job.name}: {free[0]} is not in quarantine")
     body = {
@@ -67,9 +68,9 @@ def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
     return job.ledger.append(job.name, KIND, f"{KIND} {named[0]}", body)
 
 
-def outside(rows: pd.DataFrame, days: frozenset[date]) -> pd.DataFrame:
+def outside(rows: pd.DataFrame, days: AbstractSet[date]) -> pd.DataFrame:
     """Leave out the rows whose event falls on one of the days, in UTC."""
     if not days or rows.empty:
         return rows
     day = rows["event_time"].dt.tz_convert("UTC").dt.date
-    return rows[~day.isin(list(days))].reset_index(drop=True)
+    return rows[~day.isin(list(days))]

@@ -54,8 +54,7 @@ def report(
         return
     for one in told:
         typer.echo(f"{one.use_case}: {lead(one)}")
-    shown = path.relative_to(place.root) if path.is_relative_to(place.root) else path
-    typer.echo(f"Page: {shown}")
+    typer.echo(f"Page: {place.shown(path)}")
 
 
 def _history(name: str, entries: "list[Entry]", now: "datetime") -> "History":

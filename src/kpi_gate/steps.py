@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import yaml
@@ -28,9 +28,10 @@ from kpi_gate.stores.transient import is_transient
 from kpi_gate.usecase import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kpi_gate.decision.trigger import Choice
+    from kpi_gate.operation.watch import Watch
     from kpi_gate.operation.watched import Watched
     from kpi_gate.proof.selftest import Bout, SelfTest
 
@@ -47,7 +48,7 @@ def snapshot(job: Job) -> Snapshot:
     snapshots.run_stage(
         job.place.root,
         job.stage("snapshot"),
-        lambda: _write(job, rows, path),
+        lambda: write_rows(job, rows, path),
         always=True,  # a database behind load() changes unseen by DVC
     )
     snapshots.keep_in_remote(job.place.root, job.stage("snapshot"))
@@ -55,7 +56,12 @@ def snapshot(job: Job) -> Snapshot:
     return Snapshot(job.name, job.as_of, len(rows), found, path)
 
 
-def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
+def write_rows(job: Job, rows: pd.DataFrame, path: Path) -> None:
+    """Write a use case's rows into a file.
+
+    Raises:
+        Refusal: If they cannot be kept.
+    """
     try:
         snapshots.write_rows(rows, path)
         told = maturity(job, rows).model_dump_json(indent=1)
@@ -140,8 +146,8 @@ def validate_snapshot(job: Job) -> None:
     """
     from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
 
-    tick = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
-    frozen, rows, before, previous = read_snapshot(job), read_learnable(job), tick["previous"], None
+    tick, frozen, previous = _read_tick(job), read_snapshot(job), None
+    rows, before = _learnable(frozen, tick), tick["previous"]
     if before:
         then = datetime.fromisoformat(before["as_of"])
         left_out = (frozen["event_time"] < then).sum() - (rows["event_time"] < then).sum()
@@ -167,9 +173,17 @@ def _quarantine(job: Job, bad: pd.DataFrame) -> str:
 
 def read_learnable(job: Job) -> pd.DataFrame:
     """Read the frozen rows without the days that were in quarantine at the tick."""
-    tick = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
+    return _learnable(read_snapshot(job), _read_tick(job))
+
+
+def _read_tick(job: Job) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def _learnable(frozen: pd.DataFrame, tick: "Mapping[str, Any]") -> pd.DataFrame:
     bad = frozenset(date.fromisoformat(day) for day in tick.get("quarantined", ()))
-    return quarantine.outside(read_snapshot(job), bad)
+    return quarantine.outside(frozen, bad).reset_index(drop=True)
 
 
 def train(job: Job) -> bool:
@@ -325,20 +339,27 @@ def monitor(job: Job) -> "Watched":
     """
     from kpi_gate.operation import acting
     from kpi_gate.operation.monitoring import look, unloadable
-    from kpi_gate.operation.watch import Watch
 
-    # a folder of its own: a retraining's files stay as they are
-    place = job.place.model_copy(update={"root": job.place.home / "monitor"})
-    apart = replace(job, place=place)
     try:
-        rows = load_rows(job)
+        watch = _watch(job)
     except Refusal as refusal:
         seen = unloadable(job, str(refusal))
     else:
-        watch = Watch(apart, rows, quarantine.quarantined(job))
         seen = acting.act(watch, look(watch))
-    acting.keep(apart, seen)
+    acting.keep(job, seen)
     return seen
+
+
+def _watch(job: Job) -> "Watch":
+    """Return a look at the champion, in a folder apart: a retraining's files stay as they are.
+
+    Raises:
+        Refusal: If the rows cannot be loaded.
+    """
+    from kpi_gate.operation.watch import Watch
+
+    place = job.place.model_copy(update={"root": job.place.home / "monitor"})
+    return Watch(replace(job, place=place), load_rows(job), quarantine.quarantined(job))
 
 
 def choose_to_retrain(job: Job) -> "Choice | None":
@@ -352,13 +373,11 @@ def choose_to_retrain(job: Job) -> "Choice | None":
     """
     from kpi_gate.decision.trigger import Proposal
     from kpi_gate.operation.choosing import accepted, choose_now, record_choice
-    from kpi_gate.operation.watch import Watch
     from kpi_gate.operation.watch_value import staleness
 
     if job.use_case.settings.trigger.when == "calendar" or accepted(job) is not None:
         return None
-    place = job.place.model_copy(update={"root": job.place.home / "monitor"})
-    watch = Watch(replace(job, place=place), load_rows(job), quarantine.quarantined(job))
+    watch = _watch(job)
     cost = staleness(watch, watch.quarantined).staleness
     proposals = [Proposal(by="schedule", reason="the schedule is due")]
     alarm = standing_alarm(job)

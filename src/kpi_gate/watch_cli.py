@@ -70,8 +70,9 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
         print_json(found.as_json(what_if))
         return
     show(found, what_if)
-    shown = page.relative_to(place.root) if page.is_relative_to(place.root) else page
-    typer.echo(f"Page: {shown}, and in MLflow, experiment {name}, run {found.run_name}.")
+    typer.echo(
+        f"Page: {place.shown(page)}, and in MLflow, experiment {name}, run {found.run_name}."
+    )
 
 
 def _once(option: str, given: list[tuple[str, Any]]) -> dict[str, Any]:

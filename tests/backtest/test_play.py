@@ -8,12 +8,13 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from histories import END, START, TURN, edit_visits, scene_of, toy_found
+from test_steps import play as retrain_by_steps
 
-from kpi_gate import promotion, recording, steps
+from kpi_gate import steps
 from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job, Refusal
+from kpi_gate.job import Job
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 
@@ -136,7 +137,7 @@ def test_its_decisions_are_those_of_real_retrainings(played, project):
     found = []
     for as_of in scene.ticks[:3]:
         job = Job(scene.use_case, as_of, Place(root=project))
-        entry = retrained(job)
+        entry, _, _ = retrain_by_steps(job)
         found.append(entry.body)
     assert found[0]["verdict"] == "PROMOTE", "else the two have no common start"
     for number, real in enumerate(found):
@@ -158,23 +159,6 @@ def looked_at(body):
         for check in body["decision"]["checks"]
         if "latency" not in check["name"]
     ]
-
-
-def retrained(job):
-    """Run every verb of a retraining, as the flow does."""
-    found = steps.snapshot(job)
-    steps.freeze_champion(job)
-    try:
-        steps.validate(job)
-        steps.train(job)
-        steps.compare(job)
-        decision = steps.decide(job)
-    except Refusal as refusal:
-        decision = recording.refused(job, refusal, found)
-    entry = steps.record(job, decision, found)
-    steps.promote(job, entry)
-    promotion.heal(job.place, job.name)
-    return entry
 
 
 def test_nothing_later_than_a_tick_is_known_at_it(played, tmp_path):

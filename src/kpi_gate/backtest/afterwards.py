@@ -18,13 +18,13 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import never_known
 from kpi_gate.sides import make_side
 from kpi_gate.stores import snapshots
+from kpi_gate.stores.evidence import DAY_US
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import estimate
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"  # in place of a model's name, where there must be one
-DAY_US = 86_400_000_000
 
 
 def look_up(scene: Scene) -> None:

@@ -15,7 +15,7 @@ from kpi_gate import steps
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.candidate import train_candidate
 from kpi_gate.decision.identity import digest
-from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.stores import snapshots
 
@@ -30,7 +30,7 @@ def freeze(scene: Scene, number: int) -> None:
     job = scene.job(number)
     try:
         if not path.exists():
-            _write(job, steps.load_rows(job), path)
+            steps.write_rows(job, steps.load_rows(job), path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
@@ -47,14 +47,6 @@ def freeze(scene: Scene, number: int) -> None:
     write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
 
 
-def _write(job: Job, rows: pd.DataFrame, path: Path) -> None:
-    try:
-        snapshots.write_rows(rows, path)
-    except (ValueError, TypeError) as error:  # a column of mixed types, which a retraining refuses
-        words = " ".join(str(error).split())
-        raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
-
-
 def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
     """Train on everything known, so that nothing is left to judge the model by."""
     settings = job.use_case.settings.window
@@ -67,7 +59,7 @@ def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> No
 
 def train_once(job: Job, frozen: str, shelf: Path) -> None:
     """Train a player's candidate, or take it from the shelf where another has trained the same."""
-    windows = plan(job, read_snapshot(job))
+    windows = plan(job, steps.read_learnable(job))
     name = digest([frozen, windows.model_dump(mode="json"), _what_trains(job)])[:16]
     shelved, mine = shelf / name, job.work / "candidate"
     if not shelved.exists():

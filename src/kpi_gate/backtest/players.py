@@ -12,7 +12,7 @@ from kpi_gate.champion import stand_in
 from kpi_gate.comparison import gate_rows
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.job import Job, Refusal, plan, read_snapshot
+from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.recording import refused
 from kpi_gate.sides import make_side
@@ -186,7 +186,7 @@ def _metrics(job: Job) -> tuple[float, float]:
     """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
     from sklearn.metrics import roc_auc_score
 
-    rows = read_snapshot(job)
+    rows = steps.read_learnable(job)
     gate = gate_rows(rows, plan(job, rows))
     outcome = gate["outcome"].to_numpy(dtype=float)
     known = pd.notna(outcome)
@@ -207,7 +207,7 @@ def _keep_model(scene: Scene, job: Job, name: str) -> None:
     """Keep the candidate under its name, as a registry would give it back after a promotion."""
     candidate = job.work / "candidate"
     card = ModelCard.read(candidate)
-    evidence_end = plan(job, read_snapshot(job)).gate.end
+    evidence_end = plan(job, steps.read_learnable(job)).gate.end
     known = {"name": name, "promoted_on": evidence_end}
     contender = Contender.model_validate({**card.contender.model_dump(), **known})
 

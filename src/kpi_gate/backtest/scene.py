@@ -1,6 +1,5 @@
 """What is played: a use case with its settings, a stretch of its history, and the folder of it."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -11,13 +10,13 @@ from kpi_gate import usecases
 from kpi_gate.cron import fires
 from kpi_gate.decision.identity import digest
 from kpi_gate.job import Job
+from kpi_gate.proof.record import code_hash
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import UseCase
 
 LEAST_TICKS = 2
-PACKAGE = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,12 @@ def lay_out(
     if use_case.fetch is not None:  # once, before several processes want to; and it names the play
         snapshots.fetch_once(source.raw(name), use_case.fetch, settings.data)
     known = _all_over(now, end, settings.window.label_delay_days)
-    rows = [settings.data, settings.window.label_delay_days, _code(name), _raw(source.raw(name))]
+    rows = [
+        settings.data,
+        settings.window.label_delay_days,
+        code_hash(name),
+        _raw(source.raw(name)),
+    ]
     span = [unheld, *(moment.isoformat() for moment in (*ticks, end, known))]
     home = place.home / "backtest" / name
     return Scene(
@@ -168,15 +172,6 @@ def _source(use_case: UseCase, changes: dict[str, Any], place: Place) -> Place:
         return place
     root = place.home / "backtest" / use_case.name / f"data-{digest(sorted(other.items()))[:8]}"
     return place.model_copy(update={"root": root})
-
-
-def _code(name: str) -> str:
-    """Hash all code that a play of the use case depends on: with other code it begins anew."""
-    code = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "usecases" or path.stem == name:
-            code.update(path.read_bytes())
-    return code.hexdigest()
 
 
 def _raw(raw: Path) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 from kpi_gate import promotion, quarantine
 from kpi_gate.decision.evidence import BASELINE, Window
@@ -120,6 +121,11 @@ def _proposals(seen: Watched) -> Iterator[Proposal]:
         yield Proposal(by="drift", reason=seen.drift.sentence)
 
 
+def page_of(job: Job) -> Path:
+    """Return where the page of the last look lies."""
+    return job.place.home / KIND / f"{job.name}.html"
+
+
 def keep(job: Job, seen: Watched) -> Entry:
     """Write the page, log it to MLflow, and add a row to the ledger.
 
@@ -128,7 +134,7 @@ def keep(job: Job, seen: Watched) -> Entry:
         LedgerError: If the ledger cannot be written.
     """
     html = page(seen)
-    path = job.place.home / KIND / f"{job.name}.html"
+    path = page_of(job)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     subject = digest([job.name, KIND, job.as_of.isoformat()])

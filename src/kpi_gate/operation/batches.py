@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import pandas as pd
 
 from kpi_gate.decision.evidence import Window
-from kpi_gate.operation.day_sums import without
+from kpi_gate.quarantine import outside
 
 FEW_ROWS = 30  # a day with fewer says nothing alone
 WEEK = 7
@@ -61,12 +61,12 @@ def cut(
     first = window.start - timedelta(days=min(reference_days * length, 366))
     reference = rows[(event >= first) & (event < window.start)]
     batch = rows[(event >= window.start) & (event < end)]
-    good = without(batch, quarantined)
+    good = outside(batch, quarantined)
     if length > 1 and len(good):  # a day that is out must not spoil a week of looks
         batch = good
     return Batches(
         window=window,
         batch=batch.reset_index(drop=True),
-        reference=without(reference, quarantined).reset_index(drop=True),
+        reference=outside(reference, quarantined).reset_index(drop=True),
         length=length,
     )

@@ -42,13 +42,6 @@ def good_days(end: datetime, count: int, quarantined: AbstractSet[date]) -> list
     return found[::-1]
 
 
-def without(rows: pd.DataFrame, quarantined: AbstractSet[date]) -> pd.DataFrame:
-    """Leave out the rows of the days in quarantine."""
-    if not quarantined or rows.empty:
-        return rows
-    return rows[~days_of(rows).dt.date.isin(list(quarantined))]
-
-
 def judged(due: pd.DataFrame) -> NDArray[np.bool_]:
     """Mark the rows whose outcome is known, or never will be, on days that lack no more of them.
 

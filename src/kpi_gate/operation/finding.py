@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 Layer = Literal["health", "value", "drift"]
 Severity = Literal["severe", "warning", "note"]
+About = Literal["data", "model", "labels"]
 
 
 class Finding(BaseModel):
@@ -28,7 +29,7 @@ class Finding(BaseModel):
     layer: Layer
     check: str
     severity: Severity
-    about: Literal["data", "model", "labels"]
+    about: About
     column: str = ""
     sentence: str
     value: float | None = None

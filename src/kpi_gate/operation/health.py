@@ -2,7 +2,7 @@
 
 from kpi_gate.operation.canaries import check_batch
 from kpi_gate.operation.health_behaviour import check_behaviour, check_golden
-from kpi_gate.operation.health_leakage import Auc, check_leakage, feature_aucs
+from kpi_gate.operation.health_leakage import Auc, check_leakage, compare_aucs, feature_aucs
 from kpi_gate.operation.health_outputs import check_outputs
 from kpi_gate.operation.health_skew import check_skew
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_leakage",
     "check_outputs",
     "check_skew",
+    "compare_aucs",
     "feature_aucs",
 ]
 

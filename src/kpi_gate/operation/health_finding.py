@@ -1,9 +1,12 @@
-"""Findings of the health layer, about a day's rows or about the model."""
+"""Findings of the health layer, about a day's rows, about the model, or about the labels."""
 
-from kpi_gate.operation.finding import Finding, Severity
+from functools import partial
+
+from kpi_gate.operation.finding import About, Finding, Severity
 
 
-def data_finding(
+def health_finding(
+    about: About,
     check: str,
     severity: Severity,
     sentence: str,
@@ -11,12 +14,12 @@ def data_finding(
     bound: float | None = None,
     column: str = "",
 ) -> Finding:
-    """Return a finding about a day's rows."""
+    """Return a finding of the health layer."""
     return Finding(
         layer="health",
         check=check,
         severity=severity,
-        about="data",
+        about=about,
         column=column,
         sentence=sentence,
         value=value,
@@ -24,14 +27,5 @@ def data_finding(
     )
 
 
-def model_finding(
-    check: str,
-    severity: Severity,
-    sentence: str,
-    value: float | None = None,
-    bound: float | None = None,
-    column: str = "",
-) -> Finding:
-    """Return a finding about the model."""
-    found = data_finding(check, severity, sentence, value, bound, column)
-    return found.model_copy(update={"about": "model"})
+data_finding = partial(health_finding, "data")
+model_finding = partial(health_finding, "model")

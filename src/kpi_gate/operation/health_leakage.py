@@ -102,8 +102,12 @@ def check_leakage(
         use_case: Tells numbers from categories.
         earlier: What `feature_aucs` gave the last time; None where there was none.
     """
-    now = feature_aucs(rows, features, use_case)
-    if now is None or not now:
+    return compare_aucs(feature_aucs(rows, features, use_case), earlier)
+
+
+def compare_aucs(now: Mapping[str, Auc] | None, earlier: Mapping[str, Auc] | None) -> list[Finding]:
+    """Return the same where what `feature_aucs` gives is known already."""
+    if not now:
         words = f"fewer than {LEAST_EVENTS} rows have either outcome: leaks cannot be seen yet"
         return [data_finding("leakage", "note", words, 0.0, LEAST_EVENTS)]
     found = [*_knowing(now), *_ahead(now if earlier is None else {})]

@@ -13,8 +13,9 @@ from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation import health
 from kpi_gate.operation.finding import Finding
+from kpi_gate.operation.health_finding import data_finding, health_finding, model_finding
 from kpi_gate.operation.realised_findings import value_findings
-from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window, fault
+from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_value import moved, realised, staleness
 from kpi_gate.operation.watched import Watched
 from kpi_gate.stores import models, snapshots
@@ -38,11 +39,11 @@ def look(watch: Watch) -> Watched:
         readable = watch.estimator is not None or watch.champion.contender.is_baseline
         findings += _model(watch) if watch.estimator is not None else ()
     except Refusal as refusal:  # lost aliases and strange anchors are told under their own names
-        findings.append(fault(refusal.check, str(refusal)))
+        findings.append(model_finding(refusal.check, "severe", str(refusal)))
     except ModelError as error:
-        findings.append(fault("champion_readable", str(error)))
+        findings.append(model_finding("champion_readable", "severe", str(error)))
     except ScoringError as error:
-        findings.append(fault("champion_scores", str(error)))
+        findings.append(model_finding("champion_scores", "severe", str(error)))
     seen = Watched(
         use_case=job.name,
         title=job.use_case.title,
@@ -67,7 +68,7 @@ def unloadable(job: Job, reason: str) -> Watched:
         champion=UNKNOWN,
         window=Window(start=end - timedelta(days=1), end=end),
         rows=0,
-        findings=(fault("rows_loadable", reason, about="data"),),
+        findings=(data_finding("rows_loadable", "severe", reason),),
     )
 
 
@@ -106,9 +107,7 @@ def _absent(watch: Watch, told: list[Finding]) -> list[Finding]:
     """Return the columns that no row has, which no comparison with good days can miss."""
     known = {finding.column for finding in told}
     return [
-        fault("missing", f"{name} is in no row at all", about="data").model_copy(
-            update={"column": name}
-        )
+        data_finding("missing", "severe", f"{name} is in no row at all", column=name)
         for name in dict.fromkeys(_read(watch.job))
         if name not in watch.rows and name not in known
     ]
@@ -121,8 +120,8 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             f"no outcome has come since {found.stuck_since:%Y-%m-%d} although "
             f"{found.overdue:,} are due: value and staleness are not known for these days"
         )
-        told = fault("labels_stuck", words, "warning", "labels")
-        yield told.model_copy(update={"value": float(found.overdue), "bound": 0.0})
+        overdue = float(found.overdue)
+        yield health_finding("labels", "labels_stuck", "warning", words, overdue, 0.0)
     early = rows["label_time"] < rows["event_time"]
     if early.any():
         words = (
@@ -130,8 +129,8 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             f"{rows['label_time'][early].iloc[-1]} for {rows['event_time'][early].iloc[-1]}: "
             "a clock is wrong"
         )
-        told = fault("labels_early", words, "warning", "labels")
-        yield told.model_copy(update={"value": float(early.mean()), "bound": 0.0})
+        share = float(early.mean())
+        yield health_finding("labels", "labels_early", "warning", words, share, 0.0)
 
 
 def _model(watch: Watch) -> Iterator[Finding]:
@@ -162,7 +161,7 @@ def _golden(watch: Watch) -> Iterator[Finding]:
     try:
         golden = pd.read_parquet(watch.folder / models.GOLDEN_FILE)
     except (OSError, ValueError) as error:  # half a parquet: ValueError
-        yield fault("golden", f"the golden rows cannot be read: {error}")
+        yield model_finding("golden", "severe", f"the golden rows cannot be read: {error}")
         return
     # golden rows of an older champion hold its features alone, and a policy may read more
     acts = (lambda scores, rows: watch.act(rows)[1]) if "event_time" in golden else None
@@ -188,10 +187,8 @@ def _skew(watch: Watch) -> Iterator[Finding]:
 def _leaks(watch: Watch) -> Iterator[Finding]:
     """Compare how each feature alone ranks the outcomes with how it did at the last look."""
     path, names = watch.job.work / AUCS, list(watch.champion.features)
-    rows = watch.batches.reference
-    earlier = _read_aucs(path)
-    yield from health.check_leakage(rows, names, watch.job.use_case, earlier)
-    found = health.feature_aucs(rows, names, watch.job.use_case)
+    found = health.feature_aucs(watch.batches.reference, names, watch.job.use_case)
+    yield from health.compare_aucs(found, _read_aucs(path))
     if found is not None:
         kept = {name: [float(number) for number in auc] for name, auc in found.items()}
         path.write_text(json.dumps(kept), encoding="utf-8")

@@ -16,9 +16,10 @@ from kpi_gate.learning.maturity import Maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import within
 from kpi_gate.operation.champion_view import View, look, score_side
-from kpi_gate.operation.day_sums import midnight, without
+from kpi_gate.operation.day_sums import midnight
 from kpi_gate.operation.label_free import BlindWindow, expect_value
 from kpi_gate.operation.worth import Worth
+from kpi_gate.quarantine import outside
 from kpi_gate.sides import Side
 from kpi_gate.stores.models import ModelCard, ModelError
 
@@ -92,7 +93,7 @@ def realise(
     Returns:
         What it earned; where nothing can be said, why.
     """
-    unit, good = job.use_case.settings.objective.unit, without(rows, quarantined)
+    unit, good = job.use_case.settings.objective.unit, outside(rows, quarantined)
     told = Realised(unit=unit, champion="", since=since, promised=promised)
     if good.empty:
         return told.model_copy(update={"unknown": "there are no rows"})

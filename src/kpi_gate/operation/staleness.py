@@ -22,8 +22,8 @@ from kpi_gate.operation.day_sums import (
     good_days,
     judged,
     sum_by_day,
-    without,
 )
+from kpi_gate.quarantine import outside
 from kpi_gate.sides import make_side
 from kpi_gate.stores.models import ModelCard, ModelError
 
@@ -85,7 +85,7 @@ def challenge(
         to train on, a side that cannot score.
     """
     unit = job.use_case.settings.objective.unit
-    good = without(rows, quarantined)
+    good = outside(rows, quarantined)
     try:
         if good.empty:
             raise _NothingToJudgeError("there are no rows")

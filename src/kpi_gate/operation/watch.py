@@ -14,7 +14,6 @@ from kpi_gate.champion import freeze_champion
 from kpi_gate.job import Job
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.operation.batches import Batches, cut
-from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.sides import actions, policy_of, score, under_the_log
 from kpi_gate.stores import models
 from kpi_gate.stores.models import ModelCard
@@ -85,14 +84,6 @@ class Watch:
             return under_the_log(use_case, scores, rows), done
         except KeyError as error:
             raise ScoringError(f"the rows have no column {error}") from error
-
-
-def fault(
-    check: str, sentence: str, severity: Severity = "severe", about: str = "model"
-) -> Finding:
-    """Return a finding of the health layer."""
-    words = {"layer": "health", "severity": severity, "about": about}
-    return Finding.model_validate({**words, "check": check, "sentence": sentence})
 
 
 def days_of_window(start: datetime, end: datetime) -> frozenset[date]:

@@ -11,13 +11,14 @@ from kpi_gate.champion import stand_in
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.operation.day_sums import without
 from kpi_gate.operation.drift import explain
 from kpi_gate.operation.drift_report import DriftReport
 from kpi_gate.operation.finding import Finding
+from kpi_gate.operation.health_finding import model_finding
 from kpi_gate.operation.realised import Realised, realise
 from kpi_gate.operation.staleness import challenge
-from kpi_gate.operation.watch import Watch, fault
+from kpi_gate.operation.watch import Watch
+from kpi_gate.quarantine import outside
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import ModelError
 
@@ -66,7 +67,7 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
             stand_in(job, replaced)
     except ModelError as error:
         words = f"{before} cannot be read, so neither is it a way back nor the gain over it known: "
-        found.append(fault("replaced_readable", f"{words}{error}", "warning"))
+        found.append(model_finding("replaced_readable", "warning", f"{words}{error}"))
     lineage, gain = body["decision"].get("lineage"), body["decision"].get("gain")
     told = realise(
         job,
@@ -85,7 +86,7 @@ def moved(watch: Watch) -> DriftReport | None:
     """Explain what moved in the last days; None where there is no model to ask, or no rows."""
     start = watch.batches.window.end - timedelta(days=DRIFT_DAYS)
     recent = watch.rows[watch.rows["event_time"] >= start]
-    recent = without(recent, watch.quarantined)
+    recent = outside(recent, watch.quarantined)
     older = watch.batches.reference
     older = older[older["event_time"] < start]
     if watch.estimator is None or recent.empty or older.empty:

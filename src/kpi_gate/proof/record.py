@@ -53,9 +53,14 @@ def last_proof(job: Job) -> bool | None:
 
 def subject_of(job: Job) -> str:
     """Hash all that the gate's answers depend on but the rows."""
+    settings = policy_hash(job.use_case.settings.model_dump_json())
+    return digest([settings, code_hash(job.name), job.place.environment_hash()])
+
+
+def code_hash(use_case: str) -> str:
+    """Hash the machine's code and the use case's own; other use cases do not count."""
     code = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "usecases" or path.stem == job.name:
+        if path.parent.name != "usecases" or path.stem == use_case:
             code.update(path.read_bytes())
-    settings = policy_hash(job.use_case.settings.model_dump_json())
-    return digest([settings, code.hexdigest(), job.place.environment_hash()])
+    return code.hexdigest()

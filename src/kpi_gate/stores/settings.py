@@ -106,6 +106,10 @@ class Place(BaseSettings):
         """Prefect notification blocks that are told of each notice."""
         return _words(self.notify_blocks)
 
+    def shown(self, path: Path) -> Path:
+        """Return a path as people read it: from the project's folder, where it lies in it."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
     def environment_hash(self) -> str:
         """Hash of the locked environment; empty where there is no lock."""
         lock = self.root / "requirements.lock"
