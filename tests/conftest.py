@@ -13,6 +13,7 @@ import pytest
 
 from kpi_gate import usecases
 from kpi_gate.job import Job
+from kpi_gate.stores import prepared
 from kpi_gate.stores.settings import ENVIRONMENT, Place
 
 REPOSITORY = Path(__file__).parents[1]
@@ -53,11 +54,9 @@ def make_project(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database that is migrated already; a copy costs nothing."""
-    from kpi_gate.stores.registry import version_of
-
-    home = tmp_path_factory.mktemp("migrated")
-    version_of(Place(root=home, mlflow_uri=f"sqlite:///{home}/mlflow.db"), "none", "champion")
-    return home / "mlflow.db"
+    path = tmp_path_factory.mktemp("migrated") / "mlflow.db"
+    prepared.lay_out("mlflow", f"sqlite:///{path}")
+    return path
 
 
 @pytest.fixture(scope="session")

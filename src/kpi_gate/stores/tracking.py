@@ -12,6 +12,7 @@ from typing import Any
 
 from kpi_gate.decision import translation
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.stores import prepared
 from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
 from kpi_gate.stores.settings import Place
 
@@ -76,6 +77,7 @@ def client(place: Place) -> Any:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
+    prepared.lay_out("mlflow", place.mlflow_uri)
     before = os.environ.get(TRACKING_URI)
     mlflow.set_tracking_uri(place.mlflow_uri)  # for the calls that take no client
     try:
