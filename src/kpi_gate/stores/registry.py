@@ -13,7 +13,6 @@ from kpi_gate.stores.models import (
     MODEL_FILE,
     ModelCard,
     ModelError,
-    dump_model,
     load_model,
 )
 from kpi_gate.stores.settings import Place
@@ -76,18 +75,17 @@ def fetch(
             raise ModelError(f"{use_case} version {version}: {', '.join(missing)} is missing")
         try:
             card = ModelCard.read(files[CARD_FILE].parent)
-            content = dump_model(load_model(files[MODEL_FILE], trusted))
+            load_model(files[MODEL_FILE], trusted)
         except ModelError as error:
             raise ModelError(f"{use_case} version {version}: {error}") from error
-        if digest(content, card) != card.contender.digest:
+        if digest(files[MODEL_FILE].read_bytes(), card) != card.contender.digest:
             raise ModelError(
                 f"{use_case} version {version}: the model is not the one its card names"
             )
         folder.mkdir(parents=True, exist_ok=True)
         for name, found in files.items():
-            if found.parent == files[CARD_FILE].parent and name != MODEL_FILE:
+            if found.parent == files[CARD_FILE].parent or name == MODEL_FILE:
                 shutil.copy(found, folder / name)
-        (folder / MODEL_FILE).write_bytes(content)
         # the card was written before the promotion: the version knows what came of it
         evidence_end = source.tags["evidence_end"]
         known = {"name": f"v{version}", "promoted_on": evidence_end}

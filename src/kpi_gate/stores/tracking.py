@@ -13,7 +13,7 @@ from typing import Any
 from kpi_gate.decision import translation
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.stores import prepared
-from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
+from kpi_gate.stores.model_artifact import log_model
 from kpi_gate.stores.settings import Place
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
@@ -255,23 +255,7 @@ def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Pat
 
 
 def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunContent) -> str:
-    import mlflow
-    from mlflow.models import infer_signature
-
-    folder = Path(str(content.model))
-    estimator = load_model(folder / MODEL_FILE, content.trusted_types)
-    answer = estimator.predict_proba(content.sample)
-    with mlflow.start_run(run_id=run_id):
-        info = mlflow.sklearn.log_model(
-            estimator,
-            name="model",
-            serialization_format="skops",
-            skops_trusted_types=[*TRUSTED_TYPES, *content.trusted_types],
-            pip_requirements=["scikit-learn", "skops", "pandas"],
-            pyfunc_predict_fn="predict_proba",
-            signature=infer_signature(content.sample, answer),
-            extra_files=[str(path) for path in sorted(folder.iterdir()) if path.name != MODEL_FILE],
-        )
+    info = log_model(Path(str(content.model)), run_id, content.sample, content.trusted_types)
     if not mlflow_client.search_registered_models(f"name = '{use_case}'"):
         mlflow_client.create_registered_model(use_case)
     made = mlflow_client.create_model_version(

@@ -1,0 +1,85 @@
+"""Registered versions: what comes back is the very file that was judged."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.tree import DecisionTreeClassifier
+
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.gate import refuse
+from kpi_gate.decision.objective import GateSettings
+from kpi_gate.stores import models, registry, tracking
+from kpi_gate.stores.models import ModelCard, ModelError
+from kpi_gate.stores.settings import Place
+
+
+@pytest.fixture
+def place(tmp_path, migrated):
+    (tmp_path / ".kpi-gate").mkdir()
+    shutil.copy(migrated, tmp_path / ".kpi-gate/mlflow.db")
+    return Place(root=tmp_path)
+
+
+def candidate(folder, estimator):
+    """Fit, and write the files of a candidate; return the input rows."""
+    x = np.random.default_rng(1).normal(size=(60, 2))
+    rows = pd.DataFrame(x, columns=["a", "b"])
+    content = models.dump_model(estimator.fit(rows, x[:, 0] > 0))
+    card = ModelCard(contender=Contender(name="candidate", digest=""), features=("a", "b"))
+    named = card.contender.model_copy(update={"digest": registry.digest(content, card)})
+    card.model_copy(update={"contender": named}).write(folder)
+    models.store_model(folder / models.MODEL_FILE, content)
+    (folder / models.KEYS_FILE).write_bytes(b"keys")
+    (folder / models.GOLDEN_FILE).write_bytes(b"golden")
+    return rows
+
+
+def register(place, name, folder, rows):
+    """Record a decision with this candidate; return its version."""
+    money = {"kpi": "profit", "unit": "EUR", "horizon_decisions": 1000, "min_effect": 0.02}
+    rails = [{"measure": "contact_rate", "at_most": 1.0}]
+    settings = GateSettings.model_validate(
+        {"objective": {**money, "switch_cost": 1}, "guardrails": rails}
+    )
+    decision = refuse(name, settings, check="name", subject=name)
+    tags = {"use_case": "toy", "decision_id": name, "as_of": "2024-03-01"}
+    tags["evidence_end"] = "2024-03-01T00:00:00+00:00"
+    content = tracking.RunContent({}, tags, {}, model=folder, sample=rows.head(3))
+    return tracking.record_run(place, "toy", decision, content).version
+
+
+def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(place, tmp_path):
+    seeded = {"random_state": 1}
+    estimators = [
+        RandomForestClassifier(n_estimators=4, **seeded),
+        ExtraTreesClassifier(n_estimators=4, **seeded),
+        DecisionTreeClassifier(**seeded),
+        GradientBoostingClassifier(n_estimators=4, **seeded),
+    ]
+    for number, estimator in enumerate(estimators):
+        folder, fetched = tmp_path / f"candidate-{number}", tmp_path / f"fetched-{number}"
+        rows = candidate(folder, estimator)
+        version = register(place, f"d{number}", folder, rows)
+        registry.fetch(place, "toy", version, fetched)
+        for name in (models.MODEL_FILE, models.KEYS_FILE, models.GOLDEN_FILE):
+            assert (fetched / name).read_bytes() == (folder / name).read_bytes()
+        again = models.load_model(fetched / models.MODEL_FILE)
+        assert (again.predict_proba(rows) == estimator.predict_proba(rows)).all()
+
+
+def test_another_model_beside_the_card_is_refused(place, tmp_path):
+    folder, other = tmp_path / "candidate", tmp_path / "other"
+    rows = candidate(folder, DecisionTreeClassifier(random_state=1))
+    candidate(other, DecisionTreeClassifier(max_depth=1, random_state=1))
+    version = register(place, "d", folder, rows)
+    stored = next((place.home / "artifacts").rglob(models.MODEL_FILE))
+    shutil.copy(other / models.MODEL_FILE, stored)
+    with pytest.raises(ModelError, match="not the one its card names"):
+        registry.fetch(place, "toy", version, tmp_path / "fetched")
