@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -89,20 +89,11 @@ def _file_of(url: str) -> Path | None:
 def _copy(source: Path, target: Path) -> None:
     """Copy a file whole, unless another process was faster."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _beside(target) as partial:
+    with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as beside:
+        partial = Path(beside) / target.name
         shutil.copyfile(source, partial)
         with contextlib.suppress(FileExistsError):
             os.link(partial, target)
-
-
-@contextlib.contextmanager
-def _beside(target: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink()
 
 
 def _make_mlflow(path: Path) -> None:
