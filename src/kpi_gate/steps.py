@@ -52,7 +52,7 @@ def snapshot(job: Job) -> Snapshot:
         always=True,  # a database behind load() changes unseen by DVC
     )
     snapshots.keep_in_remote(job.place.root, job.stage("snapshot"))
-    found = snapshots.fingerprint(job.place.root, path)
+    found = snapshots.fingerprint(job.place.root, job.stage("snapshot"), path)
     return Snapshot(job.name, job.as_of, len(rows), found, path)
 
 
@@ -192,10 +192,13 @@ def train(job: Job) -> bool:
     Raises:
         Refusal: If there is too little data to train on.
     """
-    root, path = job.place.root, job.work / "snapshot.parquet"
-    return snapshots.run_stage(
-        root, job.stage("train"), lambda: train_on_snapshot(job, snapshots.fingerprint(root, path))
-    )
+    work = partial(_on_snapshot, job, train_on_snapshot)
+    return snapshots.run_stage(job.place.root, job.stage("train"), work)
+
+
+def _on_snapshot(job: Job, work: "Callable[[Job, str], None]") -> None:
+    path = job.work / "snapshot.parquet"
+    work(job, snapshots.fingerprint(job.place.root, job.stage("snapshot"), path))
 
 
 def train_on_snapshot(job: Job, frozen: str) -> None:
@@ -231,12 +234,8 @@ def compare(job: Job) -> bool:
     Raises:
         Refusal: If one of them cannot score.
     """
-    root, path = job.place.root, job.work / "snapshot.parquet"
-    return snapshots.run_stage(
-        root,
-        job.stage("compare"),
-        lambda: compare_on_snapshot(job, snapshots.fingerprint(root, path)),
-    )
+    work = partial(_on_snapshot, job, compare_on_snapshot)
+    return snapshots.run_stage(job.place.root, job.stage("compare"), work)
 
 
 def compare_on_snapshot(job: Job, frozen: str, *, timed: bool = True) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
-from scipy.stats import binom
+from scipy.special import bdtrc  # not scipy.stats, which takes a second to import
 
 from kpi_gate.learning.windows import never_known
 
@@ -169,7 +169,7 @@ def missing_by_day(rows: pd.DataFrame) -> dict[str, int]:
         due["outcome"].isna().groupby(_time(due["event_time"]).dt.floor("D")).agg(["sum", "size"])
     )
     lacking, size = missing["sum"].to_numpy(), missing["size"].to_numpy()
-    chance = binom.sf(lacking - 1, size, 1 - MATURE_SHARE)
+    chance = bdtrc(lacking - 1, size, 1 - MATURE_SHARE)
     many = lacking > MUCH_SHORT * size
     short = missing[many & (chance < CHANCE_SHORT / max(len(missing), 1))]
     return {f"{day:%Y-%m-%d}": int(count) for day, count in short["sum"].items()}
@@ -231,5 +231,5 @@ def _stuck(
     overdue = int((since & label.isna()).sum())
     if as_of - last <= timedelta(days=1) or not overdue:
         return None, 0
-    chance = float(binom.sf(overdue - 1, int(since.sum()), 1 - MATURE_SHARE))
+    chance = float(bdtrc(overdue - 1, int(since.sum()), 1 - MATURE_SHARE))
     return (last.to_pydatetime(), overdue) if chance < CHANCE_SHORT else (None, 0)

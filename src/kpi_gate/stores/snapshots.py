@@ -89,16 +89,18 @@ def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool =
     return True
 
 
-def fingerprint(root: Path, path: Path) -> str:
-    """Return DVC's content hash of a tracked file, as the last run recorded it."""
+def fingerprint(root: Path, stage: str, path: Path) -> str:
+    """Return DVC's content hash of a stage's output, as the last run recorded it."""
     with _repo(root) as repo:
-        return str(repo.find_outs_by_path(str(path))[0].hash_info.value)
+        outputs = {Path(found.fs_path): found for found in _find(repo, stage).outs}
+        return str(outputs[path].hash_info.value)
 
 
 def keep_in_remote(root: Path, stage: str) -> None:
-    """Copy a stage's outputs to the default DVC remote."""
+    """Copy a stage's outputs to the default DVC remote, where there is one."""
     with _repo(root) as repo:
-        repo.push(targets=[stage])
+        if repo.config["core"].get("remote"):
+            repo.push(targets=[stage])
 
 
 def restore(root: Path, wanted: str, target: Path) -> None:
@@ -171,43 +173,49 @@ def _repo(root: Path) -> Any:
 
 
 def _find(repo: Any, name: str) -> Any:
+    """Read one stage alone: the others, and all their outputs, take DVC as long each."""
     from dvc.exceptions import DvcException
+    from dvc.stage.exceptions import StageNotFound
 
     try:
-        stages = _stages(repo)
+        return _load(repo, name)
+    except StageNotFound:
+        known = sorted(str(getattr(stage, "name", stage)) for stage in repo.index.stages)
+        raise SnapshotError(
+            f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
+            f"it has {', '.join(known)}"
+        ) from None
     except DvcException as error:
         words = " ".join(str(error).split())
         raise SnapshotError(
             f"{words}: repair dvc.yaml, or delete dvc.lock and run again"
         ) from error
-    for stage in stages:
-        if getattr(stage, "name", None) == name:
-            return stage
-    known = sorted(str(getattr(stage, "name", stage)) for stage in stages)
-    raise SnapshotError(
-        f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
-        f"it has {', '.join(known)}"
-    )
 
 
-def _stages(repo: Any) -> Any:
-    """Read the stages; a record that a killed process left half written is begun anew.
+def _load(repo: Any, name: str) -> Any:
+    """Read a stage; a record that a killed process left half written is begun anew.
 
     DVC writes dvc.lock in place. Without it the stages run again, with the same results.
     """
     from dvc.exceptions import DvcException
+    from dvc.stage.exceptions import StageNotFound
 
+    file = str(Path(repo.root_dir, "dvc.yaml"))
     try:
-        return repo.index.stages
+        return repo.stage.load_one(file, name)
+    except StageNotFound:
+        raise
     except DvcException as error:
         if "dvc.lock" not in str(error):
             raise
     with repo.lock:  # nobody is writing it now
         try:
-            return repo.index.stages
+            return repo.stage.load_one(file, name)
+        except StageNotFound:
+            raise
         except DvcException:
             Path(repo.root_dir, "dvc.lock").unlink(missing_ok=True)
-    return repo.index.stages
+    return repo.stage.load_one(file, name)
 
 
 def _drop_half_written_lock(repo: Any) -> None:
