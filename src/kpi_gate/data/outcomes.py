@@ -1,0 +1,82 @@
+"""Outcomes of any frame as 0 and 1: truth values, and texts of two levels."""
+
+import numpy as np
+import pandas as pd
+
+from kpi_gate.data.errors import FrameError
+
+LEVELS = "outcome_has_two_levels"
+PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "0"), ("1.0", "0.0"))
+
+
+def outcomes(column: pd.Series, positive: object = None) -> pd.Series:
+    """Return doubles, 1 where the outcome happened; what is not known is NaN.
+
+    Truth values and texts such as yes and no speak for themselves. Of any other two levels the
+    owner says which counts as 1. Numbers stay: a rule refuses those that are neither 0 nor 1.
+
+    Args:
+        column: Numbers, truth values or text.
+        positive: Level that counts as 1, where the owner says so.
+
+    Raises:
+        FrameError: If there are more levels, or nobody says which of two counts as 1.
+    """
+    known = column.dropna()
+    if positive is None and (known.empty or _is_numeric(known)):
+        doubles = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return pd.Series(doubles, column.index, name=column.name)
+    words = known.map(_word)
+    levels = sorted(set(words))
+    wanted = _one(column, levels, positive)
+    happened = (words == wanted).astype(np.float64)
+    return happened.reindex(column.index).rename(column.name)
+
+
+def truths(column: pd.Series) -> pd.Series:
+    """Return truth values, where the column holds nothing else; else the column as it is."""
+    known = column.dropna()
+    if len(known) < len(column) or known.empty:
+        return column
+    words = known.map(_word)
+    for true, false in PAIRS:
+        if set(words) <= {true, false}:
+            return (words == true).rename(column.name)
+    return column
+
+
+def _one(column: pd.Series, levels: list[str], positive: object) -> str:
+    """Return the level that counts as 1."""
+    shown = (
+        " and ".join(map(repr, levels)) if len(levels) <= 2 else ", ".join(map(repr, levels[:5]))
+    )
+    pair = next((pair for pair in PAIRS if set(levels) <= set(pair)), None)
+    if positive is None and pair is not None:
+        return pair[0]
+    if positive is None or len(levels) > 2:
+        few = len(levels) <= 2
+        say = f"say which counts as 1: `validation: {{positive: {levels[-1]}}}`"
+        raise FrameError(
+            LEVELS,
+            f"{column.name} holds {'' if few else f'{len(levels)} levels: '}{shown}, must hold 0 "
+            f"and 1, or two levels{'; ' + say if few else ''}",
+        )
+    wanted = _word(positive)
+    if isinstance(positive, bool) and pair is not None:  # YAML reads yes as true
+        wanted = pair[0] if positive else pair[1]
+    if len(levels) == 2 and wanted not in levels:
+        raise FrameError(
+            LEVELS, f"{column.name} holds {shown}, and `validation.positive` says {positive!r}"
+        )
+    return wanted
+
+
+def _is_numeric(known: pd.Series) -> bool:
+    numeric: bool = pd.api.types.is_numeric_dtype(known)
+    return numeric or pd.api.types.infer_dtype(known) == "boolean"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip().casefold()
