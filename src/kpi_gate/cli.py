@@ -333,13 +333,17 @@ def ui(
     prefect_port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
 ) -> None:
     """Show runs and flows: MLflow and Prefect on loopback, until Ctrl-C."""
-    from kpi_gate.servers import serve_pages
+    from kpi_gate.servers.pages import serve_pages
+    from kpi_gate.stores.prefect_key import key_file, read_key
     from kpi_gate.stores.settings import Place
 
     place = Place()
 
     def ready(pages: str, flows: str) -> None:
+        kept = place.shown(key_file(place.home))
+        shown = f"with {read_key(place.home)}   kept in" if sys.stdout.isatty() else "with"
         typer.echo(f"MLflow   {pages}   decisions, models, money\nPrefect  {flows}   flow runs")
+        typer.echo(f"Sign in  to Prefect {shown} {kept}, which only you can read")
         typer.echo(f"State    {place.home}   Ctrl-C stops both")
 
     serve_pages(place, mlflow_port, prefect_port, ready)

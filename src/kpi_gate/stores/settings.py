@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kpi_gate.stores.loopback import spare_proxies
+from kpi_gate.stores.prefect_key import meet_prefect
+
 # telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
 ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
@@ -23,12 +26,14 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "OMP_WAIT_POLICY": "passive",  # threads that spin make a fit on busy cores ten times slower
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the Prefect UI has them all
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     # on disk, not in memory: a killed server must not end the flow runs that outlive it
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
         "prefect.server.concurrency.lease_storage.filesystem"
     ),
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
 }
@@ -137,11 +142,8 @@ def prepare_environment(place: Place) -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(place.home / "prefect"))
-    running = place.home / "prefect-api-url"
-    if "PREFECT_API_URL" not in os.environ and running.exists():
-        address = running.read_text(encoding="utf-8").strip()
-        if _answers(address):  # else its server was killed: Prefect starts one for this process
-            os.environ["PREFECT_API_URL"] = address
+    spare_proxies()
+    meet_prefect(place.home)
 
 
 class UnreachableError(RuntimeError):
