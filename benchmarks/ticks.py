@@ -21,6 +21,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
+from kpi_gate.files.yaml_file import parse_yaml, read_yaml
 from kpi_gate.stores.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
@@ -66,14 +67,14 @@ def copy_project(root: Path, name: str, changes: list[str]) -> Path:
         shutil.copy(ROOT / file, root)
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     path = root / f"src/kpi_gate/usecases/{name}.yaml"
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_yaml(path).content
     for change in changes:
         key, _, value = change.partition("=")
         *parents, last = key.split(".")
         place = content
         for parent in parents:
             place = place[parent]
-        place[last] = yaml.safe_load(value)
+        place[last] = parse_yaml(value, change).content
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return root
 

@@ -421,7 +421,9 @@ def test_measures_come_from_a_file(judge, measures, verdict):
     ],
 )
 def test_measures_that_cannot_be_read_are_named(judge, measures):
-    assert "measures.json: must be JSON" in complaint(judge(table(), measures=measures))
+    message = complaint(judge(table(), measures=measures))
+    assert "measures.json: " in message
+    assert "JSON" in message or "must be a number" in message
 
 
 @pytest.mark.parametrize(

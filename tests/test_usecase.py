@@ -129,7 +129,7 @@ def test_every_fault_is_told_at_once(tmp_path):
         content["objective"]["confidence"] = 2
 
     with pytest.raises(
-        ConfigurationError, match=r"objective.confidence: .*; model: this key is needed"
+        ConfigurationError, match=r"objective.confidence: .*; line 1: model: this key is needed"
     ):
         read_settings(written(tmp_path, change))
 
@@ -140,8 +140,8 @@ def test_every_fault_is_told_at_once(tmp_path):
         (b"", "must hold keys such as `objective`, holds None"),
         (b"- a\n- b\n", "must hold keys"),
         (b"a: [", "cannot be read as YAML"),
-        (b"\xff\xfe\xfd", "cannot be read as YAML"),
-        (b"a: !!python/object/apply:os.system [true]", "cannot be read as YAML"),
+        (b"\xff\xfe\xfd", "line 1: byte 0xff is no UTF-8"),
+        (b"a: !!python/object/apply:os.system [true]", "line 1: tag "),
     ],
 )
 def test_a_file_that_is_no_yaml_is_named(tmp_path, content, words):

@@ -1,21 +1,13 @@
 """What whoever made a table says beside it, as JSON: measures, and earlier candidates."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.files.json_file import read_json
+from kpi_gate.files.wording import shorten
 
 SIDES = ("candidate", "champion", "anchor")
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    KeyError,
-    RecursionError,
-)
 
 
 def read_measures(path: Path | None) -> dict[str, dict[str, float]]:
@@ -26,15 +18,22 @@ def read_measures(path: Path | None) -> dict[str, dict[str, float]]:
     """
     if path is None:
         return {}
-    try:
-        content = _parse(path)
-        if not set(content) <= set(SIDES):
-            raise ValueError(f"sides are {', '.join(SIDES)}, got {', '.join(content)}")
-        return {side: {k: _number(v) for k, v in content.get(side, {}).items()} for side in SIDES}
-    except _UNREADABLE as error:
-        raise ConfigurationError(
-            f"{path}: must be JSON {{side: {{measure: number}}}}: {error}"
-        ) from None
+    content = read_json(path)
+    form = f"{path}: must be JSON {{side: {{measure: number}}}}"
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"{form}, holds {shorten(content)}")
+    for side, measures in content.items():
+        if side not in SIDES:
+            raise ConfigurationError(f"{form}; a side is {', '.join(SIDES)}, not {shorten(side)}")
+        if not isinstance(measures, dict):
+            raise ConfigurationError(f"{form}; {side} holds {shorten(measures)}")
+    return {
+        side: {
+            name: _number(value, f"{form}; {side}.{shorten(name, quoted=False)}")
+            for name, value in content.get(side, {}).items()
+        }
+        for side in SIDES
+    }
 
 
 def read_past(path: Path | None) -> list[tuple[float, float]]:
@@ -45,31 +44,24 @@ def read_past(path: Path | None) -> list[tuple[float, float]]:
     """
     if path is None:
         return []
-    try:
-        content = _parse(path)
-        if not isinstance(content, list):
-            raise TypeError(f"it holds {type(content).__name__}")
-        return [(_number(one["gain"]), _number(one["standard_error"])) for one in content]
-    except _UNREADABLE as error:
-        raise ConfigurationError(
-            f"{path}: must be JSON [{{gain, standard_error}}, ...]: {error!r}"
-        ) from None
+    content = read_json(path)
+    form = f"{path}: must be JSON [{{gain, standard_error}}, ...]"
+    if not isinstance(content, list):
+        raise ConfigurationError(f"{form}, holds {shorten(content)}")
+    found = []
+    for number, one in enumerate(content, start=1):
+        if not isinstance(one, dict) or not {"gain", "standard_error"} <= one.keys():
+            raise ConfigurationError(f"{form}; item {number} is {shorten(one)}")
+        gain, error = (_number(one[k], f"{form}; {k} {number}") for k in ("gain", "standard_error"))
+        found.append((gain, error))
+    return found
 
 
-def _parse(path: Path) -> Any:
-    """Read JSON in which no name is given twice."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise ValueError(f"{twice!r} is given twice")
-        return dict(pairs)
-
-    return json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=once)
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool):
-        raise TypeError(f"{value} is no number")
-    return float(value)
+def _number(value: Any, place: str) -> float:
+    """Return a number, or a text that is one; the gate judges whether it is finite."""
+    if not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, TypeError, OverflowError):
+            pass
+    raise ConfigurationError(f"{place} == {shorten(value)}, must be a number")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
-import yaml
 
 from kpi_gate import usecases
 from kpi_gate.decision.evidence import utc
 from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.stores.ledger import Entry, Ledger
@@ -106,8 +106,8 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
             f"{path}: no tick yet; run `kpi-gate snapshot {use_case.name} --as-of DATE`"
         )
     try:
-        as_of = datetime.fromisoformat(yaml.safe_load(path.read_text(encoding="utf-8"))["as_of"])
-    except (yaml.YAMLError, ValueError, KeyError, TypeError) as error:
+        as_of = datetime.fromisoformat(read_mapping(path).content["as_of"])
+    except (ValueError, KeyError, TypeError) as error:
         again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
         raise ConfigurationError(f"{path}: cannot be read; {again}") from error
     return Job(use_case, as_of, place)

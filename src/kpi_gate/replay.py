@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kpi_gate import usecases
+from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.job import Job
 from kpi_gate.stores.evidence import TABLE_FILE
 from kpi_gate.stores.models import MODEL_FILE, ModelCard, ModelError
@@ -38,10 +37,9 @@ def replay_facts(job: Job, *, frozen: bool) -> dict[str, Any]:
         "sources": file_hashes(source_files(job)),
     }
     if frozen:
-        tick = (job.work / "tick.yaml").read_text(encoding="utf-8")
         files = {name: job.work / name for name in (MODEL, TABLE)}
         facts |= {
-            "tick": yaml.safe_load(tick),
+            "tick": read_mapping(job.work / "tick.yaml").content,
             "champion": _contender(job.work / "champion"),
             "anchor": _contender(job.work / "champion" / "anchor"),
             "files": {name: file_hash(path) for name, path in files.items() if path.exists()},

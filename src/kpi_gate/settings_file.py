@@ -1,13 +1,12 @@
 """The YAML beside a use case: every setting with its range, and errors that name the key."""
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import (
     BaseModel,
     Discriminator,
@@ -21,22 +20,23 @@ from pydantic import (
 from kpi_gate.cron import cron_fault, zone_fault
 from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
 from kpi_gate.decision.watching import MonitorSettings, TriggerSettings
+from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
+from kpi_gate.files.faults import explain
+from kpi_gate.files.wording import shorten
+from kpi_gate.files.yaml_file import Document, read_mapping
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
 
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
-
-
-class ConfigurationError(ValueError):
-    """A use case or its YAML is wrong; the message names the file, the key and the bound."""
+LONGEST_CRON = 1_000  # letters
 
 
 class Schedule(Frozen):
     """When the flows run: cron expressions in a time zone."""
 
-    retrain: str
-    monitor: str | None = None
-    timezone: str = "UTC"
+    retrain: str = Field(max_length=LONGEST_CRON)
+    monitor: str | None = Field(default=None, max_length=LONGEST_CRON)
+    timezone: str = Field(default="UTC", max_length=100)
 
     @field_validator("retrain", "monitor")
     @classmethod
@@ -188,7 +188,7 @@ def read_settings(path: Path) -> Settings:
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    return _read(path, Settings, _what_if.get())
+    return _checked(read_mapping(path), Settings, _what_if.get())
 
 
 def read_objective(path: Path) -> GateSettings:
@@ -197,49 +197,20 @@ def read_objective(path: Path) -> GateSettings:
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    return _read(path, Settings if "window" in _parse(path) else GateSettings)
+    document = read_mapping(path)
+    return _checked(document, Settings if "window" in document.content else GateSettings)
 
 
-class _OneOfEachKey(yaml.SafeLoader):
-    """Refuse a key that is given twice; YAML would take the last without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for marked, _ in node.value:
-            key = self.construct_object(marked, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.YAMLError(f"key {key!r} in line {marked.start_mark.line + 1} is no name")
-            if key in seen:
-                line = marked.start_mark.line + 1
-                raise yaml.YAMLError(f"key {key!r} is given twice, again in line {line}")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_OneOfEachKey)  # noqa: S506
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: there is no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: must hold keys such as `objective`, holds {content!r}")
-    return content
-
-
-def _read(
-    path: Path, model: type[AnySettings], changes: Mapping[str, Any] = MappingProxyType({})
+def _checked(
+    document: Document, model: type[AnySettings], changes: Mapping[str, Any] = MappingProxyType({})
 ) -> AnySettings:
-    content = _parse(path)
     for key, value in changes.items():
-        _change(content, key, value)
+        _change(document.content, key, value)
     try:
-        return model.model_validate(content)
+        return model.model_validate(document.content)
     except ValidationError as error:
-        raise ConfigurationError(f"{path}: {'; '.join(explain(error))}") from None
+        told = explain(error, None if changes else document, tags=("range", "number", UNLINKED))
+        raise ConfigurationError(f"{document.name}: {'; '.join(told)}") from None
 
 
 def _change(content: dict[str, Any], key: str, value: Any) -> None:
@@ -249,35 +220,6 @@ def _change(content: dict[str, Any], key: str, value: Any) -> None:
         inner = place.setdefault(parent, {})
         if not isinstance(inner, dict):
             above = ".".join(parents[:depth])
-            raise ConfigurationError(f"{key}: there is no such key: {above} is {inner!r}")
+            raise ConfigurationError(f"{key}: there is no such key: {above} is {shorten(inner)}")
         place = inner
     place[last] = value
-
-
-_TAGS = ("range", "number", UNLINKED)  # of a value parameter: which kind pydantic took it for
-_MESSAGES = {
-    "extra_forbidden": "there is no such key",
-    "missing": "this key is needed",
-    "too_short": "at least 1 item is needed",
-}
-
-
-def explain(error: ValidationError) -> list[str]:
-    """Return one line for each fault: the key, what is wrong, and the value given."""
-    lines = []
-    faults = error.errors()
-    for fault in faults:
-        place = fault["loc"]
-        items = [other for other in faults if other["loc"][:-1][: len(place)] == place]
-        if fault["type"] == "too_short" and items:
-            continue  # a wrong item is no missing item
-        key = ".".join(
-            str(part) for part in fault["loc"] if part not in ("range", "number", UNLINKED)
-        )
-        given = fault.get("input")
-        shown = (
-            "" if isinstance(given, dict) or fault["type"] == "missing" else f" (given: {given!r})"
-        )
-        message = _MESSAGES.get(fault["type"], fault["msg"]).removeprefix("Value error, ")
-        lines.append(f"{key or 'file'}: {message}{shown}")
-    return lines

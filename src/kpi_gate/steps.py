@@ -14,6 +14,7 @@ from kpi_gate import promotion, quarantine
 from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.job import Job, Refusal, maturity, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
 from kpi_gate.operation.alarms import standing_alarm
@@ -177,7 +178,7 @@ def read_learnable(job: Job) -> pd.DataFrame:
 
 
 def _read_tick(job: Job) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((job.work / "tick.yaml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = read_mapping(job.work / "tick.yaml").content
     return found
 
 

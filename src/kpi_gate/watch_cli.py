@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 
 from kpi_gate.monitor_cli import monitor
 from kpi_gate.report_cli import report
@@ -91,10 +90,7 @@ def _setting(word: str, option: str) -> tuple[str, Any]:
         raise typer.BadParameter(
             f"{option} {word!r}, must be KEY=VALUE, such as window.tune_days=14"
         )
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise typer.BadParameter(f"{option} {word!r}: {' '.join(str(error).split())}") from None
+    return key.strip(), _read(value, f"{option} {key.strip()}")
 
 
 def _axis(word: str) -> tuple[str, str]:
@@ -108,11 +104,18 @@ def _axis(word: str) -> tuple[str, str]:
 
 def _values(words: str) -> list[Any]:
     """Read a comma-separated list; a cron expression with commas is quoted as in YAML."""
+    return list(_read(f"[{words}]", "--sweep"))
+
+
+def _read(words: str, name: str) -> Any:
+    """Read a value as the YAML file would hold it."""
+    from kpi_gate.errors import ConfigurationError
+    from kpi_gate.files.yaml_file import parse_yaml
+
     try:
-        found = yaml.safe_load(f"[{words}]")
-    except yaml.YAMLError as error:
-        raise typer.BadParameter(f"--sweep {words!r}: {' '.join(str(error).split())}") from None
-    return list(found)
+        return parse_yaml(words, name).content
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def add_verbs(app: typer.Typer) -> None:

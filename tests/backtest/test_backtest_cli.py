@@ -20,11 +20,11 @@ POLICY = {"kpi", "lower", "upper", "promotions", "false_promotions"}
     [
         (["--set", "x"], "--set 'x', must be KEY=VALUE"),
         (["--set", "=1"], "must be KEY=VALUE"),
-        (["--set", "x=[1"], "--set 'x=[1'"),
+        (["--set", "x=[1"], "cannot be read as YAML"),
         (["--set", "a=1", "--set", "a=2"], "--set a is given twice"),
         (["--sweep", "x"], "--sweep 'x', must be KEY=V1,V2"),
         (["--sweep", "x="], "must be KEY=V1,V2"),
-        (["--sweep", "x=[1"], "--sweep '[1'"),
+        (["--sweep", "x=[1"], "cannot be read as YAML"),
         (["--sweep", "a=1", "--sweep", "a=2"], "--sweep a is given twice"),
         (["--workers", "0"], "--workers"),
         (["--from", "soon"], "is no date"),

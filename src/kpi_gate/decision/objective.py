@@ -2,7 +2,15 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 
 def _is_no_yes(value: object) -> object:
@@ -21,21 +29,20 @@ NEED_BY = ("action_rate_gap",)
 
 
 class Frozen(BaseModel):
-    """A configuration section: immutable, and an unknown key is an error."""
+    """A configuration section: immutable; an unknown key is an error, and so is a yes for a 1."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-
-class Numbers(Frozen):
-    """A section of numbers and words; yes and no are neither."""
-
     @field_validator("*", mode="before")
     @classmethod
-    def _is_no_yes(cls, value: object) -> object:
-        return _is_no_yes(value)
+    def _is_no_yes(cls, value: object, field: ValidationInfo) -> object:
+        truth = isinstance(value, bool) and field.field_name in cls.model_fields
+        if truth and cls.model_fields[str(field.field_name)].annotation is not bool:
+            raise ValueError(f"must be a number or a text, not {str(value).lower()}")
+        return value
 
 
-class Objective(Numbers):
+class Objective(Frozen):
     """The KPI, and what a gain must reach to be worth a release.
 
     Attributes:
@@ -141,7 +148,7 @@ class Guardrail(Frozen):
         return f"{self.measure} by {self.by}" if self.by else str(self.measure)
 
 
-class EstimatorSettings(Numbers):
+class EstimatorSettings(Frozen):
     """How the value of each row is estimated, and what the estimate must not rest on.
 
     Attributes:

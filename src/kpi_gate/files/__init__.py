@@ -1,0 +1,1 @@
+"""Files that people write: read whole, within bounds, or refused by name."""
