@@ -68,6 +68,7 @@ def use_case(folder, change=None, **parts):
             "value": ValueModel("toy", lambda action, outcome, columns, given: {}, ("amount",)),
             "baseline": len,
             "baseline_name": "do nothing",
+            "known": ("amount",),
             "known_later": ("duration",),
             **parts,
         }

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate.column_times import ColumnTimes
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.usecase import Choices
 from kpi_gate.valuation import estimate, per_decision, row_values, worth
@@ -33,6 +34,7 @@ class Case:
         self.value, self.choices = value, choices
         estimator = type("Estimator", (), {"kind": kind})()
         self.settings = type("Settings", (), {"estimator": estimator})()
+        self.times = ColumnTimes(("propensity", "ad"), valued=value.columns)
 
 
 def compare(case, rows):

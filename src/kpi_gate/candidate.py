@@ -5,23 +5,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal, unknown_name
 from kpi_gate.learning import training
+from kpi_gate.learning.amounts import with_amounts
+from kpi_gate.learning.expected import AmountError
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.settings_file import Settings
-from kpi_gate.sides import actions, score
+from kpi_gate.sides import actions, expect, score
 from kpi_gate.stores import models, registry, snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import worth
+from kpi_gate.views import at_decision
 
+Floats = NDArray[np.float64]
 GOLDEN_ROWS = 20
 
 
@@ -51,13 +57,14 @@ def train_candidate(
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
             calibrate=settings.calibration == "sigmoid",
+            complete=lambda classifier, part: with_its_amounts(classifier, part, use_case),
         )
         write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
     except KeyError as error:
         raise unknown_name(job, error) from error
     except training.TrainingError as error:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
-    except training.FitError as error:
+    except (training.FitError, AmountError) as error:
         raise Refusal("candidate_trains", f"the candidate cannot be trained: {error}") from error
     except ScoringError as error:
         raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
@@ -112,19 +119,44 @@ def write_candidate(
     card.model_copy(update={"contender": named}).write(folder)
     models.store_model(folder / models.MODEL_FILE, content, use_case.trusted_types)
     (folder / models.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
-    golden = rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS)
+    golden = at_decision(use_case, rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS))
     probability = probabilities(trained.estimator, golden, features)
-    known = golden.drop(columns=["outcome", "label_time"])  # all that acting may read, and no more
-    action = actions(policy, use_case, score(trained.estimator, golden, features, use_case), golden)
-    scored = known.assign(golden_probability=probability, golden_action=action)
+    action = acts(trained.estimator, golden, use_case)
+    scored = golden.assign(golden_probability=probability, golden_action=action)
     scored.to_parquet(folder / models.GOLDEN_FILE, index=False)
 
 
 def tuned_worth(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> float:
     """Return the value per decision of a fitted model's actions under the policy."""
-    scores = score(estimator, rows, use_case.feature_names, use_case)
-    action = actions(policy_for(use_case.settings), use_case, scores, rows)
+    action = acts(estimator, rows, use_case)
     return worth(use_case, rows, action, use_case.settings.base_values())
+
+
+def acts(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> Floats:
+    """Return the actions of a fitted model of the use case under its policy, shape `(n,)`."""
+    features = use_case.feature_names
+    scores = score(estimator, rows, features, use_case)
+    amounts = expect(estimator, rows, features, use_case)
+    return actions(policy_for(use_case.settings), use_case, scores, rows, amounts)
+
+
+def with_its_amounts(classifier: Any, rows: pd.DataFrame, use_case: UseCase) -> Any:
+    """Return the classifier, with models of the amounts that nobody else can expect.
+
+    Raises:
+        AmountError: If one fails on the rows.
+    """
+    make, times = use_case.amount_estimator, use_case.times
+    names = [name for name in times.late_amounts if name not in times.expected]
+    if make is None or not names:
+        return classifier
+    return with_amounts(
+        classifier,
+        rows,
+        names=names,
+        features=use_case.feature_names,
+        make=lambda: make(use_case.settings.model),
+    )
 
 
 def policy_for(settings: Settings) -> Policy:

@@ -16,6 +16,7 @@ from kpi_gate.stores.ledger import Entry, Ledger
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import ConfigurationError, UseCase
+from kpi_gate.views import UnseenColumnError
 
 
 class Refusal(Exception):  # noqa: N818  (a "no", which becomes a decision, not a fault of the machine)
@@ -137,6 +138,8 @@ def read_snapshot(job: Job) -> pd.DataFrame:
 
 def unknown_name(job: Job, error: KeyError) -> ConfigurationError:
     """Return what to tell the owner of a use case whose code asks for what nobody gives."""
+    if isinstance(error, UnseenColumnError):
+        return ConfigurationError(f"use case {job.name}: {error}")
     return ConfigurationError(
         f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
         "(value, model) nor a column of the rows"

@@ -19,9 +19,10 @@ from kpi_gate.decision.measures import (
 )
 from kpi_gate.decision.objective import Range
 from kpi_gate.learning.scoring import blank_some, latencies_ms, probabilities
-from kpi_gate.sides import Side, actions, policy_of, score
+from kpi_gate.sides import Side, actions, expect, policy_of, score
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import counted, estimate, per_decision, row_values, worth
+from kpi_gate.views import at_decision, once_over, seen_by
 
 Floats = NDArray[np.float64]
 LATENCY_ROWS = 500
@@ -34,8 +35,8 @@ def measure(
     sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame
 ) -> dict[str, dict[str, float]]:
     """Return the numbers that guardrails watch, by side and name; `time_sides` has the timings."""
-    outcome = gate["outcome"].to_numpy(dtype=float)
-    known = np.isfinite(outcome)
+    outcome, view = gate["outcome"].to_numpy(dtype=float), at_decision(use_case, gate)
+    known, over = np.isfinite(outcome), once_over(use_case, gate)
     measures: dict[str, dict[str, float]] = {}
     for name, side in sides.items():
         found = {
@@ -47,9 +48,10 @@ def measure(
             found[MISSING_INPUT] = _missing_input_loss(side, use_case, gate)
         for rail in use_case.settings.guardrails:
             if rail.by is not None:
-                found[rail.name] = action_rate_gap(side.action, gate[rail.by].astype(str))
+                found[rail.name] = action_rate_gap(side.action, view[rail.by].astype(str))
         for measure, function in use_case.measures.items():
-            found[measure] = float(function(side.action, gate))
+            with seen_by(use_case, f"measure {measure}", gate, over):
+                found[measure] = float(function(side.action, over))
         measures[name] = found
     candidate, champion = sides["candidate"], sides["champion"]
     changed = float((candidate.action != champion.action).mean())
@@ -85,7 +87,8 @@ def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> fl
     seed = int(use_case.settings.model["seed"])
     blanked = blank_some(gate, side.card.features, BLANK_SHARE, seed)
     scores = score(side.estimator, blanked, side.card.features, use_case)
-    action = actions(policy_of(side.card), use_case, scores, gate)
+    amounts = expect(side.estimator, blanked, side.card.features, use_case)
+    action = actions(policy_of(side.card), use_case, scores, gate, amounts)
     base = use_case.settings.base_values()
     before = per_decision(use_case, gate, side.action, side.value, base)
     return before - worth(use_case, gate, action, base)
@@ -97,7 +100,8 @@ def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]
         return {}
     base = use_case.settings.base_values()
     outcome = gate["outcome"].to_numpy(dtype=float)
-    found = use_case.value.breakdown(counted(use_case, side.action), outcome, gate, base)
+    over, action = once_over(use_case, gate), counted(use_case, side.action)
+    found = use_case.value.breakdown(action, outcome, over, base)
     return {
         name: per_decision(use_case, gate, side.action, values, base)
         for name, values in found.items()
@@ -150,12 +154,13 @@ def proxies(
         return {}
     base, pair = use_case.settings.base_values(), (champion.action, candidate.action)
     outcome, unit = gate["outcome"].to_numpy(dtype=float), pd.factorize(gate["unit"])[0]
-    found = {}
+    found, over = {}, once_over(use_case, gate)
     for name, count in use_case.proxies.items():
-        theirs, ours = (
-            np.asarray(count(counted(use_case, action), outcome, gate), dtype=np.float64)
-            for action in pair
-        )
+        with seen_by(use_case, f"proxy {name}", gate, over):
+            theirs, ours = (
+                np.asarray(count(counted(use_case, action), outcome, over), dtype=np.float64)
+                for action in pair
+            )
         difference = estimate(use_case, gate, pair, (theirs, ours), base).difference
         change = interval(*cluster_sums(difference, unit), use_case.settings.objective.confidence)
         numbers = {
@@ -179,7 +184,7 @@ def miscalibrated(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str
         return {}
     odds = ODDS_OFF * side.scores
     scores = odds / (1 - side.scores + odds)
-    action = actions(policy_of(side.card), use_case, scores, gate)
+    action = actions(policy_of(side.card), use_case, scores, gate, side.amounts)
     base = use_case.settings.base_values()
     change = worth(use_case, gate, action, base) - per_decision(
         use_case, gate, side.action, side.value, base

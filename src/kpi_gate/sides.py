@@ -1,7 +1,7 @@
 """Champion, candidate and anchor at work on the gate window."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.learning.choices import choice_scores
+from kpi_gate.learning.expected import NO_AMOUNTS, AmountError, Amounts
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import ScoringError, act, probabilities
 from kpi_gate.stores.models import MODEL_FILE, ModelCard, load_model
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import row_values
+from kpi_gate.views import at_decision, rule_of_thumb, seen_by
 
 Floats = NDArray[np.float64]
 
@@ -32,6 +34,7 @@ class Side:
         estimator: The model; None for the baseline.
         size_mb: Size of the model file.
         folder: Where its files lie.
+        amounts: What a second model expects of amounts that come with the outcome.
     """
 
     card: ModelCard
@@ -42,6 +45,7 @@ class Side:
     estimator: Any
     size_mb: float
     folder: Path
+    amounts: Amounts = field(default_factory=dict)
 
 
 def side_folders(work: Path) -> dict[str, Path]:
@@ -68,20 +72,21 @@ def make_side(
             (len(gate),) if use_case.choices is None else (len(gate), len(use_case.choices.levels))
         )
         scores = np.full(shape, candidate.outcome_rate, dtype=np.float64)
-        action = np.asarray(use_case.baseline(gate), dtype=np.float64)
+        action, amounts = rule_of_thumb(use_case, gate), NO_AMOUNTS
     else:
         path = folder / MODEL_FILE
         estimator, size = load_model(path, use_case.trusted_types), path.stat().st_size / 1e6
         try:
             scores = score(estimator, gate, card.features, use_case)
+            amounts = expect(estimator, gate, card.features, use_case)
         except ScoringError as error:
             raise ScoringError(
                 f"the {name} ({card.contender.name}) cannot score: {error}"
             ) from error
-        action = actions(policy_of(card), use_case, scores, gate)
+        action = actions(policy_of(card), use_case, scores, gate, amounts)
     probability = under_the_log(use_case, scores, gate)
     value = row_values(use_case, gate, action, parameters)
-    return Side(card, scores, probability, action, value, estimator, size, folder)
+    return Side(card, scores, probability, action, value, estimator, size, folder, amounts)
 
 
 def score(estimator: Any, rows: pd.DataFrame, features: Sequence[str], use_case: UseCase) -> Floats:
@@ -90,16 +95,58 @@ def score(estimator: Any, rows: pd.DataFrame, features: Sequence[str], use_case:
     Raises:
         ScoringError: If the estimator fails, or gives no probabilities.
     """
+    view = at_decision(use_case, rows, features)
     if use_case.choices is not None:
         if rows.empty:
             return np.empty((0, len(use_case.choices.levels)))
-        return choice_scores(estimator, rows, features, use_case.choices)
-    return probabilities(estimator, rows, features) if len(rows) else np.empty(0)
+        with seen_by(use_case, "choices.retell", rows, view):
+            return choice_scores(estimator, view, features, use_case.choices)
+    return probabilities(estimator, view, features) if len(rows) else np.empty(0)
 
 
-def actions(policy: Policy, use_case: UseCase, scores: Floats, rows: pd.DataFrame) -> Floats:
-    """Return the policy's actions on the rows, shape `(n,)`."""
-    return act(policy, use_case.value, scores, rows, use_case.choices)
+def expect(
+    estimator: Any, rows: pd.DataFrame, features: Sequence[str], use_case: UseCase
+) -> Amounts:
+    """Return what a model expects of the amounts that come with the outcome.
+
+    Raises:
+        ScoringError: If the policy needs one that the model does not know, or the model fails.
+    """
+    times = use_case.times
+    wanted = [name for name in times.late_amounts if name not in times.expected]
+    if not wanted or not times.weighed or rows.empty:
+        return NO_AMOUNTS
+    missing = [name for name in wanted if name not in getattr(estimator, "amounts", ())]
+    if missing:
+        raise ScoringError(f"it has no model of {', '.join(missing)}, which the policy needs")
+    try:
+        found: Amounts = estimator.expect(at_decision(use_case, rows, features)[list(features)])
+    except (AmountError, KeyError) as error:
+        raise ScoringError(str(error)) from error
+    return found
+
+
+def actions(
+    policy: Policy,
+    use_case: UseCase,
+    scores: Floats,
+    rows: pd.DataFrame,
+    amounts: Amounts = NO_AMOUNTS,
+) -> Floats:
+    """Return the policy's actions on the rows, shape `(n,)`.
+
+    Args:
+        policy: Rule.
+        use_case: Says what the policy may read of the rows.
+        scores: As `score` gives them.
+        rows: The rows; only what was known at the decision is looked at.
+        amounts: As `expect` gives them.
+    """
+    view = at_decision(use_case, rows)
+    with seen_by(use_case, "choices.retell", rows, view):
+        return act(
+            policy, use_case.value, scores, view, use_case.choices, use_case.expected, amounts
+        )
 
 
 def under_the_log(use_case: UseCase, scores: Floats, rows: pd.DataFrame) -> Floats:

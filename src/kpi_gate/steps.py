@@ -105,7 +105,8 @@ def _load(job: Job, raw: Path) -> pd.DataFrame:
             if column and column not in rows.columns:
                 words = f"guardrails: {rail.name}: load() gives no column {column!r}"
                 raise ConfigurationError(f"use case {job.name}: {words}")
-        return snapshots.mask_future(rows, job.as_of) if len(rows) else rows
+        late = job.use_case.times.with_outcome
+        return snapshots.mask_future(rows, job.as_of, late) if len(rows) else rows
     except (Refusal, ConfigurationError):
         raise
     except Exception as error:  # the user's code over the user's files may fail in any way

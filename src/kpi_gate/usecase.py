@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.column_times import ColumnTimes
 from kpi_gate.decision.measures import BUILT_IN
+from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.learning.choices import Choices
 from kpi_gate.settings_file import UNLINKED, ConfigurationError, Settings, read_settings
@@ -60,13 +62,24 @@ class UseCase:
     a unit has several at one moment), `propensity` (chance of what the log did, or of the outcome
     being observed) and `observed` (False where what was done hides the outcome for ever).
 
+    Every column has one time at which it is known. `features`, `known` and what the settings name
+    as slice or group are known at the decision; `amounts`, `known_later` and the outcome come with
+    the outcome, and are seen only by the value of a decision that is over. Any other column of the
+    rows reaches no function.
+
     Attributes:
         name: Name of the module, the experiment and the model.
         title: One line for people.
         settings: The YAML beside the module.
         load: (raw folder, as_of) to all rows with `event_time < as_of`.
         features: Model inputs, all known at `event_time`.
-        known_later: Columns known only after `event_time`; none of them may be a feature.
+        known: Further columns known at `event_time`, for value, policy and rule of thumb.
+        amounts: Numbers that arrive with the outcome and that the value reads, such as the money
+            spent in the 60 days after; null while the outcome is.
+        known_later: Whatever else is known only after `event_time`.
+        expected: Of an amount, the column that says at the decision what it will be.
+        amount_estimator: Settings to an unfitted scikit-learn regressor over the feature columns.
+            It learns what `expected` does not say of an amount, once for either outcome.
         estimator: Settings to an unfitted scikit-learn classifier over the feature columns.
         value: What an action is worth once its outcome is known.
         baseline: Rows to the actions that the business takes without a model.
@@ -91,7 +104,11 @@ class UseCase:
     baseline: Callable[[pd.DataFrame], Floats]
     baseline_name: str
     limits: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
     known_later: tuple[str, ...] = ()
+    expected: Mapping[str, str] = field(default_factory=dict)
+    amount_estimator: Callable[[Mapping[str, Any]], Any] | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     choices: Choices | None = None
@@ -101,27 +118,13 @@ class UseCase:
     def __post_init__(self) -> None:
         """Refuse a use case that would leak, or whose parts do not go together."""
         for fault in (
-            *self._leaks(),
+            *self.times.faults(),
+            *self._wrong_amounts(),
             *self._unmeasured(),
             *self._wrong_parameters(),
             *self._wrong_estimator(),
         ):
             raise ConfigurationError(f"use case {self.name}: {fault}")
-
-    def _leaks(self) -> Iterator[str]:
-        late = {"outcome", "label_time", "observed", *self.known_later}
-        for feature in self.features:
-            if feature.name in late:
-                yield (
-                    f"feature {feature.name!r} is known only after event_time, so no decision can "
-                    "use it; remove it from `features`"
-                )
-        for column in self.value.columns:
-            if column in late:
-                yield (
-                    f"the policy needs {column!r} for the value, but it is known only after "
-                    "event_time"
-                )
 
     def _unmeasured(self) -> Iterator[str]:
         known = sorted((*BUILT_IN, *self.measures))
@@ -162,6 +165,43 @@ class UseCase:
                 "`choice` and `choices` go together"
             )
 
+    def _wrong_amounts(self) -> Iterator[str]:
+        late = ", ".join(self.times.late_amounts)
+        if late and self.settings.estimator.kind == "bounded":
+            yield (
+                f"estimator.kind == 'bounded': {late} comes with the outcome, so there is no bound "
+                "to what a hidden outcome is worth"
+            )
+        if self.amount_estimator is not None and self.choices is not None:
+            yield (
+                "amount_estimator: of logged choices it would have to foresee every choice; "
+                f"declare expected={{{late}: COLUMN}} instead"
+            )
+
+    @property
+    def times(self) -> ColumnTimes:
+        """When each column is known."""
+        settings = self.settings
+        named = {
+            **dict.fromkeys(settings.validation.one_per_unit, "validation.one_per_unit"),
+            **dict.fromkeys(settings.monitor.invariant, "monitor.invariant"),
+            **{asked.column: "monitor.directions" for asked in settings.monitor.directions},
+            **{name: "policy.within" for name in settings.policy.within if name != "day"},
+            **{name: f"guardrail {rail.name}" for rail, name in _sliced(settings)},
+            **({} if self.choices is None else {self.choices.column: "`choices`"}),
+        }
+        return ColumnTimes(
+            features=tuple(self.feature_names),
+            known=self.known,
+            named=named,
+            amounts=self.amounts,
+            known_later=self.known_later,
+            valued=self.value.columns,
+            expected=self.expected,
+            learnt=self.amount_estimator is not None,
+            weighed=settings.policy.kind != "probability",
+        )
+
     @property
     def feature_names(self) -> list[str]:
         """Columns of the model's input, in order."""
@@ -170,17 +210,27 @@ class UseCase:
     @property
     def columns(self) -> list[str]:
         """Columns that a snapshot must have."""
-        slices = [rail.slice or rail.by for rail in self.settings.guardrails]
         chosen = () if self.choices is None else (self.choices.column,)
         groups = (name for name in self.settings.policy.within if name != "day")
         wanted = [
             *ROLES,
             *ROLES_OF[self.settings.estimator.kind],
             *self.feature_names,
+            *self.known,
             *self.value.columns,
+            *self.amounts,
+            *self.expected.values(),
             *chosen,
             *groups,
             *self.settings.validation.one_per_unit,
-            *filter(None, slices),
+            *(name for _, name in _sliced(self.settings)),
         ]
         return list(dict.fromkeys(wanted))
+
+
+def _sliced(settings: Settings) -> Iterator[tuple[Guardrail, str]]:
+    """Yield each guardrail that names a column, and the column."""
+    for rail in settings.guardrails:
+        column = rail.slice or rail.by
+        if column:
+            yield rail, column

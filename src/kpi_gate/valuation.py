@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from kpi_gate.decision import estimators
 from kpi_gate.decision.estimators import Estimate, Pair
 from kpi_gate.usecase import UseCase
+from kpi_gate.views import once_over
 
 Floats = NDArray[np.float64]
 Parameters = Mapping[str, float]
@@ -31,8 +32,8 @@ def row_values(
 
     It is not weighed yet, and NaN where the outcome is not known.
     """
-    outcome = rows["outcome"].to_numpy(dtype=np.float64)
-    return use_case.value.value(counted(use_case, action), outcome, rows, parameters)
+    outcome, over = rows["outcome"].to_numpy(dtype=np.float64), once_over(use_case, rows)
+    return use_case.value.value(counted(use_case, action), outcome, over, parameters)
 
 
 def estimate(
@@ -105,9 +106,9 @@ def _difference(
     use_case: UseCase, rows: pd.DataFrame, actions: Pair, outcome: float, parameters: Parameters
 ) -> Floats:
     """Return candidate minus champion, had every outcome been this one; of a ratio, per base."""
-    happened = np.full(len(rows), outcome)
+    happened, columns = np.full(len(rows), outcome), _had_it_been(use_case, rows, outcome)
     champion, candidate = (
-        use_case.value.value(action, happened, rows, parameters) for action in actions
+        use_case.value.value(action, happened, columns, parameters) for action in actions
     )
     if use_case.settings.estimator.kind == "ratio" and len(rows):
         bases = _bases(use_case, rows, actions, parameters)
@@ -115,6 +116,21 @@ def _difference(
             champion, candidate = champion / bases[0].mean(), candidate / bases[1].mean()
     difference: Floats = candidate - champion
     return difference
+
+
+def _had_it_been(use_case: UseCase, rows: pd.DataFrame, outcome: float) -> pd.DataFrame:
+    """Return what the value reads, had every outcome been this one.
+
+    An amount that came with another outcome, or not at all, is taken at its mean where the outcome
+    was this one.
+    """
+    columns, late = once_over(use_case, rows), use_case.times.late_amounts
+    other = rows["outcome"].to_numpy(dtype=np.float64) != outcome
+    for name in late if other.any() else ():
+        amount = columns[name].to_numpy(dtype=np.float64)
+        usual = amount[~other].mean() if (~other).any() else np.nan_to_num(amount).mean()
+        columns = columns.assign(**{name: np.where(other, usual, amount)})
+    return columns
 
 
 def _bases(use_case: UseCase, rows: pd.DataFrame, actions: Pair, parameters: Parameters) -> Pair:

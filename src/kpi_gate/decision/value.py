@@ -74,11 +74,25 @@ class ValueModel:
         return total
 
     def expected(
-        self, action: Floats, probability: Floats, columns: Columns, parameters: Parameters
+        self,
+        action: Floats,
+        probability: Floats,
+        columns: Columns,
+        parameters: Parameters,
+        otherwise: Columns | None = None,
     ) -> Floats:
-        """Return the expected money per decision when the outcome is 1 with `probability`."""
+        """Return the expected money per decision when the outcome is 1 with `probability`.
+
+        Args:
+            action: What is done.
+            probability: Of outcome 1.
+            columns: Row columns that the value reads, as they are expected with outcome 1.
+            parameters: Value parameters.
+            otherwise: The same as they are expected with outcome 0; by default no other.
+        """
+        other = columns if otherwise is None else otherwise
         happens = self.value(action, np.ones_like(probability), columns, parameters)
-        happens_not = self.value(action, np.zeros_like(probability), columns, parameters)
+        happens_not = self.value(action, np.zeros_like(probability), other, parameters)
         return probability * happens + (1 - probability) * happens_not
 
     def uncapped(self, parameters: Parameters) -> Parameters:

@@ -74,6 +74,7 @@ class Policy(BaseModel):
         columns: Columns,
         value: ValueModel,
         groups: NDArray[np.int64] | None = None,
+        otherwise: Columns | None = None,
     ) -> Floats:
         """Return 1 where to act and 0 elsewhere, shape `(n,)`.
 
@@ -81,14 +82,15 @@ class Policy(BaseModel):
 
         Args:
             probability: Of outcome 1, shape `(n,)`.
-            columns: Row columns that the value reads.
+            columns: Row columns that the value reads, as they are expected with outcome 1.
             value: What acting is worth.
             groups: Code of each row's group, within which the budget holds; by default one.
+            otherwise: The columns as they are expected with outcome 0; by default no other.
         """
         known = np.where(np.isfinite(probability), probability, np.nan)
         if self.settings.kind == "probability":
             return known
-        advantage = expected_advantage(known, columns, value, self.parameters)
+        advantage = expected_advantage(known, columns, value, self.parameters, otherwise)
         act = np.asarray(advantage > self.settings.margin, dtype=float)
         if groups is None:
             groups = np.zeros(act.size, dtype=np.int64)
@@ -135,9 +137,13 @@ def _beyond_budget(
 
 
 def expected_advantage(
-    probability: Floats, columns: Columns, value: ValueModel, parameters: Parameters
+    probability: Floats,
+    columns: Columns,
+    value: ValueModel,
+    parameters: Parameters,
+    otherwise: Columns | None = None,
 ) -> Floats:
     """Return the expected money of acting over not acting, per row (Bayes minimum risk)."""
     ones: Any = np.ones_like(probability)
-    acting = value.expected(ones, probability, columns, parameters)
-    return acting - value.expected(0 * ones, probability, columns, parameters)
+    acting = value.expected(ones, probability, columns, parameters, otherwise)
+    return acting - value.expected(0 * ones, probability, columns, parameters, otherwise)

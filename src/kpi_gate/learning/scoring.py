@@ -1,7 +1,7 @@
 """Score rows: probabilities, actions, and how long it takes."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.decision.value import ValueModel
+from kpi_gate.learning.expected import NO_AMOUNTS, NOTHING, Amounts, value_columns
 from kpi_gate.learning.policy import Policy
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def act(
     scores: Floats,
     rows: pd.DataFrame,
     choices: "Choices | None" = None,
+    expected: Mapping[str, str] = NOTHING,
+    amounts: Amounts = NO_AMOUNTS,
 ) -> Floats:
     """Return the policy's actions on the rows, shape `(n,)`.
 
@@ -58,24 +61,22 @@ def act(
         policy: Rule.
         value: What an action is worth.
         scores: Probability of outcome 1, shape `(n,)`; of choices `(n, levels)`.
-        rows: The rows, with the columns that value and policy read.
+        rows: The rows as they were at the decision, with the columns that the policy reads.
         choices: What could have been chosen, where choices were logged.
+        expected: Of an amount that comes later, the column that says what it will be.
+        amounts: What a second model expects of such amounts.
     """
+    if policy.settings.kind == "probability":  # it weighs nothing
+        return policy.actions(scores, {}, value)
     if choices is None:
         groups = _groups(rows, policy.settings.within)
-        return policy.actions(scores, _columns(rows, value), value, groups)
-    taken = np.ones(len(rows))
-    money = [
-        value.expected(
-            taken, scores[:, place], _columns(choices.as_if(rows, level), value), policy.parameters
-        )
-        for place, level in enumerate(choices.levels)
-    ]
+        columns, otherwise = value_columns(rows, value, expected, amounts)
+        return policy.actions(scores, columns, value, groups, otherwise)
+    taken, money = np.ones(len(rows)), []
+    for place, level in enumerate(choices.levels):
+        columns, _ = value_columns(choices.as_if(rows, level), value, expected, amounts)
+        money.append(value.expected(taken, scores[:, place], columns, policy.parameters))
     return choices.of_the_log(policy.chances(np.column_stack(money)), rows)
-
-
-def _columns(rows: pd.DataFrame, value: ValueModel) -> dict[str, Floats]:
-    return {name: rows[name].to_numpy(dtype=float) for name in value.columns}
 
 
 def _groups(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | None:

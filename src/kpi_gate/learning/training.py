@@ -16,6 +16,7 @@ from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
 from kpi_gate.learning.windows import Windows, mature_before, never_known, within
 
 Judge = Callable[[BaseEstimator, pd.DataFrame], float]
+Complete = Callable[[BaseEstimator, pd.DataFrame], BaseEstimator]
 
 
 class TrainingError(ValueError):
@@ -66,7 +67,7 @@ class Trained:
     outcome_rate: float
 
 
-def train(
+def train(  # noqa: PLR0913  (each says one thing of the recipe)
     rows: pd.DataFrame,
     windows: Windows,
     *,
@@ -76,6 +77,7 @@ def train(
     last_rows: Sequence[int | None],
     threads: int,
     calibrate: bool = True,
+    complete: Complete = lambda classifier, rows: classifier,
 ) -> Trained:
     """Train every variant, calibrate and choose on tune, refit the chosen one.
 
@@ -94,6 +96,8 @@ def train(
         threads: Native threads of one fit.
         calibrate: Whether to map the probabilities onto what happened on tune. The map of a model
             that the world has left behind would also bind the refitted one.
+        complete: (fitted classifier, the rows that it learnt from) to the model with whatever else
+            acting needs, such as what an amount will be.
 
     Raises:
         TrainingError: If a window lacks rows or one of the two outcomes.
@@ -120,7 +124,8 @@ def train(
                 model = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
                 model.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
-            found = _judge(name, model, tune, columns, worth(model, judged), len(part))
+            value = worth(complete(model, part), judged)
+            found = _judge(name, model, tune, columns, value, len(part))
             fitted.append((found, model, last))
         if not fitted:
             raise TrainingError(f"train {windows.train}: no variant sees both outcomes")
@@ -132,8 +137,10 @@ def train(
         beneath = FrozenEstimator(refit)
         model.calibrated_classifiers_[0].estimator = beneath
         model.estimator = beneath
+    with threadpool_limits(threads):
+        whole = complete(model if calibrate else refit, final)
     return Trained(
-        estimator=model if calibrate else refit,
+        estimator=whole,
         variants=tuple(variant for variant, _, _ in fitted),
         chosen=best.name,
         rows=len(final),

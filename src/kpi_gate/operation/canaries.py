@@ -125,7 +125,7 @@ def _is_gone(days: Days, name: str) -> bool:
 def _schema(days: Days, kinds: Mapping[str, str], use_case: UseCase) -> Iterator[Finding]:
     """Yield columns that are missing, new, or hold text for numbers or numbers for text."""
     batch, reference = days.batch, days.reference
-    late = {*ROLES, *use_case.known_later, "observed"} - {"unit"}
+    late = {*ROLES, *use_case.times.with_outcome} - {"unit"}
     for name in [*reference, *(name for name in kinds if name not in reference)]:
         if name in late and name in batch:
             continue

@@ -104,7 +104,7 @@ def cut_days(batch: pd.DataFrame, reference: pd.DataFrame, window: Window) -> Da
 def watched(use_case: UseCase, reference: pd.DataFrame) -> dict[str, str]:
     """Return the kind, `number` or `category`, of each column that is known at `event_time`."""
     kinds: dict[str, str] = {feature.name: feature.kind for feature in use_case.features}
-    late = {*ROLES, "observed", "item", *use_case.known_later}
+    late = {*ROLES, "item", *use_case.times.with_outcome}
     expected = (expectation.column for expectation in use_case.settings.validation.expectations)
     for name in (*use_case.columns, *expected):
         if name not in kinds and name not in late and name in reference:

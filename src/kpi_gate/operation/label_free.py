@@ -11,9 +11,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.wording import number
+from kpi_gate.learning.expected import Expected, value_columns
 from kpi_gate.learning.windows import within
 from kpi_gate.sides import Side
 from kpi_gate.usecase import UseCase
+from kpi_gate.views import at_decision
 
 Floats = NDArray[np.float64]
 FEWEST_KNOWN = 200  # outcomes; fewer make no map
@@ -73,14 +75,20 @@ def expect_value(
         "end": blind.end,
         "decisions": int(new.sum()),
     }
-    fault = _fault(use_case, side, rows, known, new)
+    fault = _unforeseen(use_case) or _fault(use_case, side, rows, known, new)
     if fault:
         return BlindWindow.model_validate({**window, "unavailable": fault})
     chance = _mapped(side.probability, rows, known, new)
-    worth = _expected(use_case, side.action[new], rows[new], chance)
+    worth = _expected(use_case, side, rows, new, chance)
     if not np.isfinite(worth):
         return BlindWindow.model_validate({**window, "unavailable": "their value is not finite"})
     return BlindWindow.model_validate({**window, "per_decision": worth})
+
+
+def _unforeseen(use_case: UseCase) -> str:
+    """Say that nothing tells at the decision what an amount will be; empty where something does."""
+    late = () if use_case.times.weighed else use_case.times.late_amounts
+    return f"{', '.join(late)} comes with the outcome, and nothing foresees it" if late else ""
 
 
 def _fault(
@@ -120,16 +128,22 @@ def _mapped(
     return mapped
 
 
-def _expected(use_case: UseCase, action: Floats, rows: pd.DataFrame, chance: Floats) -> float:
+def _expected(
+    use_case: UseCase, side: Side, rows: pd.DataFrame, new: NDArray[np.bool_], chance: Floats
+) -> float:
     """Return the expected value per decision; of a ratio KPI, per unit of its base."""
-    model, parameters = use_case.value, use_case.settings.base_values()
-    worth = model.expected(action, chance, rows, parameters)
+    model, parameters, action = use_case.value, use_case.settings.base_values(), side.action[new]
+    amounts = {
+        name: Expected(found.with_1[new], found.with_0[new]) for name, found in side.amounts.items()
+    }
+    view = at_decision(use_case, rows[new])
+    columns, otherwise = value_columns(view, model, use_case.expected, amounts)
+    worth = model.expected(action, chance, columns, parameters, otherwise)
     if model.base is None:
         return float(worth.mean())
-    columns = {name: rows[name].to_numpy(dtype=np.float64) for name in model.columns}
     happens, happens_not = (
-        np.asarray(model.base(action, outcome, columns, parameters), dtype=np.float64)
-        for outcome in (np.ones_like(chance), np.zeros_like(chance))
+        np.asarray(model.base(action, outcome, read, parameters), dtype=np.float64)
+        for outcome, read in ((np.ones_like(chance), columns), (np.zeros_like(chance), otherwise))
     )
     base = float((chance * happens + (1 - chance) * happens_not).sum())
     return float(worth.sum()) / base if base > 0 else float("nan")

@@ -14,7 +14,7 @@ from kpi_gate.champion import freeze_champion
 from kpi_gate.job import Job
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.operation.batches import Batches, cut
-from kpi_gate.sides import actions, policy_of, score, under_the_log
+from kpi_gate.sides import actions, expect, policy_of, score, under_the_log
 from kpi_gate.stores import models
 from kpi_gate.stores.models import ModelCard
 
@@ -80,7 +80,8 @@ class Watch:
         use_case, card = self.job.use_case, self.champion
         try:
             scores = score(self.estimator, rows, card.features, use_case)
-            done = actions(policy_of(card), use_case, scores, rows)
+            amounts = expect(self.estimator, rows, card.features, use_case)
+            done = actions(policy_of(card), use_case, scores, rows, amounts)
             return under_the_log(use_case, scores, rows), done
         except KeyError as error:
             raise ScoringError(f"the rows have no column {error}") from error

@@ -32,6 +32,7 @@ from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.snapshots import mask_future
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import estimate, row_values
+from kpi_gate.views import rule_of_thumb
 
 Floats = NDArray[np.float64]
 MOST_ROWS = 800_000  # more of them would prove the same, and take minutes
@@ -103,7 +104,8 @@ class Arena:
         if scores is None:
             scores = self.champion.scores
         if action is None:
-            action = actions(policy_of(self.champion.card), self.use_case, scores, self.gate)
+            policy, amounts = policy_of(self.champion.card), self.champion.amounts
+            action = actions(policy, self.use_case, scores, self.gate, amounts)
         folder = self.scratch / "candidate"
         return replace(
             self.champion,
@@ -121,7 +123,7 @@ class Arena:
         There is room above it: whatever stands between an oracle and its promotion here is the
         gate's, and not the champion's skill.
         """
-        action = np.asarray(self.use_case.baseline(self.gate), dtype=np.float64)
+        action = rule_of_thumb(self.use_case, self.gate)
         weak = replace(self.champion, action=action, value=self.value(action))
         return replace(self, champion=weak)
 
@@ -135,7 +137,7 @@ class Arena:
     def last_month(self) -> Evidence:
         """Evidence of an oracle as it was one gate window ago, by models of that time."""
         as_of = self.job.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
-        rows = mask_future(self.rows, as_of)
+        rows = mask_future(self.rows, as_of, self.use_case.times.with_outcome)
         with open_arena(replace(self.job, as_of=as_of), rows) as before:
             return before.evidence(before.acting(best(before)))
 
@@ -241,7 +243,7 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     happened = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
     happened.fit(side.probability[known], outcome[known])
     scores = np.asarray(happened.predict(side.scores.ravel()), float).reshape(side.scores.shape)
-    action = actions(policy_of(card), use_case, scores, gate)
+    action = actions(policy_of(card), use_case, scores, gate, side.amounts)
     named = Contender.model_validate({**card.contender.model_dump(), "name": "v1"})
     card = card.model_copy(update={"contender": named})
     card.write(folder)

@@ -74,7 +74,8 @@ def _foreseen(arena: Arena) -> Floats:
 
 def _acting_on(arena: Arena, foreseen: Floats) -> Floats:
     champion = arena.champion
-    action = actions(policy_of(champion.card), arena.use_case, foreseen, arena.gate)
+    policy, amounts = policy_of(champion.card), champion.amounts
+    action = actions(policy, arena.use_case, foreseen, arena.gate, amounts)
     return np.where(_sure(arena), action, champion.action)
 
 

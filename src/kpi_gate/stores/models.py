@@ -15,6 +15,7 @@ from kpi_gate.learning.policy import Policy
 # types outside skops' own list that a model of ours may hold; anything else is not loaded
 TRUSTED_TYPES = (
     "functools.partial",
+    "kpi_gate.learning.amounts.WithAmounts",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,16 +36,27 @@ class Snapshot:
     path: Path
 
 
-def mask_future(rows: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+def mask_future(
+    rows: pd.DataFrame, as_of: datetime, with_outcome: Sequence[str] = ()
+) -> pd.DataFrame:
     """Keep the events before `as_of`, and of their outcomes those that were known by then.
 
     The rows come back in time order. A row without a time is kept, for validation to refuse.
+
+    Args:
+        rows: The rows.
+        as_of: Nothing later is known.
+        with_outcome: Further columns that are known only with the outcome.
     """
     past = (rows["event_time"] < as_of) | rows["event_time"].isna()
     kept = rows[past].sort_values("event_time", kind="stable", ignore_index=True)
     unknown = kept["label_time"].isna() | (kept["label_time"] >= as_of)
-    kept["outcome"] = kept["outcome"].mask(unknown)
-    kept["label_time"] = kept["label_time"].mask(unknown)
+    for name in dict.fromkeys(("outcome", "label_time", *with_outcome)):
+        if name in kept.columns and name != "observed":  # that an outcome stays hidden is no news
+            column = kept[name]
+            if pd.api.types.is_bool_dtype(column.dtype) and unknown.any():
+                column = column.astype("boolean")  # a truth can be missing only there
+            kept[name] = column.mask(unknown)
     return kept
 
 

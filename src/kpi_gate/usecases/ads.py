@@ -116,6 +116,7 @@ USE_CASE = UseCase(
     load=load,
     fetch=fetch,
     features=tuple(Feature(name, "category") for name in ("ad", "slot", "group", "ad_in_group")),
+    known=("click_price",),
     estimator=estimator,
     value=ad_revenue,
     baseline=draw_alike,

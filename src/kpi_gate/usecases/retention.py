@@ -126,6 +126,7 @@ USE_CASE = UseCase(
     load=load,
     fetch=groceries.fetch,
     features=tuple(Feature(name, "number") for name in NUMBERS),
+    known=("customer_value",),
     estimator=estimator,
     value=retention,
     baseline=offer_to_the_silent,
