@@ -44,10 +44,17 @@ def resource(use_case: str) -> str:
 
 def plans() -> list[Plan]:
     """Return what all use cases ask for: to be retrained, and where they say so, monitored."""
-    made = []
-    for name in usecases.names():
-        asked = usecases.load(name).settings.schedule
-        made.append(Plan("retrain", name, asked.retrain, asked.timezone, PROPOSED))
-        if asked.monitor is not None:
-            made.append(Plan("monitor", name, asked.monitor, asked.timezone))
+    return [plan for name in usecases.names() for plan in plans_of(name)]
+
+
+def plans_of(name: str) -> list[Plan]:
+    """Return what one use case asks for.
+
+    Raises:
+        ConfigurationError: If its module or YAML is wrong.
+    """
+    asked = usecases.load(name).settings.schedule
+    made = [Plan("retrain", name, asked.retrain, asked.timezone, PROPOSED)]
+    if asked.monitor is not None:
+        made.append(Plan("monitor", name, asked.monitor, asked.timezone))
     return made

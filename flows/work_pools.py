@@ -1,14 +1,13 @@
-"""Write `prefect.yaml`: the deployments of the schedule for workers, from the same YAML.
+"""Write `prefect.yaml`: the deployments of the schedule for workers, from the same YAML."""
 
-`python -m flows.work_pools --write` writes it; without `--write` it says whether it is in step.
-"""
-
-import sys
-from argparse import ArgumentParser
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from flows.plans import Plan, plans
+from flows.plans import Plan, plans_of
+from kpi_gate import usecases
+from kpi_gate.stores import case_list
 from kpi_gate.stores.settings import ENVIRONMENT
 
 CALL_RETRIES = "8"  # of one call to the server: a flow run in flight waits 8 minutes for it
@@ -18,8 +17,9 @@ HEAD = """\
 #   prefect deploy --all --no-prompt       # in this folder; needs PREFECT_API_URL
 #   prefect worker start --pool kpi-gate
 # Use this or `kpi-gate schedule`, not both: they deploy under the same names.
-# Written by `python -m flows.work_pools --write` from the schedules of the use cases' YAML; a test
-# says when it is out of step. Change the head in `flows/work_pools.py`.
+# What stands above `deployments:` is yours to change, and so are deployments of flows of your own.
+# Those of `retrain` and `monitor` follow the schedules of the use cases' YAML: `kpi-gate list`,
+# `retrain`, `monitor` and `schedule` bring them in step.
 pull:
 - prefect.deployments.steps.set_working_directory:
     directory: "{{ $PWD }}" # where it is deployed from; in an image: /app
@@ -46,6 +46,7 @@ definitions:
 
 deployments:
 """
+FILE = "prefect.yaml"
 DEPLOYMENT = """\
 - name: {name}
   entrypoint: flows/{flow}.py:{flow}
@@ -61,30 +62,56 @@ TRIGGER = """\
     match: {{prefect.resource.id: {resource}}}
     parameters: {{name: {name}, scheduled: true}}
 """
+_OURS = re.compile(r"^  entrypoint: flows/(retrain|monitor)\.py:\1$", re.MULTILINE)
 
 
 def prefect_yaml(planned: Iterable[Plan]) -> str:
-    """Return what `prefect.yaml` is to hold."""
+    """Return what a new `prefect.yaml` is to hold."""
     kept = {name: word for name, word in ENVIRONMENT.items() if not name.startswith("PREFECT_")}
     kept["PREFECT_CLIENT_MAX_RETRIES"] = CALL_RETRIES
     lines = (f'        {name}: "{word}"' for name, word in kept.items())
-    text = HEAD.replace("<ENVIRONMENT>", "\n".join(lines))
-    for plan in planned:
-        facts = {**vars(plan), "resource": plan.resource}
-        text += DEPLOYMENT.format(**facts) + (TRIGGER.format(**facts) if plan.trigger else "")
-    return text
+    return HEAD.replace("<ENVIRONMENT>", "\n".join(lines)) + "".join(map(_deployment, planned))
 
 
-def main() -> None:
-    """Write the file, or say whether it is in step."""
-    options = ArgumentParser(description=__doc__)
-    options.add_argument("--write", action="store_true")
-    write, path, text = options.parse_args().write, Path("prefect.yaml"), prefect_yaml(plans())
-    if write:
-        path.write_text(text, encoding="utf-8")
-    elif not path.exists() or path.read_text(encoding="utf-8") != text:
-        sys.exit(f"{path} is out of step: run `python -m flows.work_pools --write`")
+def in_step(text: str, names: Iterable[str], read: Container[str]) -> str:
+    """Return what `prefect.yaml` is to hold, given what it holds.
+
+    Args:
+        text: What it holds.
+        names: The use cases that there are.
+        read: Those whose YAML is read anew, with those that have no deployment yet. One that
+            cannot be loaded keeps what it has: it is told where it is used.
+    """
+    head, *blocks = re.split(r"^(?=- name: )", text, flags=re.MULTILINE)
+    ours = [block for block in blocks if _OURS.search(block)]
+    made = []
+    for name in names:
+        had = [block for block in ours if block.startswith(f"- name: {name}\n")]
+        if name in read or not had:
+            with suppress(Exception):  # the user's code may fail in any way
+                had = [_deployment(plan) for plan in plans_of(name)]
+        made += had
+    return head + "".join([*made, *(block for block in blocks if block not in ours)])
+
+
+def follow(root: Path, name: str = "") -> None:
+    """Bring the deployments in step with the use cases, where the project has the file.
+
+    Args:
+        root: Folder of the project.
+        name: The use case that is at work; empty for all. The code of another that has deployments
+            is not loaded.
+    """
+    path, names = root / FILE, usecases.names()
+    if path.exists():
+        text = in_step(path.read_text(encoding="utf-8"), names, [name] if name else names)
+        case_list.rewrite(path, text)
+
+
+def _deployment(plan: Plan) -> str:
+    facts = {**vars(plan), "resource": plan.resource}
+    return DEPLOYMENT.format(**facts) + (TRIGGER.format(**facts) if plan.trigger else "")
 
 
 if __name__ == "__main__":
-    main()
+    follow(Path.cwd())

@@ -76,9 +76,9 @@ class Selection:
 
     def edit(self, name: str, text: str) -> str:
         """Take out of one of the repository's texts what does not stay."""
-        if name == "dvc.yaml":
-            words = ", ".join(sorted(filter(None, (*self.kept, self.own))))
-            return re.sub(r"(foreach: &use_cases )\[[^\]]*\]", rf"\1[{words}]", text)
+        if name == "use_cases.yaml":
+            words = sorted(filter(None, (*self.kept, self.own)))
+            return re.sub(r"(^use_cases:\n)(- .*\n)+", rf"\1{_items(words)}", text, flags=re.M)
         if name == "prefect.yaml":
             return self._deployments(text)
         if name == "Makefile":
@@ -181,6 +181,10 @@ def _without(group: str, requirements: Iterable[str]) -> str:
     for requirement in map(re.escape, requirements):
         group = re.sub(rf'^    "{requirement}",.*\n', "", group, flags=re.MULTILINE)
     return group
+
+
+def _items(words: Iterable[str]) -> str:
+    return "".join(f"- {word}\n" for word in words)
 
 
 def _named(deployment: str) -> str:

@@ -1,7 +1,6 @@
 """A project of its own for every test that needs one: the toy use case, DVC, MLflow on SQLite."""
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from kpi_gate import usecases
 from kpi_gate.job import Job
-from kpi_gate.stores import prepared
+from kpi_gate.stores import case_list, prepared
 from kpi_gate.stores.settings import ENVIRONMENT, Place
 
 REPOSITORY = Path(__file__).parents[1]
@@ -36,17 +35,14 @@ def make_project(root: Path) -> Path:
         path.unlink()
     for path in TOY.glob("toy.*"):
         shutil.copy(path, cases)
-    stages = (REPOSITORY / "dvc.yaml").read_text(encoding="utf-8")
-    listed = re.compile(r"(foreach: &use_cases )\[[^\]]*\]")
-    assert listed.search(stages)
-    (root / "dvc.yaml").write_text(listed.sub(r"\1[toy]", stages), encoding="utf-8")
+    (root / case_list.FILE).write_text(case_list.listing(["toy"]), encoding="utf-8")
     shutil.copytree(
         REPOSITORY / ".dvc",
         root / ".dvc",
         ignore=shutil.ignore_patterns("cache", "tmp", "config.local"),
     )
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-    for name in (".dvcignore", "requirements.lock"):
+    for name in ("dvc.yaml", ".dvcignore", "requirements.lock"):
         shutil.copy(REPOSITORY / name, root)
     return root
 

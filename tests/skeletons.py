@@ -32,8 +32,3 @@ def _rest(line, lines, number):
             break
         below.append(f"\n    {comment[1]}")
     return "".join(below)
-
-
-def filled_in():
-    """List the use cases that have nothing left."""
-    return [name for name in usecases.names() if not left_to_fill_in(name)]

@@ -14,7 +14,7 @@ SHOP = {
     "Makefile": ".PHONY: help demo test bench years\n\n"
     "demo: install\n\tpython -m flows.demo\n\ntest:\n\tpytest\n\n"
     "bench: install\n\tpython -m benchmarks\n\nyears:\n\tpython -m benchmarks.years\n",
-    "dvc.yaml": "stages:\n  snapshot:\n    foreach: &use_cases [books, shoes, toys]\n",
+    "use_cases.yaml": "# read by dvc.yaml\nuse_cases:\n- books\n- shoes\n- toys\n",
     "prefect.yaml": "deployments:\n"
     + "".join(
         f"- name: {name}\n  entrypoint: flows/retrain.py:retrain\n  tags: [{name}]\n"
@@ -134,7 +134,7 @@ def test_the_texts_name_what_is_there(select):
 
     assert texts("all") == SHOP | {"requirements-data.lock": texts("all")["requirements-data.lock"]}
     toys = texts("toys, blank")
-    assert toys["dvc.yaml"].endswith("[mine, toys]\n")
+    assert toys["use_cases.yaml"] == "# read by dvc.yaml\nuse_cases:\n- mine\n- toys\n"
     assert toys["prefect.yaml"] == (
         "deployments:\n"
         "- name: mine\n  entrypoint: flows/retrain.py:retrain\n  tags: [mine]\n"

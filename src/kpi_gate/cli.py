@@ -33,8 +33,13 @@ add_verbs(app)
 @app.command("list")
 def list_use_cases(as_json: AsJson = False) -> None:
     """List the use cases: KPI, schedule and title."""
+    from flows import work_pools
     from kpi_gate import usecases
+    from kpi_gate.stores import case_list
+    from kpi_gate.stores.settings import Place
 
+    case_list.follow(Place().root, usecases.names())
+    work_pools.follow(Place().root)
     rows = []
     for case in map(usecases.load, usecases.names()):
         objective, schedule = case.settings.objective, case.settings.schedule
@@ -51,10 +56,11 @@ def list_use_cases(as_json: AsJson = False) -> None:
 @app.command()
 def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
+    from flows import work_pools
     from kpi_gate.job import open_job
     from kpi_gate.stores.settings import require_prefect
 
-    open_job(name, as_of)  # a wrong call is told before anything is started
+    work_pools.follow(open_job(name, as_of).place.root, name)  # a wrong call ends here
     require_prefect()
     from flows.retrain import retrain as flow
 
@@ -322,8 +328,11 @@ def schedule() -> None:
         raise UnreachableError(
             "a schedule needs a Prefect server: start `kpi-gate ui`, or set PREFECT_API_URL"
         )
+    from flows import work_pools
     from flows.schedule import serve_all
+    from kpi_gate.stores.settings import Place
 
+    work_pools.follow(Place().root)
     serve_all()
 
 

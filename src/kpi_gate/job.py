@@ -12,6 +12,7 @@ from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.windows import Windows, plan_windows
+from kpi_gate.stores import case_list
 from kpi_gate.stores.ledger import Entry, Ledger
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
@@ -88,7 +89,7 @@ class Retrained:
 
 
 def open_job(name: str, as_of: datetime | None = None) -> Job:
-    """Return the job of a use case as of a moment, by default now.
+    """Return the job of a use case as of a moment, by default now; DVC gets to know the use case.
 
     Raises:
         ConfigurationError: If the use case is unknown or wrong, or the moment is in the future.
@@ -96,7 +97,9 @@ def open_job(name: str, as_of: datetime | None = None) -> Job:
     moment = now() if as_of is None else utc(as_of)
     if moment > now():
         raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
-    return Job(usecases.load(name), moment, Place())
+    job = Job(usecases.load(name), moment, Place())
+    case_list.follow(job.place.root, usecases.names())
+    return job
 
 
 def same_tick(use_case: UseCase, place: Place) -> Job:
@@ -111,6 +114,7 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
     except (ValueError, KeyError, TypeError) as error:
         again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
         raise ConfigurationError(f"{path}: cannot be read; {again}") from error
+    case_list.follow(place.root, usecases.names())
     return Job(use_case, as_of, place)
 
 

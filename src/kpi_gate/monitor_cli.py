@@ -48,9 +48,11 @@ def monitor(
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return
     require_prefect()
+    from flows import work_pools
     from flows.monitor import monitor as flow
     from kpi_gate.operation.acting import page_of
 
+    work_pools.follow(job.place.root, name)
     seen = flow(name, as_of)
     if as_json:
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})

@@ -9,10 +9,13 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+import yaml
 
-from flows.plans import PROPOSED, Plan, plans
+from flows import work_pools
+from flows.plans import PROPOSED, Plan, plans_of
 from flows.work_pools import prefect_yaml
 from kpi_gate import usecases
+from kpi_gate.stores import case_list
 
 slow = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
@@ -59,15 +62,14 @@ def test_a_proposal_about_a_use_case_starts_its_retraining_and_no_other():
 
 
 def test_the_file_for_work_pools_is_in_step_with_the_use_cases():
-    file = Path(__file__).parents[2] / "prefect.yaml"
-    assert file.read_text(encoding="utf-8") == prefect_yaml(plans()), (
-        "run `python -m flows.work_pools --write`"
-    )
+    root = Path(__file__).parents[2]
+    kept = (root / work_pools.FILE).read_text(encoding="utf-8")
+    listed = yaml.safe_load((root / case_list.FILE).read_text(encoding="utf-8"))["use_cases"]
+    planned = [plan for name in listed for plan in plans_of(name)]
+    assert kept == prefect_yaml(planned), "run `kpi-gate list`"
 
 
 def test_a_plan_is_written_with_its_cron_expression_and_its_trigger():
-    import yaml
-
     planned = [
         Plan("retrain", "toy", "0 3 * * 1", "Europe/Lisbon", PROPOSED),
         Plan("monitor", "toy", "0 6 * * *", "UTC"),

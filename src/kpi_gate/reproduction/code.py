@@ -14,7 +14,10 @@ from kpi_gate.stores import tracking
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
-_PROJECT = ("src", "flows", ".dvc/config", ".dvcignore", "dvc.yaml", "requirements.lock")
+_PROJECT = (
+    *("src", "flows", ".dvc/config", ".dvcignore"),
+    *("dvc.yaml", "use_cases.yaml", "requirements.lock"),
+)
 LOST = "not restored"  # how such a note begins
 _ASK = (
     "import json, kpi_gate; from kpi_gate import usecases; case = usecases.load({name!r}); "

@@ -12,8 +12,9 @@ from kpi_gate.usecase import ConfigurationError, UseCase
 
 
 def names() -> list[str]:
-    """List the use cases, by their files."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    """List the use cases, by their files; a name that begins with `_` is shared code."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if not name.startswith("_"))
 
 
 def load(name: str) -> UseCase:
