@@ -15,7 +15,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.settings import Place, prepare_environment
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def main() -> None:
         console.print(
             f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}"
         )
-    (place.home / MARK).write_text(Ledger(place.ledger_url).entries()[-1].hash, encoding="utf-8")
+    (place.home / MARK).write_text(place.ledger.entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
         "Look at it:  [bold]make ui[/bold]   in MLflow open experiment `campaign`, Training runs,\n"
@@ -83,7 +82,7 @@ def main() -> None:
 
 def begin_anew(place: Place) -> None:
     """Clear what an earlier demo left in the home; a history of the owner's is never touched."""
-    entries = Ledger(place.ledger_url).entries()
+    entries = place.ledger.entries()
     mark = place.home / MARK
     if entries and not (mark.exists() and mark.read_text(encoding="utf-8") == entries[-1].hash):
         raise SystemExit(

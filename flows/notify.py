@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from kpi_gate.notices import Notice, notices
-from kpi_gate.stores.ledger import Ledger, LedgerError
+from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.settings import Place
 
 TRIES = 3
@@ -29,7 +29,7 @@ def telling(place: Place, use_case: str, log: Callable[[str], None]) -> Iterator
     if not (place.webhooks() or place.blocks()):
         yield
         return
-    ledger = Ledger(place.ledger_url)
+    ledger = place.ledger
     known = max((entry.number for entry in ledger.entries(use_case)), default=0)
     try:
         yield

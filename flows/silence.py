@@ -8,7 +8,6 @@ from flows import notify
 from kpi_gate import usecases
 from kpi_gate.job import now
 from kpi_gate.notices import Notice, silence
-from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.settings import Place
 
 LOOK_SECONDS = 600.0
@@ -26,7 +25,7 @@ def tell_silence(
         log: Is told of each hook that failed.
     """
     asked = usecases.load(use_case).settings.schedule
-    notice = silence(use_case, asked, Ledger(place.ledger_url).entries(use_case), at)
+    notice = silence(use_case, asked, place.ledger.entries(use_case), at)
     if notice is not None:
         notify.tell(place, [notice], log)
     return notice
@@ -51,4 +50,4 @@ def _look(place: Place, name: str, log: Callable[[str], None], *, told: bool) ->
     if not told:
         return tell_silence(place, name, now(), log) is not None
     asked = usecases.load(name).settings.schedule
-    return silence(name, asked, Ledger(place.ledger_url).entries(name), now()) is not None
+    return silence(name, asked, place.ledger.entries(name), now()) is not None

@@ -61,7 +61,7 @@ class Job:
     @property
     def ledger(self) -> Ledger:
         """The ledger of this installation."""
-        return Ledger(self.place.ledger_url)
+        return self.place.ledger
 
     def stage(self, verb: str) -> str:
         """Name of the DVC stage of a verb."""

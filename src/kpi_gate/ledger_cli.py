@@ -97,10 +97,9 @@ def protect_ledger(
 
 
 def _ledger() -> "Ledger":
-    from kpi_gate.stores.ledger import Ledger
     from kpi_gate.stores.settings import Place
 
-    return Ledger(Place().ledger_url)
+    return Place().ledger
 
 
 def _line(entry: "Entry") -> str:

@@ -18,7 +18,7 @@ from kpi_gate.moves import (
     rejection,
 )
 from kpi_gate.stores import registry, tracking
-from kpi_gate.stores.ledger import Entry, Ledger
+from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
 __all__ = [
@@ -54,7 +54,7 @@ def record(
         TrackingError: If MLflow cannot be reached; the ledger then holds nothing of it.
         LedgerError: If the ledger cannot be written.
     """
-    ledger = Ledger(place.ledger_url)
+    ledger = place.ledger
     known = ledger.entries(use_case, "decision", decision.decision_id)
     if known:
         return known[-1]
@@ -85,7 +85,7 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
         PromotionError: If the verdict is not PROMOTE, or the evidence is stale by now.
         LedgerError: If the ledger is broken or cannot be written.
     """
-    body, ledger, use_case = entry.body, Ledger(place.ledger_url), entry.use_case
+    body, ledger, use_case = entry.body, place.ledger, entry.use_case
     version = str(body["version"])
     if body["verdict"] != Verdict.PROMOTE and not (forced and version):
         raise PromotionError(
@@ -118,7 +118,7 @@ def waiting(place: Place, use_case: str) -> list[Entry]:
 
     One that was measured against a champion of before waits no more: its evidence is stale.
     """
-    entries = Ledger(place.ledger_url).entries(use_case)
+    entries = place.ledger.entries(use_case)
     begun = {entry.subject for entry in entries if entry.kind in ("intent", "done", "void")}
     asked = [
         entry
@@ -151,7 +151,7 @@ def heal(place: Place, use_case: str) -> list[Outcome]:
     Raises:
         LedgerError: If the ledger's chain is broken; nothing moves then.
     """
-    ledger = Ledger(place.ledger_url)
+    ledger = place.ledger
     outcomes = []
     for intent in releases.open_intents(ledger.entries(use_case)):
         try:
@@ -171,7 +171,7 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
     if not reason.strip():
         raise PromotionError("a rollback needs a reason: --reason '...'")
     heal(place, use_case)
-    ledger = Ledger(place.ledger_url)
+    ledger = place.ledger
     done = releases.standing(ledger.entries(use_case))
     if not done:
         raise PromotionError(f"{use_case} has no promotion to roll back")
@@ -202,7 +202,7 @@ def reanchor(place: Place, use_case: str, reason: str) -> str:
     if not reason.strip():
         raise PromotionError("an anchor needs a reason: --reason '...'")
     heal(place, use_case)
-    ledger = Ledger(place.ledger_url)
+    ledger = place.ledger
     version = pointed(place, use_case, registry.CHAMPION)
     if not version:
         raise PromotionError(f"{use_case} has no champion to anchor to: the baseline is in use")

@@ -30,12 +30,12 @@ def report(
     from kpi_gate import usecases
     from kpi_gate.operation.history_page import page
     from kpi_gate.operation.history_wording import lead
-    from kpi_gate.stores.ledger import WHOLE, Ledger
+    from kpi_gate.stores.ledger import WHOLE
     from kpi_gate.stores.settings import Place
     from kpi_gate.usecase import ConfigurationError
 
     place, now = Place(), datetime.now(UTC)
-    entries = Ledger(place.ledger_url).entries()
+    entries = place.ledger.entries()
     known = sorted({*usecases.names(), *(one.use_case for one in entries)} - {WHOLE})
     for name in names or ():
         if name not in known:

@@ -10,6 +10,7 @@ import pytest
 
 from kpi_gate.stores.chain import FIRST
 from kpi_gate.stores.ledger import Ledger, LedgerError
+from kpi_gate.stores.ledger_table import LedgerTable
 
 
 @pytest.fixture
@@ -166,7 +167,11 @@ def test_lost_triggers_stop_every_reader_until_a_person_puts_them_back(ledger, t
     ledger.protect("restored from a dump", "jane@desk")
     assert ledger.verify() == []
     assert ledger.entries()[-1].kind == "protected"
-    assert ledger.entries()[-1].body == {"reason": "restored from a dump", "asked_by": "jane@desk"}
+    assert ledger.entries()[-1].body == {
+        "reason": "restored from a dump",
+        "asked_by": "jane@desk",
+        "faults": ["the append-only triggers are gone"],
+    }
     with pytest.raises(LedgerError, match="triggers are in place"):
         ledger.protect("again", "jane@desk")
     with (
@@ -177,9 +182,17 @@ def test_lost_triggers_stop_every_reader_until_a_person_puts_them_back(ledger, t
 
 
 def test_a_crash_between_table_and_triggers_is_healed(ledger, tmp_path):
-    ledger.entries()
+    with LedgerTable(ledger.url).begin():
+        pass
     raw(tmp_path)
     assert Ledger(ledger.url).verify() == []
+    ledger.append("ads", "decision", "a1", {})
+    assert Ledger(ledger.url).verify() == []
+
+
+def test_to_read_makes_no_ledger(ledger, tmp_path):
+    assert ledger.entries() == ledger.verify() == []
+    assert not (tmp_path / "ledger.db").exists()
 
 
 def test_bad_calls_are_refused(ledger):
@@ -255,7 +268,6 @@ def _write(url, count):
 
 
 def test_many_writers_make_one_chain(ledger):
-    ledger.entries()
     workers = [get_context("spawn").Process(target=_write, args=(ledger.url, 15)) for _ in range(3)]
     for worker in workers:
         worker.start()

@@ -47,7 +47,7 @@ def reproduce(
         ReproductionError: If something that it was made from is gone.
         LedgerError: If the ledger's chain is broken.
     """
-    entry, history = find(Ledger(place.ledger_url), wanted)
+    entry, history = find(place.ledger, wanted)
     scratch = Scratch(folder, entry.use_case)
     say(f"restoring decision {entry.subject} of {entry.use_case}")
     notes = restore(place, entry, history, scratch)

@@ -5,14 +5,18 @@ import os
 import socket
 import subprocess
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kpi_gate.stores.ledger_key import find_key
 from kpi_gate.stores.loopback import spare_proxies
 from kpi_gate.stores.prefect_key import meet_prefect
+
+if TYPE_CHECKING:
+    from kpi_gate.stores.ledger import Ledger
 
 # telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
 ENVIRONMENT = {
@@ -47,6 +51,8 @@ class Place(BaseSettings):
         home: Folder of all local state.
         mlflow_uri: MLflow tracking server or database.
         ledger_url: SQLAlchemy address of the ledger.
+        ledger_key: Key of the ledger's chain; empty where it is not keyed.
+        ledger_key_file: File that holds it instead; only its owner may read it.
         git_commit: Commit of the code, where there is no git folder to ask.
         notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
         notify_blocks: Prefect notification blocks that are too, such as `email/team`.
@@ -58,9 +64,12 @@ class Place(BaseSettings):
     home: Path = Path(".kpi-gate")
     mlflow_uri: str = ""
     ledger_url: str = ""
+    ledger_key: str = Field(default="", repr=False)
+    ledger_key_file: Path | None = None
     git_commit: str = ""
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
     notify_blocks: str = ""
+    _ledgers: dict[str, "Ledger"] = PrivateAttr(default_factory=dict)
 
     @field_validator("notify_webhooks")
     @classmethod
@@ -94,6 +103,20 @@ class Place(BaseSettings):
         for name, value in filled.items():
             object.__setattr__(self, name, value)
         return self
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The ledger, opened once for this place and its copies.
+
+        Raises:
+            ConfigurationError: If its key cannot be had.
+        """
+        from kpi_gate.stores.ledger import Ledger
+
+        if self.ledger_url not in self._ledgers:
+            key = find_key(self.ledger_key, self.ledger_key_file)
+            self._ledgers[self.ledger_url] = Ledger(self.ledger_url, key, self.home)
+        return self._ledgers[self.ledger_url]
 
     def work(self, use_case: str) -> Path:
         """Folder of a use case's files under DVC."""
