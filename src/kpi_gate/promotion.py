@@ -18,6 +18,7 @@ from kpi_gate.moves import (
     rejection,
 )
 from kpi_gate.stores import registry, tracking
+from kpi_gate.stores.brief import said
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
@@ -126,7 +127,7 @@ def waiting(place: Place, use_case: str) -> list[Entry]:
         if entry.kind == "decision"
         and entry.subject not in begun
         and entry.body["verdict"] == Verdict.PROMOTE
-        and entry.body["decision"]["approval"] == "required"
+        and said(entry.body, "decision.approval") == "required"
     ]
     champion = pointed(place, use_case, registry.CHAMPION) or BASELINE if asked else ""
     return [entry for entry in asked if entry.body["champion"] == champion]
@@ -137,7 +138,7 @@ def _approval(place: Place, entry: Entry) -> dict[str, str] | None:
 
     MLflow keeps no time of a tag, so the time is when this process read it, in UTC.
     """
-    if entry.body["decision"]["approval"] != "required":
+    if said(entry.body, "decision.approval") != "required":
         return {"approved_by": "", "approved_seen_at": ""}
     tags = registry.tags_of(place, entry.use_case, entry.body["version"].removeprefix("v"))
     who = tags.get("approved_by", "").strip()

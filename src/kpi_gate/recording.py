@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate import promotion
-from kpi_gate.decision.evidence import BASELINE, Evidence, Window
+from kpi_gate.decision.evidence import BASELINE, Evidence
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
 from kpi_gate.replay import replay_facts, source_files
 from kpi_gate.stores import models, registry, snapshots
+from kpi_gate.stores.brief import said
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.snapshots import Snapshot
@@ -104,9 +105,9 @@ def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
     first = evidence.lineage is not None and evidence.lineage.champion.is_baseline
     gains = []
     for body in earlier_decisions(job):
-        gain = body["decision"]["gain"]
-        if gain and gain["standard_error"] and (body["champion"] == BASELINE) == first:
-            gains.append((gain["estimate"], gain["standard_error"]))
+        error = said(body, "decision.gain.standard_error")
+        if error and (body["champion"] == BASELINE) == first:
+            gains.append((said(body, "decision.gain.estimate"), error))
     return gains
 
 
@@ -116,10 +117,10 @@ def past_looks(job: Job, evidence: Evidence) -> int:
         return 0
     window, looks = evidence.lineage.window, 0
     for body in earlier_decisions(job):
-        seen = (body["decision"].get("lineage") or {}).get("window")
-        if seen is not None:
-            earlier = Window.model_validate(seen)
-            looks += earlier.start < window.end and window.start < earlier.end
+        ends = [said(body, f"decision.lineage.window.{end}") for end in ("start", "end")]
+        if None not in ends:
+            start, end = (datetime.fromisoformat(moment) for moment in ends)
+            looks += start < window.end and window.start < end
     return looks
 
 

@@ -69,7 +69,7 @@ def test_a_row_changed_behind_the_mark_is_not_used_and_verify_names_it(opened, t
     body = json.dumps({**LONG, "gain": 9, "verdict": "PROMOTE"}, sort_keys=True)
     edit(tmp_path, "UPDATE ledger SET body = ? WHERE number = 2", body)
     row = opened().entries()[1]
-    assert (row.body["verdict"], row.body["gain"]) == ("HOLD", 1), "the value that was verified"
+    assert row.body["verdict"] == "HOLD", "the value that was verified"
     with pytest.raises(LedgerError, match=r"row 2 was changed; .*restore it from a backup"):
         row.body["decision"]
     assert opened().verify() == ["row 2 (decision a1) was changed"]

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any
 
 WHOLE_BELOW = 1_000  # characters of a body that is remembered as it is
-LONGEST_TEXT = 300
+NAMES = ("as_of", "champion", "severe", "snapshot_rows", "verdict", "version")
 PATHS = (
     "decision.approval",
     "decision.gain.estimate",
@@ -16,7 +16,7 @@ PATHS = (
 
 
 class LongBody(Mapping[str, Any]):
-    """A body of which the short values are at hand; the rest is read at the first question."""
+    """A body of which a few values are at hand; the rest is read at the first question."""
 
     def __init__(self, brief: Mapping[str, Any], read: Callable[[], Mapping[str, Any]]) -> None:
         self.brief, self._read = brief, read
@@ -36,9 +36,9 @@ class LongBody(Mapping[str, Any]):
 
 
 def abridge(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the short values of a body, and of a decision what later decisions ask of it."""
-    short = {name: value for name, value in body.items() if _is_short(value)}
-    return {**short, **{path: value for path in PATHS if (value := _at(body, path)) is not None}}
+    """Return what later runs ask of every row of its kind: of a decision, what it measured."""
+    asked = {name: body[name] for name in NAMES if name in body}
+    return {**asked, **{path: value for path in PATHS if (value := _at(body, path)) is not None}}
 
 
 def said(body: Mapping[str, Any], path: str) -> Any:
@@ -46,12 +46,6 @@ def said(body: Mapping[str, Any], path: str) -> Any:
     if isinstance(body, LongBody):
         return body.brief.get(path)
     return _at(body, path)
-
-
-def _is_short(value: Any) -> bool:
-    if isinstance(value, str):
-        return len(value) <= LONGEST_TEXT
-    return value is None or isinstance(value, int | float)
 
 
 def _at(body: Mapping[str, Any], path: str) -> Any:

@@ -163,12 +163,12 @@ class Ledger:
         Raises:
             LedgerError: If the ledger cannot be read, or its chain is broken.
         """
-        asked = {"use_case": use_case, "kind": kind, "subject": subject}
-        wanted = {name: value for name, value in asked.items() if value is not None}
         return [
             entry
             for entry in self._reader.entries()
-            if all(getattr(entry, name) == value for name, value in wanted.items())
+            if (use_case is None or entry.use_case == use_case)
+            and (kind is None or entry.kind == kind)
+            and (subject is None or entry.subject == subject)
         ]
 
     def walk(self) -> Walk:

@@ -38,7 +38,7 @@ class LedgerTable:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine: sql.Engine | None = None
-        self._made = False
+        self._found = self._made = False
 
     @property
     def shown(self) -> str:
@@ -91,30 +91,34 @@ class LedgerTable:
             ) from error
 
     def _open(self, *, make: bool) -> sql.Engine | None:
-        if self._made:
-            return self._engine
         address = make_url(self.url)
         sqlite = address.get_backend_name() == "sqlite"
         if sqlite and not _is_there(address.database or "") and not make:
             return None
-        if self._engine is None:
-            options = {"timeout": 30} if sqlite else {}
-            self._engine = sql.create_engine(address, connect_args=options)
-            if sqlite:
-                sql.event.listen(self._engine, "connect", _read_any_text)
-        with self._engine.begin() as connection:
-            there = sql.inspect(connection).has_table("ledger")
-            if not there and not make:
-                return None
-            if not there:
-                connection.execute(sql.schema.CreateTable(rows, if_not_exists=True))
-                for index in rows.indexes:
-                    connection.execute(sql.schema.CreateIndex(index, if_not_exists=True))
-            # a crash may have come between a new table and its triggers
-            if make and connection.execute(sql.select(rows.c.number).limit(1)).first() is None:
-                triggers.protect(connection)
-        self._made = make
-        return self._engine
+        if self._engine is None and sqlite:
+            # opened anew each time: a file that was put in its place meanwhile is the ledger then
+            options = {"connect_args": {"timeout": 30}, "poolclass": sql.NullPool}
+            self._engine = sql.create_engine(address, **options)
+            sql.event.listen(self._engine, "connect", _read_any_text)
+        elif self._engine is None:
+            self._engine = sql.create_engine(address)
+        if not (self._made or (self._found and not make)):
+            with self._engine.begin() as connection:
+                self._found = self._found or sql.inspect(connection).has_table("ledger")
+                if make:
+                    _make(connection, there=self._found)
+                    self._found = self._made = True
+        return self._engine if self._found else None
+
+
+def _make(connection: sql.Connection, *, there: bool) -> None:
+    if not there:
+        connection.execute(sql.schema.CreateTable(rows, if_not_exists=True))
+        for index in rows.indexes:
+            connection.execute(sql.schema.CreateIndex(index, if_not_exists=True))
+    # a crash may have come between a new table and its triggers
+    if connection.execute(sql.select(rows.c.number).limit(1)).first() is None:
+        triggers.protect(connection)
 
 
 def _is_there(database: str) -> bool:

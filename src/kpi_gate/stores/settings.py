@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kpi_gate.stores.ledger_key import find_key
@@ -64,7 +64,7 @@ class Place(BaseSettings):
     home: Path = Path(".kpi-gate")
     mlflow_uri: str = ""
     ledger_url: str = ""
-    ledger_key: str = Field(default="", repr=False)
+    ledger_key: SecretStr = SecretStr("")
     ledger_key_file: Path | None = None
     git_commit: str = ""
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
@@ -114,7 +114,7 @@ class Place(BaseSettings):
         from kpi_gate.stores.ledger import Ledger
 
         if self.ledger_url not in self._ledgers:
-            key = find_key(self.ledger_key, self.ledger_key_file)
+            key = find_key(self.ledger_key.get_secret_value(), self.ledger_key_file)
             self._ledgers[self.ledger_url] = Ledger(self.ledger_url, key, self.home)
         return self._ledgers[self.ledger_url]
 

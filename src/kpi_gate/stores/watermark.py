@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kpi_gate.stores.brief import WHOLE_BELOW, LongBody, abridge
-from kpi_gate.stores.chain import Entry, Position, sign
+from kpi_gate.stores.chain import FIRST, Entry, Position, sign
 
 Load = Callable[[int, str], Mapping[str, Any]]
 
@@ -43,7 +43,10 @@ class Watermark:
             told = json.loads(content)
         except (OSError, ValueError):
             return None
-        entries = [_entry(row, load) for row in told["rows"]]
+        entries, previous = [], FIRST
+        for row in told["rows"]:
+            entries.append(_entry(row, previous, load))
+            previous = entries[-1].hash
         return entries, Position(**told["position"])
 
     def write(self, entries: Sequence[Entry], position: Position) -> None:
@@ -82,11 +85,11 @@ def _row(entry: Entry) -> list[Any]:
     else:
         short = abridge(body)
     texts = (entry.at.isoformat(), entry.use_case, entry.kind, entry.subject)
-    return [entry.number, *texts, entry.previous_hash, entry.hash, kept, short]
+    return [entry.number, *texts, entry.hash, kept, short]
 
 
-def _entry(row: Sequence[Any], load: Load) -> Entry:
-    number, at, use_case, kind, subject, previous_hash, own_hash, kept, short = row
+def _entry(row: Sequence[Any], previous: str, load: Load) -> Entry:
+    number, at, use_case, kind, subject, own_hash, kept, short = row
     body = short if kept == "whole" else LongBody(short, lambda: load(number, own_hash))
     moment = datetime.fromisoformat(at)
-    return Entry(number, moment, use_case, kind, subject, body, previous_hash, own_hash)
+    return Entry(number, moment, use_case, kind, subject, body, previous, own_hash)
