@@ -238,7 +238,7 @@ def test_units_are_text(judge):
     plain = answer(judge(table()))
     padded = table(unit=[f"{i:020d}" for i in range(600)])
     long = table(unit=[10**19 + i for i in range(600)])
-    floats = table(unit=np.arange(600) / 7)
+    floats = table(unit=np.arange(600) * 1.0)
     for rows in (padded, long, floats):
         for suffix in (".csv", ".parquet"):
             assert answer(judge(rows, suffix))["gain"] == plain["gain"]
@@ -267,14 +267,15 @@ def test_one_zone_is_read_as_utc(judge):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("zones", [["UTC", "Asia/Tokyo"], ["UTC", None], ["America/Lima", None]])
-def test_mixed_time_zones_are_refused(judge, zones, suffix):
+def test_offsets_may_differ_and_may_not_be_there_in_some(judge, zones, suffix):
     rows = table()
     mixed = [str(t.tz_convert(zones[i % 2])) for i, t in enumerate(rows["event_time"])]
+    found = judge(rows.assign(event_time=mixed), suffix)
     if None in zones:  # tz_convert(None) gives the naive time
         assert sum("+" in t or "-05:00" in t for t in mixed) == len(rows) / 2
-    found = judge(rows.assign(event_time=mixed), suffix).exception
-    assert isinstance(found, ConfigurationError)
-    assert "event_time mixes time zones" in str(found)
+        assert "event_time mixes times with and without an offset" in complaint(found)
+    else:
+        assert answer(found) == answer(judge(rows, suffix))
 
 
 @pytest.mark.parametrize("repeated", [1, 40, 600])
@@ -333,15 +334,26 @@ def test_a_missing_column_is_named(judge, column, suffix):
     [
         ({"unit": None}, "unit is missing in 600 of 600 rows"),
         ({"unit": " "}, "unit is missing in 600 of 600 rows"),
-        ({"event_time": pd.NaT}, "event_time is missing in 600 rows"),
-        ({"event_time": range(600)}, "event_time holds integer, must hold times"),
-        ({"event_time": 1.7e9}, "event_time holds floating, must hold times"),
+        ({"event_time": pd.NaT}, "event_time is missing in 600 of 600 rows"),
+        ({"event_time": range(600)}, "event_time holds integer such as 0, must hold times"),
+        ({"event_time": 1.7e9}, "event_time holds floating such as 1700000000.0, must hold times"),
         ({"event_time": "13/05/2024"}, "13/05/2024"),
-        ({"value_candidate": "a lot"}, "value_candidate: could not convert"),
+        ({"value_candidate": "a lot"}, "value_candidate: 'a lot' in row 1 is no number"),
         ({"value_candidate": True}, "value_candidate holds boolean"),
         ({"value_candidate": pd.Timestamp("2024-05-01")}, "value_candidate holds datetime64"),
         ({"value_candidate": pd.Timedelta(hours=1)}, "value_candidate holds timedelta64"),
-        ({"score_champion": "high"}, "score_champion: could not convert"),
+        ({"outcome": [7] + [1] * 599}, "outcome: 7.0 is neither 0 nor 1 in 1 of 600 rows"),
+        ({"outcome": 0.5}, "outcome: 0.5 is neither 0 nor 1 in 600 of 600 rows"),
+        (
+            {"score_candidate": [0.5, 70] * 300},
+            "score_candidate: 70.0 is not between 0 and 1 in 300",
+        ),
+        ({"score_champion": -0.1}, "score_champion: -0.1 is not between 0 and 1"),
+        (
+            {"event_time": pd.Timestamp("2931-05-01", tz="UTC")},
+            "2931-05-01 00:00:00+00:00 is after now",
+        ),
+        ({"score_champion": "high"}, "score_champion: 'high' in row 1 is no number"),
     ],
 )
 def test_a_column_of_the_wrong_type_is_named(judge, columns, words):

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.claims import read_measures, read_past
+from kpi_gate.data.given_columns import first_row
 from kpi_gate.decision import estimators
 from kpi_gate.decision.estimators import Estimate
 from kpi_gate.decision.evidence import SIDES, Contender, Evidence, Lineage, Window, fingerprint
@@ -91,6 +92,7 @@ def judge_table(
     needed = NEEDS[settings.estimator.kind]
     numbers = (*needed, *SCORES, *UNCAPPED, *ACTIONS, "exposure")
     table = read_table(rows, (*ROLES, *needed), numbers)
+    _require_sense(rows, table)
     evidence = _evidence(table, settings, measures)
     if origin is not None and len(table):
         lineage = _lineage(table, evidence, origin, rows)
@@ -155,6 +157,27 @@ def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
     return estimators.paired(values)
 
 
+def _require_sense(path: Path, table: pd.DataFrame) -> None:
+    """Refuse a moment that has not come, an outcome of 7 and a score of 70.
+
+    Raises:
+        ConfigurationError: If there is one; its row is named.
+    """
+    present = pd.Timestamp.now("UTC")
+    wrong = {"event_time": (table["event_time"] > present, f"after now, {present:%Y-%m-%dT%H:%MZ}")}
+    if "outcome" in table:
+        known = table["outcome"].notna()
+        wrong["outcome"] = (known & ~table["outcome"].isin((0.0, 1.0)), "neither 0 nor 1")
+    for name in {"score_champion", "score_candidate"} & set(table.columns):
+        outside = (table[name] < 0) | (table[name] > 1)
+        wrong[name] = (outside, "not between 0 and 1")
+    for name, (rows, words) in wrong.items():
+        if rows.any():
+            value = table.loc[rows, name].iloc[0]
+            where = first_row(rows.to_numpy())
+            raise ConfigurationError(f"{path}: {name}: {value} is {words} in {where}")
+
+
 def _truth(name: str, values: Floats) -> NDArray[np.bool_]:
     """Read a column of yes and no.
 
@@ -163,8 +186,8 @@ def _truth(name: str, values: Floats) -> NDArray[np.bool_]:
     """
     neither = ~np.isin(values, (0.0, 1.0))
     if neither.any():
-        words = f"{name}: {int(neither.sum())} of {values.size} rows are neither 0 nor 1"
-        raise ConfigurationError(f"{words}, such as {values[neither][0]:g}")
+        value, where = values[neither][0], first_row(neither)
+        raise ConfigurationError(f"{name}: {value:g} is neither 0 nor 1 in {where}")
     truth: NDArray[np.bool_] = values == 1
     return truth
 
@@ -219,11 +242,6 @@ def _measures(table: pd.DataFrame) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for side in SIDES:
         if {"outcome", f"score_{side}"} <= set(table.columns) and len(table):
-            scores = pd.to_numeric(table[f"score_{side}"], errors="coerce")
-            outside = int(((scores < 0) | (scores > 1)).sum())
-            if outside:
-                words = f"score_{side}: {outside} of {len(table)} rows are not between 0 and 1"
-                raise ConfigurationError(words)
             error = calibration_error(table[f"score_{side}"], table["outcome"])
             found[side] = {"calibration_error": error}
     return found

@@ -1,6 +1,5 @@
 """Read a table that somebody else made: every column typed, or an error that names it."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,54 +8,78 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.data.csv_table import read_csv
+from kpi_gate.data.given_columns import first_row, identities, moments, numbers
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.files.small_file import require_plain_file
+from kpi_gate.files.wording import shorten
 from kpi_gate.stores.evidence import CORNER, as_text
 
 ROW_ID = "row_id"
 NEVER = 1e-6  # chance at which agreement is none
-_OFFSET = re.compile(r"(?:[Tt ]\d\d.*?)(Z|z|[+-]\d\d(?::?\d\d)?)$")
-_KINDS = ("floating", "integer", "mixed-integer-float", "decimal")
-_TRUTHS = ("observed", "hidden")
+_TRUTHS = ("observed", "hidden", "outcome")
+_PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z")
 
 
-def read_table(path: Path, required: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path, required: Sequence[str], typed: Sequence[str]) -> pd.DataFrame:
     """Read a Parquet or CSV file with one row a decision.
+
+    Times become UTC, and a day is a day in UTC: at 00:30+02:00 it is still the day before.
 
     Args:
         path: The file.
         required: Columns that it must have; `unit` and `event_time` are among them.
-        numbers: Columns that hold numbers, where the table has them.
+        typed: Columns that hold numbers, where the table has them.
 
     Raises:
-        ConfigurationError: If it cannot be read, or a column is missing or of the wrong type.
+        ConfigurationError: If it cannot be read, or a column is missing or of the wrong type; the
+            message names column, row and value.
     """
-    readers = {".parquet": _read_parquet, ".csv": _read_csv}
-    if path.suffix not in readers:
-        raise ConfigurationError(f"{path}: must end in .parquet or .csv")
+    require_plain_file(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".parquet", ".csv"):
+        more = "; unpack it first" if suffix in _PACKED else ""
+        raise ConfigurationError(f"{path}: must end in .parquet or .csv{more}")
     try:
-        table = readers[path.suffix](path)
-    except FileNotFoundError:
-        raise ConfigurationError(f"{path}: there is no such file") from None
+        table = read_csv(path, required) if suffix == ".csv" else _read_parquet(path)
     except (ValueError, OSError, NotImplementedError) as error:
-        raise ConfigurationError(
-            f"{path}: cannot be read: {' '.join(str(error).split())}"
-        ) from None
+        words = shorten(" ".join(str(error).split()), quoted=False)
+        raise ConfigurationError(f"{path}: cannot be read: {words}") from None
     missing = [name for name in required if name not in table.columns]
     if missing:
+        there = ", ".join(map(str, table.columns))
         raise ConfigurationError(
-            f"{path}: no column {', '.join(missing)}; it has {', '.join(map(str, table.columns))}"
+            f"{path}: no column {', '.join(missing)}; it has {shorten(there, quoted=False)}"
         )
     corners = [name for name in table.columns if str(name).startswith(CORNER)]
-    typed = [name for name in (*numbers, *corners) if name in table.columns]
     try:
-        holes = int(as_text(table["unit"]).isna().sum())
-        if holes:
-            raise ValueError(f"unit is missing in {holes} of {len(table)} rows")
-        event_time = _times(table["event_time"])
-        values = {name: _numbers(table[name]) for name in typed}
+        return table.assign(**_typed(table, [*typed, *corners]))
     except (ValueError, TypeError, OverflowError) as error:
         raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
-    return table.assign(event_time=event_time, **values)
+
+
+def _typed(table: pd.DataFrame, typed: Sequence[str]) -> dict[str, pd.Series]:
+    """Return the columns of a role as what they must hold."""
+    unit = identities(table["unit"])
+    if unit.isna().any():
+        raise ValueError(f"unit is missing in {first_row(unit.isna().to_numpy())}")
+    found = {"unit": unit, "event_time": moments(table["event_time"])}
+    if ROW_ID in table.columns:
+        found[ROW_ID] = identities(table[ROW_ID])
+    names = [name for name in typed if name in table.columns]
+    return found | {name: numbers(table[name], truths=name in _TRUTHS) for name in names}
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    with path.open("rb") as file:
+        if file.read(4) != b"PAR1":
+            raise ValueError("is no Parquet by its content; a text table must end in .csv")
+    table = pd.read_parquet(path)
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"a column name is there twice: {shorten(twice[0])}")
+    hidden = [str(name) for name in table.index.names if name in ("unit", "event_time", ROW_ID)]
+    return table.reset_index(hidden) if hidden else table
 
 
 def row_codes(table: pd.DataFrame, values: Sequence[str]) -> NDArray[np.int64]:
@@ -115,73 +138,3 @@ def _too_alike(words: pd.DataFrame, whole: NDArray[np.uint64], values: Sequence[
     expected = chance * at_once
     always = found == at_once and chance**at_once < NEVER
     return bool(always or found > 2 * expected + 4 * np.sqrt(expected))
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    table = pd.read_parquet(path)
-    if not table.columns.is_unique:
-        raise ValueError("a column name is there twice")
-    return table
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read text as text: a unit `007` and a level `NA` are what they say."""
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str).loc[0]
-    if not names.is_unique:
-        raise ValueError("a column name is there twice")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    if not isinstance(table.index, pd.RangeIndex):
-        raise ValueError("the rows have more fields than the header")
-    return table
-
-
-def _numbers(column: pd.Series) -> pd.Series:
-    """Return doubles; dates and truth values are no money, and what is missing is NaN."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    truth = kind == "boolean" and column.name in _TRUTHS
-    if not len(column) or truth or kind in _KINDS:
-        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan), column.index)
-    if kind in ("string", "empty"):
-        words = column.where(column.notna(), "nan").astype(str).str.strip()
-        if column.name in _TRUTHS:
-            words = words.str.lower().replace({"true": "1", "false": "0"})
-        try:
-            return words.map(float)
-        except ValueError as error:
-            raise ValueError(f"{column.name}: {error}") from None
-    raise ValueError(f"{column.name} holds {kind}, must hold numbers")
-
-
-def _times(column: pd.Series) -> pd.Series:
-    """Return moments in UTC; a bare number could be any unit of time and is refused."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    if len(column) and kind not in ("string", "datetime64", "datetime", "date"):
-        raise ValueError(f"event_time holds {kind}, must hold times such as 2024-05-01T10:00:00Z")
-    zones = _zones(column, kind)
-    if len(zones) > 1:
-        rows = "; ".join(f"{zone} such as {example}" for zone, example in sorted(zones.items()))
-        raise ValueError(f"event_time mixes time zones: {rows}. Write every time in UTC")
-    try:
-        moments = pd.to_datetime(column, utc=True, format="ISO8601")
-    except ValueError as error:
-        raise ValueError(f"event_time: {str(error).splitlines()[0]}") from None
-    if moments.isna().any():
-        raise ValueError(f"event_time is missing in {int(moments.isna().sum())} rows")
-    return moments
-
-
-def _zones(column: pd.Series, kind: str) -> dict[str, str]:
-    """Return an example of each offset from UTC; times without one are `no zone`."""
-    if kind not in ("string", "datetime"):
-        return {}  # one type, one zone
-    found: dict[str, str] = {}
-    for value in column.dropna().unique():
-        if kind == "string":
-            match = _OFFSET.search(str(value).strip())
-            offset = match[1].upper() if match else "no zone"
-        else:
-            delta = value.utcoffset()
-            offset = "no zone" if delta is None else f"{value:%z}"
-        name = "+0000" if offset in ("Z", "+00") else offset.replace(":", "")
-        found.setdefault(name, str(value))
-    return found
