@@ -34,10 +34,10 @@ from benchmarks.silent_world import (
 )
 from kpi_gate import usecases
 from kpi_gate.decision.evidence import Window
+from kpi_gate.learning.leakage import numbers
 from kpi_gate.operation.canaries import FEW_ROWS
 from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.health import check_batch
-from kpi_gate.operation.health_days import numbers
 from kpi_gate.usecase import UseCase
 
 PAST = 28

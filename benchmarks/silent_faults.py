@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kpi_gate.operation.health_days import numbers
+from kpi_gate.learning.leakage import numbers
 
 DAY = pd.Timedelta(days=1)
 

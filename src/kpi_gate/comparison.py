@@ -1,7 +1,7 @@
 """From two models and the same fresh rows to evidence, and the files that carry it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from kpi_gate.decision.estimators import Estimate
 from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
+from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.foreknowledge import known_by_columns, known_by_the_candidate
 from kpi_gate.learning.maturity import measure_maturity, missing_by_day
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.learning.windows import Windows, never_known, within
@@ -77,7 +79,11 @@ def write_evidence(
     lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
     labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)
     told = {"maturity": labels.note()}
-    write_comparison(work / "evidence", sides, use_case, gate, lineage, measures, told)
+    known = known_by_columns(use_case, rows, windows)
+    known += known_by_the_candidate(use_case, sides["candidate"].probability, gate, known)
+    write_comparison(
+        work / "evidence", sides, use_case, gate, lineage, measures, known=known, told=told
+    )
 
 
 def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
@@ -124,6 +130,8 @@ def write_comparison(
     gate: pd.DataFrame,
     lineage: Lineage,
     measures: Mapping[str, Mapping[str, float]],
+    *,
+    known: Sequence[Foreknowledge],
     told: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the table of rows and the facts that `read_evidence` reads; `told` joins the notes."""
@@ -138,6 +146,7 @@ def write_comparison(
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
         "diagnostics": dict(found.diagnostics),
         "faults": list(found.faults),
+        "foreknowledge": [one.model_dump(mode="json") for one in known],
         "notes": {**notes(sides, use_case, gate), **(told or {})},
     }
     table = _table(gate, champion, candidate, use_case).assign(

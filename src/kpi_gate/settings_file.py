@@ -87,6 +87,8 @@ class Validation(Frozen):
         row_count: How the number of rows may move between snapshots.
         one_per_unit: Columns that may have one value for each unit, such as its time zone.
         expectations: Further expectations.
+        leak_exceptions: Columns, or `score`, that rank the outcomes nearly without error and are
+            known at the decision all the same: why.
     """
 
     freshness_days: float = Field(gt=0)
@@ -94,6 +96,7 @@ class Validation(Frozen):
     row_count: RowCount = RowCount()
     one_per_unit: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = ()
+    leak_exceptions: dict[str, Annotated[str, Field(min_length=10)]] = Field(default_factory=dict)
 
 
 UNLINKED = "unlinked"

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.column_times import ColumnTimes
+from kpi_gate.decision.foreknowledge import SCORE
 from kpi_gate.decision.measures import BUILT_IN
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.value import ValueModel
@@ -120,6 +121,7 @@ class UseCase:
         for fault in (
             *self.times.faults(),
             *self._wrong_amounts(),
+            *self._wrong_exceptions(),
             *self._unmeasured(),
             *self._wrong_parameters(),
             *self._wrong_estimator(),
@@ -164,6 +166,14 @@ class UseCase:
                 f"{'missing' if self.choices is None else 'given'}: {' or '.join(LOGGED)}, policy "
                 "`choice` and `choices` go together"
             )
+
+    def _wrong_exceptions(self) -> Iterator[str]:
+        for name in self.settings.validation.leak_exceptions:
+            if name != SCORE and name not in self.times.at_decision:
+                yield (
+                    f"validation.leak_exceptions: {name!r} is no column known at the decision, "
+                    f"nor {SCORE!r}"
+                )
 
     def _wrong_amounts(self) -> Iterator[str]:
         late = ", ".join(self.times.late_amounts)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from kpi_gate.decision.foreknowledge import Foreknowledge
+
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
 SIDES = ("champion", "candidate")
@@ -233,6 +235,8 @@ class Evidence:
         diagnostics: What the estimator says of itself, such as the effective share of the weights.
         faults: What whoever measured found wrong; each makes the verdict INVALID.
         notes: Further facts for the decision page (metrics, variants), JSON-able.
+        foreknowledge: What columns and candidate know of the outcomes; empty where too few were
+            known to say, None where `judge` sees a bare table.
     """
 
     rows: PairedRows
@@ -245,6 +249,7 @@ class Evidence:
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    foreknowledge: tuple[Foreknowledge, ...] | None = None
 
 
 def fingerprint(keys: NDArray[Any]) -> str:

@@ -13,7 +13,7 @@ from kpi_gate.decision.objective import GateSettings
 
 def decision_id(evidence: Evidence, settings: GateSettings) -> str:
     """Hash what is judged and by which rules; timings are left out, so a replay agrees."""
-    rows = evidence.rows
+    rows, known = evidence.rows, evidence.foreknowledge
     measures = {
         side: {name: repr(value) for name, value in numbers.items() if name not in TIMINGS}
         for side, numbers in evidence.measures.items()
@@ -28,6 +28,7 @@ def decision_id(evidence: Evidence, settings: GateSettings) -> str:
         measures,
         lineage,
         settings.model_dump(mode="json"),
+        *([] if known is None else [[one.model_dump(mode="json") for one in known]]),
     ]
     return digest(content)
 

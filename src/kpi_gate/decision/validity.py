@@ -13,6 +13,7 @@ from kpi_gate.decision.evidence import (
     PairedRows,
     fingerprint,
 )
+from kpi_gate.decision.known_in_time import check_foreknowledge
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.soundness import check_money, check_rows, check_weights
 from kpi_gate.decision.verdict import Check, Verdict
@@ -51,6 +52,8 @@ def check_valid(
         yield from check_rows(rows, settings)
         yield from check_money(rows, settings.estimator)
     yield from check_weights(evidence.diagnostics, settings.estimator)
+    if evidence.foreknowledge is not None:
+        yield from check_foreknowledge(evidence.foreknowledge)
     if evidence.lineage is not None:
         yield from _check_lineage(evidence.lineage, rows, tick)
         yield from _check_origin(evidence.lineage, rows, fault)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.learning.leakage import numbers
 from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.operation.health_columns import (
     Column,
@@ -15,7 +16,7 @@ from kpi_gate.operation.health_columns import (
     count_numbers,
     number_column,
 )
-from kpi_gate.operation.health_days import Days, cut_days, day_of, examples, numbers, watched
+from kpi_gate.operation.health_days import Days, cut_days, day_of, examples, watched
 from kpi_gate.operation.health_faults import tell_category, tell_numbers
 from kpi_gate.operation.health_finding import data_finding
 from kpi_gate.operation.health_late import check_late

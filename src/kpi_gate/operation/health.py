@@ -1,8 +1,9 @@
 """Find silent failures on the day they start: every check of the health layer in one place."""
 
+from kpi_gate.learning.leakage import Auc
 from kpi_gate.operation.canaries import check_batch
 from kpi_gate.operation.health_behaviour import check_behaviour, check_golden
-from kpi_gate.operation.health_leakage import Auc, check_leakage, compare_aucs, feature_aucs
+from kpi_gate.operation.health_leakage import check_leakage, compare_aucs, feature_aucs
 from kpi_gate.operation.health_outputs import check_outputs
 from kpi_gate.operation.health_skew import check_skew
 

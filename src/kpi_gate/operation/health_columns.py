@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.learning.leakage import numbers
 from kpi_gate.operation.finding import Finding, Severity
-from kpi_gate.operation.health_days import Days, examples, numbers
+from kpi_gate.operation.health_days import Days, examples
 from kpi_gate.operation.health_finding import data_finding
 from kpi_gate.operation.health_usual import Floats, GoodDays, Ints, Rates, compare_rates
 

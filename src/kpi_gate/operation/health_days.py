@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.learning.leakage import is_number
 from kpi_gate.operation.health_usual import GoodDays, Ints
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.usecase import ROLES, UseCase
@@ -108,26 +108,12 @@ def watched(use_case: UseCase, reference: pd.DataFrame) -> dict[str, str]:
     expected = (expectation.column for expectation in use_case.settings.validation.expectations)
     for name in (*use_case.columns, *expected):
         if name not in kinds and name not in late and name in reference:
-            kinds[name] = "number" if _is_number(reference[name]) else "category"
+            kinds[name] = "number" if is_number(reference[name]) else "category"
     return {name: kind for name, kind in kinds.items() if not _is_time(reference, name)}
-
-
-def _is_number(column: pd.Series) -> bool:
-    types = pd.api.types
-    return bool(types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype))
 
 
 def _is_time(rows: pd.DataFrame, name: str) -> bool:
     return name in rows and bool(pd.api.types.is_datetime64_any_dtype(rows[name].dtype))
-
-
-def numbers(column: pd.Series) -> NDArray[np.float64]:
-    """Return the column as doubles; what is no finite number is NaN."""
-    if not (_is_number(column) or pd.api.types.is_bool_dtype(column.dtype)):
-        column = pd.to_numeric(column.astype(object), errors="coerce")
-    values = np.array(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    values[~np.isfinite(values)] = np.nan
-    return values
 
 
 def examples(values: pd.Series, most: int = 3) -> str:

@@ -1,37 +1,19 @@
 """Features that know too much of the outcome, or suddenly something else: one-feature AUCs."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import rankdata
 
+from kpi_gate.decision.foreknowledge import KNOWS
+from kpi_gate.learning.leakage import LEAST_EVENTS, Auc, column_aucs
 from kpi_gate.operation.finding import Finding, Severity
-from kpi_gate.operation.health_days import numbers
 from kpi_gate.operation.health_finding import data_finding
 from kpi_gate.usecase import UseCase
 
-Floats = NDArray[np.float64]
-LEAST_EVENTS = 30  # of either outcome
-MOST_ROWS = 50_000
-KNOWS = 0.98  # AUC of a feature that is the outcome
 LEAST_JUMP, SEVERE_JUMP = 0.08, 0.20  # of the AUC, since the last time
 ERRORS = 4.5  # standard errors that a jump must exceed
 AHEAD = 0.25  # lead of the best feature over the next, which is worth a look
-
-
-class Auc(NamedTuple):
-    """How well one feature ranks the outcomes.
-
-    Attributes:
-        auc: Chance that a row with outcome 1 has the higher value; ties count half.
-        error: Its standard error.
-    """
-
-    auc: float
-    error: float
 
 
 def feature_aucs(
@@ -46,43 +28,8 @@ def feature_aucs(
         features: Their columns.
         use_case: Tells numbers from categories.
     """
-    known = rows[rows["outcome"].notna()].sort_values("event_time").tail(MOST_ROWS)
-    outcome = known["outcome"].to_numpy(float) > 0
-    if min(outcome.sum(), (~outcome).sum()) < LEAST_EVENTS:
-        return None
     kinds = {feature.name: feature.kind for feature in use_case.features}
-    found = {}
-    for name in features:
-        if kinds.get(name, "number") == "number":
-            values = numbers(known[name])
-            values = np.where(np.isnan(values), np.nanmin(values, initial=0) - 1, values)
-        else:
-            values = _rates(known[name], outcome)
-        found[name] = _auc(values, outcome)
-    return found
-
-
-def _rates(column: pd.Series, outcome: NDArray[np.bool_]) -> Floats:
-    """Return the outcome rate of each row's level in the other half of the rows."""
-    code, levels = pd.factorize(column.astype(object), use_na_sentinel=False)
-    half = np.arange(code.size) % 2
-    values = np.empty(code.size)
-    for side in (0, 1):
-        other = half != side
-        sums = np.bincount(code[other], outcome[other], len(levels))
-        sizes = np.bincount(code[other], minlength=len(levels))
-        rate = (sums + outcome.mean()) / (sizes + 1)
-        values[~other] = rate[code[~other]]
-    return values
-
-
-def _auc(values: Floats, outcome: NDArray[np.bool_]) -> Auc:
-    """Return the area under the curve and its error by Hanley and McNeil (1982)."""
-    hits, misses = float(outcome.sum()), float((~outcome).sum())
-    area = (rankdata(values)[outcome].sum() - hits * (hits + 1) / 2) / (hits * misses)
-    both, one = area / (2 - area), 2 * area**2 / (1 + area)
-    spread = area * (1 - area) + (hits - 1) * (both - area**2) + (misses - 1) * (one - area**2)
-    return Auc(float(area), float(np.sqrt(max(spread, 0) / (hits * misses))))
+    return column_aucs(rows, {name: kinds.get(name, "number") for name in features})
 
 
 def check_leakage(

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.learning.leakage import numbers
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.operation.health_columns import GONE_WRONG, LEAST_ROWS
-from kpi_gate.operation.health_days import Days, numbers
+from kpi_gate.operation.health_days import Days
 from kpi_gate.operation.health_finding import data_finding
 from kpi_gate.operation.health_usual import LEAST_DAYS, Ints, compare_level, compare_rates
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.proof import false_evidence, weak_models
+from kpi_gate.proof import false_evidence, foreknowing, weak_models
 from kpi_gate.proof.arena import Arena
 
 INVALID, REJECT, PROMOTE = Verdict.INVALID, Verdict.REJECT, Verdict.PROMOTE
@@ -49,7 +49,10 @@ ADVERSARIES = (
     Adversary(false_evidence.percent_for_probability, (INVALID,)),
     Adversary(false_evidence.trained_on_the_gate, (INVALID,)),
     Adversary(false_evidence.trained_on_one_gate_row, (INVALID,)),
-    Adversary(false_evidence.future_feature, (INVALID,)),
+    Adversary(foreknowing.future_feature, (INVALID,)),
+    Adversary(foreknowing.feature_is_the_outcome, (INVALID,)),
+    Adversary(foreknowing.value_from_the_future, (INVALID,)),
+    Adversary(foreknowing.rule_of_thumb_from_the_future, (INVALID,)),
     Adversary(weak_models.slice_saboteur, (REJECT,)),
     Adversary(weak_models.rare_big_losses, NO_GAIN),
     Adversary(weak_models.one_lucky_unit, NO_GAIN),

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,9 +19,11 @@ from threadpoolctl import threadpool_limits
 from kpi_gate.candidate import train_candidate
 from kpi_gate.comparison import ALIKE, gate_rows, lineage_of, write_comparison
 from kpi_gate.decision.evidence import Contender, Evidence, Lineage
-from kpi_gate.decision.gate import decide
+from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.gate import decide, refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.foreknowledge import known_by_columns
 from kpi_gate.job import Job, maturity
 from kpi_gate.learning.windows import Windows, plan_windows
 from kpi_gate.measuring import measure, time_sides
@@ -127,6 +129,11 @@ class Arena:
         weak = replace(self.champion, action=action, value=self.value(action))
         return replace(self, champion=weak)
 
+    @cached_property
+    def known_beforehand(self) -> list[Foreknowledge]:
+        """What the columns that are read at the decision know of the outcomes."""
+        return known_by_columns(self.use_case, self.rows, self.windows)
+
     def own_files(self, name: str) -> Path:
         """Return a copy of the candidate's files that an adversary may change."""
         folder = self.scratch / name
@@ -167,6 +174,7 @@ class Arena:
         *,
         lineage: Lineage | None = None,
         timings: Mapping[str, Mapping[str, float]] | None = None,
+        known: Sequence[Foreknowledge] | None = None,
     ) -> Evidence:
         """Write the comparison as a retraining does, and read it again as the gate does."""
         sides = {"champion": self.champion, "candidate": candidate, "anchor": self.champion}
@@ -175,7 +183,9 @@ class Arena:
         for name, numbers in (timings or ALIKE).items():
             measures[name] |= numbers
         folder, told = self.scratch / "evidence", lineage or self.lineage(candidate)
-        write_comparison(folder, sides, self.use_case, self.gate, told, measures)
+        # an oracle's own scores are what happened, and not what is to be judged here
+        columns = self.known_beforehand if known is None else known
+        write_comparison(folder, sides, self.use_case, self.gate, told, measures, known=columns)
         return read_evidence(folder)
 
     def timings(self, candidate: Side) -> dict[str, dict[str, float]]:
@@ -186,6 +196,11 @@ class Arena:
         """Ask the gate; keywords replace parts of its settings."""
         asked = self.settings.model_copy(update=settings)
         return decide(evidence, asked, tick=self.job.as_of)
+
+    def refused(self, check: str, error: Exception) -> Decision:
+        """Return the decision of a run that was stopped before there was evidence."""
+        words = str(error).replace(f"{self.scratch}/", "")
+        return refuse(words, self.settings, check=check, subject=self.use_case.name)
 
     def judge_side(self, candidate: Side, **settings: Any) -> Decision:
         """Ask the gate about a candidate of which nothing is hidden."""

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence
-from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Refusal
@@ -19,7 +18,6 @@ from kpi_gate.proof.foresight import best, nearly_best
 from kpi_gate.proof.weak_models import oracle
 from kpi_gate.sides import Side, make_side, score
 from kpi_gate.stores.models import KEYS_FILE, MODEL_FILE, ModelError, dump_model, store_model
-from kpi_gate.usecase import ConfigurationError, Feature
 
 Floats = NDArray[np.float64]
 
@@ -55,17 +53,6 @@ def trained_on_one_gate_row(arena: Arena) -> Decision:
     return arena.judge_side(_that_saw(arena, arena.gate.head(1), cheat))
 
 
-def future_feature(arena: Arena) -> Decision:
-    """Wants a feature that is known only afterwards."""
-    late = next(iter(arena.use_case.known_later), "outcome")
-    try:
-        features = (*arena.use_case.features, Feature(late, "number"))
-        replace(arena.use_case, features=features)
-    except ConfigurationError as error:
-        return _refused(arena, "contract", error)
-    return oracle(arena)
-
-
 def wrong_currency_unit(arena: Arena) -> Decision:
     """Counts its money in cents."""
     side = arena.acting(best(arena))
@@ -79,7 +66,7 @@ def unserialisable(arena: Arena) -> Decision:
     try:
         store_model(path, dump_model(estimator), arena.use_case.trusted_types)
     except ModelError as error:
-        return _refused(arena, "candidate_loadable", error)
+        return arena.refused("candidate_loadable", error)
     return oracle(arena)
 
 
@@ -92,7 +79,7 @@ def unloadable_champion(arena: Arena) -> Decision:
     try:
         champion = make_side("champion", folder, arena.use_case, arena.gate, arena.champion.card)
     except ModelError as error:
-        return _refused(arena, "champion_readable", error)
+        return arena.refused("champion_readable", error)
     return replace(arena, champion=champion).judge_side(arena.acting(best(arena)))
 
 
@@ -103,7 +90,7 @@ def other_schema(arena: Arena) -> Decision:
     try:
         scores = score(arena.champion.estimator, arena.gate, other.features, arena.use_case)
     except ScoringError as error:
-        return _refused(arena, "both_sides_score", error)
+        return arena.refused("both_sides_score", error)
     return arena.judge_side(arena.side(scores))
 
 
@@ -176,17 +163,11 @@ class _Changed:
         return self.change(self.estimator.predict_proba(rows))
 
 
-def _refused(arena: Arena, check: str, error: Exception) -> Decision:
-    """Return the decision of a run that was stopped before there was evidence."""
-    words = str(error).replace(f"{arena.scratch}/", "")
-    return refuse(words, arena.settings, check=check, subject=arena.use_case.name)
-
-
 def _scored_by(arena: Arena, estimator: Any) -> Decision:
     try:
         scores = score(estimator, arena.gate, arena.champion.card.features, arena.use_case)
     except ScoringError as error:
-        return _refused(arena, "both_sides_score", error)
+        return arena.refused("both_sides_score", error)
     return arena.judge_side(arena.side(scores))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import SIDES, Evidence, Lineage, PairedRows
+from kpi_gate.decision.foreknowledge import Foreknowledge
 from kpi_gate.learning.scoring import row_keys
 
 Floats = NDArray[np.float64]
@@ -33,6 +34,7 @@ def read_evidence(folder: Path) -> Evidence:
         diagnostics=facts["diagnostics"],
         faults=tuple(facts["faults"]),
         notes=facts["notes"],
+        foreknowledge=tuple(map(Foreknowledge.model_validate, facts["foreknowledge"])),
     )
 
 
