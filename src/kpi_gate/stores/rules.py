@@ -80,6 +80,7 @@ def rules_for(
         rules += _label_rules(frame, use_case.settings.window.label_delay_days, as_of)
     rules += _role_rules(frame, use_case)
     rules += _kind_rules(rows, use_case)
+    rules += _amount_rules(rows, use_case)
     rules += [_declared(expectation) for expectation in use_case.settings.validation.expectations]
     return rules
 
@@ -239,6 +240,15 @@ def _kind_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
             yield _all_true(_is_number(column), feature.name, "finite numbers")
         else:
             yield _all_true(_is_category(column), feature.name, "text, whole numbers or booleans")
+
+
+def _amount_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
+    """Yield that an amount which comes with the outcome is a number, and there once that is."""
+    late = (*use_case.times.late_amounts, *use_case.amounts)
+    for name in dict.fromkeys(name for name in late if {name, "outcome"} <= set(rows.columns)):
+        yield _all_true(_is_number(rows[name]), name, "finite numbers")
+        known = rows[name].notna() | rows["outcome"].isna()
+        yield _all_true(known, name, "known wherever the outcome is")
 
 
 def _declared(expectation: Expectation) -> Rule:
