@@ -17,8 +17,8 @@ from kpi_gate.decision.value import Columns, Floats, Parameter, Parameters, Valu
 from kpi_gate.usecase import Feature, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
-# FILL IN: The columns that the model sees. Every one must be known at event_time: what is known
-# later is a leak, and belongs to `known_later` below, where the contract refuses it as an input.
+# FILL IN: The columns that the model sees. Every one must be known at event_time; `UseCase` below
+# says when each of the others is known, and whatever decides sees those of event_time alone.
 NUMBERS = ("amount", "age_days")
 CATEGORIES = ("segment",)
 
@@ -101,6 +101,11 @@ USE_CASE = UseCase(
         *(Feature(name, "number") for name in NUMBERS),
         *(Feature(name, "category") for name in CATEGORIES),
     ),
+    # FILL IN: Further columns of the rows that value or baseline read, each by its time: `known` at
+    # event_time, or with the outcome, as money spent in the weeks after (`amounts`; the policy then
+    # needs `expected` or `amount_estimator`) and whatever else comes later (`known_later`).
+    known=(),
+    amounts=(),
     known_later=(),
     estimator=estimator,
     value=VALUE,
