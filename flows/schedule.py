@@ -3,15 +3,14 @@
 import asyncio
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
-from urllib.error import URLError
-from urllib.request import urlopen
 
+import httpx
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
@@ -21,14 +20,17 @@ from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
 from flows import silence
+from flows.lease import LEASE_SECONDS, Lease
 from flows.plans import Plan, plans
 from flows.steady_runner import SteadyRunner
+from flows.waiting import say, wait_for_server
 from flows.work_pools import CALL_RETRIES
 from kpi_gate.cron import fires
-from kpi_gate.stores.lock import one_schedule
+from kpi_gate.stores.lock import BusyError, one_schedule
 from kpi_gate.stores.settings import Place
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two attempts to serve
+_GIVE_BACK_SECONDS = 3.0
 _NEAR = timedelta(seconds=15)  # the server plans anew within five
 
 
@@ -41,7 +43,7 @@ def serve_all() -> None:
     """Run scheduled flows in this process's children until interrupted.
 
     Raises:
-        BusyError: If another process on this machine does that already.
+        BusyError: If another process does that already, of this home or for the same use cases.
     """
     place, stop = Place(), threading.Event()
     with one_schedule(place):
@@ -58,6 +60,9 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
 
     Args:
         asked: Returns the deployments; asked again at every start.
+
+    Raises:
+        BusyError: If another home serves one of them on the same Prefect server.
     """
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", CALL_RETRIES)  # read by the children
     pause = _FIRST_PAUSE
@@ -68,6 +73,8 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
             asyncio.run(_serve(asked()))
         except KeyboardInterrupt:
             return
+        except BusyError:
+            raise
         except Exception as error:  # noqa: BLE001  (whatever it is, the schedule goes on)
             say(f"serving ended: {_root(error)}; again in {pause:.0f} s")
             time.sleep(pause)
@@ -79,12 +86,30 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
 
 async def _serve(asked: Sequence[RunnerDeployment]) -> None:
     await _let_ticks_pass(asked)
-    runner = SteadyRunner(say)
-    for deployment in asked:
-        deployment.work_pool_name = deployment.work_queue_name = None  # whoever had it before
-        await runner.aadd_deployment(deployment)
-    say(f"serving {', '.join(f'{each.flow_name}/{each.name}' for each in asked)}")
-    await runner.start()
+    lease = Lease(Place(), {each.name for each in asked})
+    async with get_client() as client:
+        await lease.hold(client)
+    try:
+        runner = SteadyRunner(say, lease)
+        for deployment in asked:
+            deployment.work_pool_name = deployment.work_queue_name = None  # whoever had it before
+            await runner.aadd_deployment(deployment)
+        say(f"serving {', '.join(f'{each.flow_name}/{each.name}' for each in asked)}")
+        signal.signal(signal.SIGHUP, runner.handle_sigterm)  # the terminal is closed
+        await runner.start()
+    finally:
+        await _give_back(lease)
+    if runner.taken_over is not None:
+        raise runner.taken_over
+
+
+async def _give_back(lease: Lease) -> None:
+    """Let another home serve at once; where the server does not answer, it may after a while."""
+    try:
+        async with asyncio.timeout(_GIVE_BACK_SECONDS), get_client() as client:
+            await lease.release(client)
+    except (TimeoutError, httpx.HTTPError) as error:
+        say(f"another home may serve in {LEASE_SECONDS:.0f} s: {_root(error)}")
 
 
 async def _let_ticks_pass(asked: Sequence[RunnerDeployment]) -> None:
@@ -103,25 +128,6 @@ def is_near(clock: CronSchedule, now: datetime) -> bool:
         now: The present moment, UTC.
     """
     return bool(fires(clock.cron, clock.timezone or "UTC", now, now + _NEAR))
-
-
-def wait_for_server() -> None:
-    """Return once the Prefect server answers; say so where it does not."""
-    address = os.environ["PREFECT_API_URL"].rstrip("/")
-    told = False
-    while not _healthy(address):
-        if not told:
-            say(f"Prefect at {address} does not answer yet; waiting for it")
-            told = True
-        time.sleep(2)
-
-
-def _healthy(address: str) -> bool:
-    try:
-        with urlopen(f"{address}/health", timeout=5) as answer:  # noqa: S310  (a person's setting)
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _deployment(plan: Plan) -> RunnerDeployment:
@@ -160,9 +166,3 @@ def _root(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def say(words: str) -> None:
-    """Write a line to stderr, with the time."""
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {words}\n")
-    sys.stderr.flush()

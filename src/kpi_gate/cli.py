@@ -329,10 +329,13 @@ def schedule() -> None:
             "a schedule needs a Prefect server: start `kpi-gate ui`, or set PREFECT_API_URL"
         )
     from flows import work_pools
-    from flows.schedule import serve_all
+    from flows.waiting import wait_for_server
     from kpi_gate.stores.settings import Place
 
     work_pools.follow(Place().root)
+    wait_for_server()  # who we are is read by Prefect when it is imported
+    from flows.schedule import serve_all
+
     serve_all()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from kpi_gate.stores.loopback import is_loopback, read_directly
+from kpi_gate.stores.once import write_once
 
 USER = "kpi-gate"
 FILE, ADDRESS = "prefect-auth", "prefect-api-url"  # in the home
@@ -35,19 +36,7 @@ def make_key(home: Path) -> str:
     Raises:
         KeyFileError: If others than its owner may read it.
     """
-    path = key_file(home)
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        whole = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
-        descriptor = os.open(whole, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(f"{USER}:{secrets.token_urlsafe(32)}\n")
-        try:
-            os.link(whole, path)  # all of it or nothing, and only the first of two at once
-        except FileExistsError:
-            pass
-        finally:
-            whole.unlink()
+    write_once(key_file(home), f"{USER}:{secrets.token_urlsafe(32)}\n")
     return read_key(home)
 
 
