@@ -20,6 +20,7 @@ from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.trigger import Choice
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Refusal, Retrained, open_job
+from kpi_gate.standing import standing_decision
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
 from kpi_gate.stores.transient import is_transient
@@ -99,7 +100,7 @@ def retrain(
                 done.show(1)
                 return choice
             found = done(snapshot(job))
-            standing = recording.standing_decision(job)
+            standing = standing_decision(job)
             if standing is not None:  # nothing new: no training
                 done.show(1)
                 return Retrained(

@@ -11,6 +11,7 @@ import pytest
 from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Refusal, read_snapshot
+from kpi_gate.standing import standing_decision
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import MODEL_FILE
 
@@ -25,7 +26,7 @@ def play(job, promote=True):
     found = None
     try:
         found = steps.snapshot(job)
-        standing = recording.standing_decision(job)
+        standing = standing_decision(job)
         if standing is not None:
             return standing, steps.promote(job, standing), False
         steps.freeze_champion(job)

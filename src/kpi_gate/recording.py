@@ -9,14 +9,11 @@ import pandas as pd
 from kpi_gate import promotion
 from kpi_gate.decision.evidence import BASELINE, Evidence
 from kpi_gate.decision.gate import refuse
-from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
 from kpi_gate.replay import replay_facts, source_files
-from kpi_gate.stores import models, registry, snapshots
+from kpi_gate.stores import models
 from kpi_gate.stores.brief import said
-from kpi_gate.stores.evidence import read_evidence
-from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.snapshots import Snapshot
 from kpi_gate.stores.tracking import RunContent
 
@@ -131,22 +128,3 @@ def earlier_decisions(job: Job) -> list[Mapping[str, Any]]:
         for entry in job.ledger.entries(job.name, "decision")
         if datetime.fromisoformat(entry.body["as_of"]) < job.as_of
     ]
-
-
-def standing_decision(job: Job) -> Entry | None:
-    """Return the recorded decision on exactly this tick's files, if DVC sees nothing to do."""
-    root = job.place.root
-    if any(
-        snapshots.stage_changed(root, job.stage(verb)) for verb in ("validate", "train", "compare")
-    ):
-        return None
-    evidence = read_evidence(job.work / "evidence")
-    decision = decision_id(evidence, job.use_case.settings.gate())
-    found = job.ledger.entries(job.name, "decision", decision)
-    if not found:
-        return None
-    entry = found[-1]
-    rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
-    alias = registry.version_of(job.place, job.name, registry.CHAMPION)
-    champion = f"v{alias}" if alias else ""  # moved by hand: then this tick is not decided yet
-    return entry if champion in (rival, entry.body["version"]) else None

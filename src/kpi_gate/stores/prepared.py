@@ -12,12 +12,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.engine import make_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Tool = Literal["mlflow", "prefect"]
 # what a database knows of the moment and place in which it was made
@@ -33,7 +35,7 @@ def lay_out(tool: Tool, url: str) -> None:
         tool: Whose database.
         url: SQLAlchemy address; anything but a file of SQLite is left alone.
     """
-    target = _file_of(url)
+    target = sqlite_file(url)
     if target is None or target.exists():
         return
     prepared = template(tool)
@@ -79,7 +81,8 @@ def prepare(tool: Tool) -> None:
         _copy(made, target)
 
 
-def _file_of(url: str) -> Path | None:
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for any other address."""
     address = make_url(url)
     named = address.database or ""
     is_file = address.get_backend_name() == "sqlite" and named not in ("", ":memory:")

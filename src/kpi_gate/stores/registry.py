@@ -2,8 +2,10 @@
 
 import hashlib
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from kpi_gate.decision.evidence import Contender
@@ -15,6 +17,7 @@ from kpi_gate.stores.models import (
     ModelError,
     load_model,
 )
+from kpi_gate.stores.prepared import sqlite_file
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.tracking import client
 
@@ -32,6 +35,26 @@ def version_of(place: Place, use_case: str, alias: str) -> str:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return ""
             raise
+
+
+def glance(place: Place, use_case: str, alias: str) -> str | None:
+    """Return what `version_of` does without importing MLflow, which takes seconds.
+
+    It reads MLflow's own table, so it says None, for "ask MLflow", wherever that is not as the
+    installed version has it: another kind of store, another schema, a workspace beside the default.
+    """
+    path = sqlite_file(place.mlflow_uri)
+    if path is None or not path.exists():
+        return None
+    query = "SELECT version, workspace FROM registered_model_aliases WHERE name = ? AND alias = ?"
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute(query, (use_case, alias)).fetchall()
+    except sqlite3.Error:
+        return None
+    if any(workspace != "default" for _, workspace in rows):
+        return None
+    return str(rows[0][0]) if rows else ""
 
 
 def point(place: Place, use_case: str, alias: str, version: str) -> None:

@@ -1,0 +1,78 @@
+"""See that a tick was decided before and that nothing is new since, before anything is started."""
+
+from kpi_gate import releases, steps
+from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.decision.identity import decision_id
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.job import Job, Refusal, Retrained
+from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores.evidence import read_evidence
+from kpi_gate.stores.ledger import Entry
+from kpi_gate.stores.lock import one_at_a_time
+from kpi_gate.stores.transient import is_transient
+
+
+def repeated(job: Job) -> Retrained | None:
+    """Return the decision that stands where nothing is new since it was made; else None.
+
+    A whole run says the same, but only after Prefect, MLflow and scikit-learn are there. Whatever
+    leaves it something to do is left to it: a tick that was not decided before, a move that is open
+    or waits for a reviewer, rows that are refused, a service that is away.
+
+    Raises:
+        BusyError: If another process is at work on the use case.
+        LedgerError: If the ledger is broken.
+    """
+    with one_at_a_time(job.place, job.name):
+        if not _is_settled(job):
+            return None
+        try:
+            steps.snapshot(job)
+            entry = standing_decision(job)
+        except Refusal:
+            return None
+        except Exception as error:
+            if is_transient(error):
+                return None
+            raise
+        if entry is None:
+            return None
+        return Retrained(entry, steps.promote(job, entry).words, repeated=True)
+
+
+def _is_settled(job: Job) -> bool:
+    """Tell whether this tick was decided, and no act on an alias is open or waits."""
+    entries = job.ledger.entries(job.name)
+    decided = [entry for entry in entries if entry.kind == "decision"]
+    here = [entry for entry in decided if entry.body["as_of"] == job.as_of.isoformat()]
+    ended = {entry.subject for entry in entries if entry.kind in ("done", "void")}
+    champion = releases.champion(entries) or BASELINE
+    waiting = [
+        entry
+        for entry in decided
+        if entry.body["verdict"] == Verdict.PROMOTE
+        and entry.body["champion"] == champion  # else its evidence is stale
+        and entry.subject not in ended
+    ]
+    return bool(here) and not waiting and not releases.open_intents(entries)
+
+
+def standing_decision(job: Job) -> Entry | None:
+    """Return the recorded decision on exactly this tick's files, if DVC sees nothing to do."""
+    root = job.place.root
+    if any(
+        snapshots.stage_changed(root, job.stage(verb)) for verb in ("validate", "train", "compare")
+    ):
+        return None
+    evidence = read_evidence(job.work / "evidence")
+    decision = decision_id(evidence, job.use_case.settings.gate())
+    found = job.ledger.entries(job.name, "decision", decision)
+    if not found:
+        return None
+    entry = found[-1]
+    rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
+    alias = registry.glance(job.place, job.name, registry.CHAMPION)
+    if alias is None:
+        alias = registry.version_of(job.place, job.name, registry.CHAMPION)
+    champion = f"v{alias}" if alias else ""  # moved by hand: then this tick is not decided yet
+    return entry if champion in (rival, entry.body["version"]) else None

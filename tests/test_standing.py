@@ -1,0 +1,64 @@
+"""Nothing new is told at once; whatever leaves a run something to do is left to the run."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from kpi_gate.standing import repeated
+from kpi_gate.stores import registry
+from tests.test_steps import play
+
+pytestmark = pytest.mark.slow
+HEAVY = ("mlflow", "prefect", "great_expectations")  # scikit-learn is imported by the toy itself
+LOOK = f"""
+import sys
+from kpi_gate.cli import main
+sys.argv = ["kpi-gate", "retrain", "toy", "--as-of", sys.argv[1]]
+try:
+    main()
+finally:
+    print([name for name in {HEAVY} if name in sys.modules])
+"""
+
+
+def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(job):
+    here = job()
+    assert repeated(here) is None
+    assert not here.work.exists(), "nothing is loaded for a tick that nobody has decided"
+    play(here)
+    found = repeated(here)
+    assert found is not None
+    assert found.repeated
+    assert found.entry == here.ledger.entries("toy", "decision")[-1]
+    assert repeated(job(here.as_of + timedelta(days=1))) is None
+
+    words = [sys.executable, "-W", "ignore", "-c", LOOK, here.as_of.isoformat()]
+    root = here.place.root
+    environment = os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    said = subprocess.run(
+        words, capture_output=True, text=True, cwd=root, env=environment, check=False
+    )
+    assert "Nothing new since the decision" in said.stdout, said.stderr
+    assert said.stdout.splitlines()[-1] == "[]", "what is heavy was imported"
+
+    registry.point(here.place, "toy", registry.CHAMPION, "")
+    assert repeated(here) is None
+    registry.point(here.place, "toy", registry.CHAMPION, "1")
+    assert repeated(here) is not None
+    here.ledger.append("toy", "rollback_intent", found.entry.subject, {"version": "", "from": "v1"})
+    assert repeated(here) is None
+
+
+def test_a_glance_at_an_alias_says_what_mlflow_says(job):
+    place = job().place
+    assert registry.glance(place, "toy", registry.CHAMPION) == ""
+    assert registry.version_of(place, "toy", registry.CHAMPION) == ""
+    play(job())
+    for alias in (registry.CHAMPION, registry.ANCHOR, "none"):
+        assert registry.glance(place, "toy", alias) == registry.version_of(place, "toy", alias)
+    for elsewhere in ("http://127.0.0.1:1", "sqlite:///none.db", "postgresql://host/name"):
+        other = place.model_copy(update={"mlflow_uri": elsewhere})
+        assert registry.glance(other, "toy", registry.CHAMPION) is None
