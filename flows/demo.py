@@ -5,7 +5,7 @@ The dates were chosen by looking at the data, the verdicts were not: they are wh
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
@@ -15,6 +15,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from flows.at_hand import prefect_at_hand
 from kpi_gate.stores.settings import Place, prepare_environment
 
 if TYPE_CHECKING:
@@ -52,25 +53,17 @@ def main() -> None:
     prepare_environment(place)
     begin_anew(place)
     console = Console(highlight=False, width=100)
-    with console.status("Starting Prefect, MLflow and DVC ..."):
-        from flows.retrain import retrain
-        from kpi_gate import usecases
+    with ExitStack() as stack:
+        with console.status("Starting Prefect, MLflow and DVC ..."):
+            stack.enter_context(prefect_at_hand(place))
+            from kpi_gate import usecases
 
-        use_case = usecases.load(USE_CASE)
-        raw = place.raw(USE_CASE)
-        if use_case.fetch is not None:
-            shutil.rmtree(raw, ignore_errors=True)
-            use_case.fetch(raw)
-    results = []
-    for number, tick in enumerate(TICKS, start=1):
-        with (
-            console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
-            month_in_cents(raw, tick.in_cents),
-        ):
-            results.append(cast("Retrained", retrain(USE_CASE, tick.as_of)))
-        console.print(
-            f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {results[-1].decision.verdict}"
-        )
+            use_case = usecases.load(USE_CASE)
+            raw = place.raw(USE_CASE)
+            if use_case.fetch is not None:
+                shutil.rmtree(raw, ignore_errors=True)
+                use_case.fetch(raw)
+        results = [_played(console, raw, number) for number in range(1, len(TICKS) + 1)]
     (place.home / MARK).write_text(place.ledger.entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
@@ -78,6 +71,20 @@ def main() -> None:
         "             a run, its artifact decision/decision.html. Prefect shows the flow runs.\n"
         "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
     )
+
+
+def _played(console: Console, raw: Path, number: int) -> "Retrained":
+    from flows.retrain import retrain
+
+    tick = TICKS[number - 1]
+    with (
+        console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
+        month_in_cents(raw, tick.in_cents),
+    ):
+        result = cast("Retrained", retrain(USE_CASE, tick.as_of))
+    verdict = result.decision.verdict
+    console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict}")
+    return result
 
 
 def begin_anew(place: Place) -> None:

@@ -57,14 +57,18 @@ def list_use_cases(as_json: AsJson = False) -> None:
 def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
     from flows import work_pools
+    from flows.at_hand import prefect_at_hand
     from kpi_gate.job import open_job
-    from kpi_gate.stores.settings import require_prefect
+    from kpi_gate.standing import repeated
 
-    work_pools.follow(open_job(name, as_of).place.root, name)  # a wrong call ends here
-    require_prefect()
-    from flows.retrain import retrain as flow
+    job = open_job(name, as_of)  # a wrong call is told before anything is started
+    work_pools.follow(job.place.root, name)
+    result = repeated(job)
+    if result is None:
+        with prefect_at_hand(job.place):
+            from flows.retrain import retrain as flow
 
-    result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
+            result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
     decision = result.decision
     _report(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
     if not as_json:

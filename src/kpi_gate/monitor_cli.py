@@ -35,8 +35,9 @@ def monitor(
     A severe finding stops promotions until a later look finds none. Days whose rows are unusable
     go into quarantine: they count neither for training nor for judging, until they are released.
     """
+    from flows import work_pools
+    from flows.at_hand import prefect_at_hand
     from kpi_gate.job import open_job
-    from kpi_gate.stores.settings import require_prefect
 
     job = open_job(name, as_of)  # a wrong call is told before anything is started
     if release is not None:
@@ -47,13 +48,12 @@ def monitor(
             quarantine.put(job, [release], quarantine.RELEASE, reason)
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return
-    require_prefect()
-    from flows import work_pools
-    from flows.monitor import monitor as flow
-    from kpi_gate.operation.acting import page_of
-
     work_pools.follow(job.place.root, name)
-    seen = flow(name, as_of)
+    with prefect_at_hand(job.place):
+        from flows.monitor import monitor as flow
+        from kpi_gate.operation.acting import page_of
+
+        seen = flow(name, as_of)
     if as_json:
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:

@@ -70,9 +70,11 @@ def standing_decision(job: Job) -> Entry | None:
     if not found:
         return None
     entry = found[-1]
-    rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
+    champion = releases.champion(job.ledger.entries(job.name))
     alias = registry.glance(job.place, job.name, registry.CHAMPION)
     if alias is None:
         alias = registry.version_of(job.place, job.name, registry.CHAMPION)
-    champion = f"v{alias}" if alias else ""  # moved by hand: then this tick is not decided yet
+    if champion != (f"v{alias}" if alias else ""):  # moved by hand, or lost: the run says so
+        return None
+    rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
     return entry if champion in (rival, entry.body["version"]) else None

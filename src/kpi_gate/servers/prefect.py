@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from kpi_gate.servers.process import Server, ServerError, running
+from kpi_gate.stores import prepared
 from kpi_gate.stores.loopback import NAMES
 from kpi_gate.stores.prefect_key import is_ours, make_key
 from kpi_gate.stores.settings import Place
@@ -41,7 +42,11 @@ def running_prefect(place: Place, port: int = 0, *, pages: bool = False) -> Iter
         "PREFECT_SERVER_UI_API_URL": "",
         "PREFECT_SERVER_UI_ENABLED": str(pages).lower(),
         "PREFECT__SERVER_EPHEMERAL": "" if pages else "1",
+        # it takes a second, and only the pages show them
+        "PREFECT_API_BLOCKS_REGISTER_ON_START": str(pages).lower(),
     }
+    if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
+        prepared.lay_out("prefect", f"sqlite:///{os.environ['PREFECT_HOME']}/prefect.db")
     with ExitStack() as stack:
         with _listening(port) as listening:  # this copy is closed, the server's stays open
             descriptor, bound = listening.fileno(), listening.getsockname()[1]
