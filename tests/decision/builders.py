@@ -45,7 +45,7 @@ def paired(difference, unit=None, day=None, champion=0.0, **slices):
     )
 
 
-EVIDENCE = ("ranges", "diagnostics", "faults", "uncapped_gain")
+EVIDENCE = ("ranges", "diagnostics", "faults", "uncapped_gain", "foreknowledge")
 
 
 def evidence(difference=None, *, measures=None, lineage=None, corners=None, **rows):

@@ -13,6 +13,7 @@ from builders import SLICE, START, evidence, failed, lineage, noise, paired, set
 
 from kpi_gate.decision import gate
 from kpi_gate.decision.evidence import Contender, Evidence, Window, fingerprint
+from kpi_gate.decision.foreknowledge import Foreknowledge
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Verdict
@@ -74,9 +75,12 @@ WEIGHTS = {
 }
 FRESH = Contender(name="v3", digest="c", trained_until=START, promoted_on=START)
 
+THE_OUTCOME = Foreknowledge(column="hint", rows="gate", auc=0.995)
+
 # rule: (evidence, settings, verdict, keywords of decide)
 ATTACKS = {
     "rows_present": (evidence(np.array([])), {}, TOO_LITTLE),
+    "known_in_time": (evidence(foreknowledge=(THE_OUTCOME,)), {}, INVALID),
     "rows_readable": (evidence(faults=("propensity: 1 of 600 rows is 0",)), {}, INVALID),
     "values_finite": (with_nan(), {}, INVALID),
     "exposure_readable": (evidence(exposure=np.r_[np.ones(599), np.nan]), {}, INVALID),
@@ -199,7 +203,7 @@ def test_without_the_rule_the_attack_is_answered_wrongly(rule):
 def test_every_rule_of_the_gate_has_an_attack():
     spoken = {"sensitivity"}
     for found, rules in (
-        (of_window(), settings()),
+        (replace(of_window(), foreknowledge=(THE_OUTCOME,)), settings()),
         (replace(of_window(), diagnostics=WEIGHTS), settings(RISE)),
         (
             evidence(

@@ -10,11 +10,18 @@ import pytest
 from skeletons import MARK, left_to_fill_in
 
 from kpi_gate import usecases
+from kpi_gate.candidate import acts, with_its_amounts
+from kpi_gate.column_times import ROLES_AT_DECISION
+from kpi_gate.decision.foreknowledge import KNOWS
 from kpi_gate.job import now
+from kpi_gate.learning.leakage import knowledge
+from kpi_gate.learning.scoring import row_keys
+from kpi_gate.measuring import slice_columns
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.snapshots import mask_future
 from kpi_gate.usecase import ROLES, ROLES_OF, ConfigurationError, Feature
 from kpi_gate.valuation import per_decision, row_values
+from kpi_gate.views import at_decision, once_over, rule_of_thumb
 
 REPOSITORY = Path(__file__).parents[2]
 ENOUGH = 150_000  # rows: more of them prove nothing more
@@ -147,12 +154,67 @@ def test_nothing_is_known_before_its_time(known, rows, early):
 
 
 def test_no_feature_is_known_later(use_case):
-    late = {"outcome", "label_time", *use_case.known_later}
-    assert late.isdisjoint(use_case.feature_names)
-    assert late.isdisjoint(use_case.value.columns)
-    for column in late:
+    for column in use_case.times.with_outcome:
+        assert column not in use_case.times.at_decision
         with pytest.raises(ConfigurationError, match=f"'{column}' is known only after event_time"):
             replace(use_case, features=(*use_case.features, Feature(column, "number")))
+
+
+def test_no_column_has_two_times_or_none(use_case, rows):
+    for column in use_case.known_later:
+        with pytest.raises(ConfigurationError, match=f"{column!r} is known only after event_time"):
+            replace(use_case, known=(*use_case.known, column))
+    value = use_case.value
+    for column in {*rows} - {*use_case.times.at_decision, *use_case.times.with_outcome}:
+        with pytest.raises(ConfigurationError, match=f"{column!r}, and nothing says when"):
+            replace(use_case, value=replace(value, columns=(*value.columns, column)))
+
+
+def test_what_was_known_at_the_decision_stays_as_it_was(use_case, raw, rows):
+    # a column that load() makes of later rows, or of outcomes, changes once they are there
+    as_of = rows["event_time"].quantile(0.5).to_pydatetime()
+    early = use_case.load(raw, as_of).reset_index(drop=True)
+    late = rows[rows["event_time"] < as_of].reset_index(drop=True)
+    keys = [pd.Series(row_keys(some)) for some in (early, late)]
+    order = [key.sort_values(kind="stable").index for key in keys]
+    assert np.array_equal(*(key[at] for key, at in zip(keys, order, strict=True)))
+    for name in at_decision(use_case, rows).columns:
+        before, now = (some[name].take(at) for some, at in zip((early, late), order, strict=True))
+        same = before.astype(object).to_numpy() == now.astype(object).to_numpy()
+        gone = before.isna().to_numpy() & now.isna().to_numpy()
+        assert (same | gone).all(), name
+
+
+@pytest.fixture(scope="module")
+def model(use_case, known):
+    """Return a model of some rows, as a retraining would complete it."""
+    some = known.tail(20_000)  # the first rows know no outcomes before them
+    fitted = use_case.estimator(use_case.settings.model)
+    fitted.fit(some[use_case.feature_names], some["outcome"])
+    return with_its_amounts(fitted, some, use_case)
+
+
+def test_nothing_that_comes_with_the_outcome_decides(use_case, known, model):
+    def decided(rows):
+        view = at_decision(use_case, rows)
+        slices = [view[name].astype(str) for name in slice_columns(use_case)]
+        scores = model.predict_proba(view[use_case.feature_names])
+        return [scores, acts(model, rows, use_case), rule_of_thumb(use_case, rows), *slices]
+
+    rows = known.tail(100 if use_case.choices is not None else 2_000).reset_index(drop=True)
+    late = [name for name in rows if name not in use_case.times.at_decision]
+    turned = rows.assign(**{name: rows[name].to_numpy()[::-1] for name in late})
+    for before, after in zip(decided(rows), decided(turned), strict=True):
+        assert np.array_equal(before, after)
+
+
+def test_no_column_that_is_read_at_the_decision_is_the_outcome(use_case, known):
+    names = [name for name in use_case.times.at_decision if name not in ROLES_AT_DECISION]
+    found = knowledge(known, names, 20_000)
+    assert found is not None
+    accepted = use_case.settings.validation.leak_exceptions
+    known_too_well = {name: auc for name, auc in found.items() if not auc < KNOWS}
+    assert set(known_too_well) <= set(accepted), known_too_well
 
 
 def test_loading_twice_is_the_same(use_case, raw, early):
@@ -189,7 +251,7 @@ def test_per_decision_the_oracle_beats_acting_everywhere_and_the_baseline(use_ca
 
     best = earned((worth(1) > worth(0)).astype(float))
     assert best > earned(np.ones(len(known)))
-    assert best > earned(np.asarray(use_case.baseline(known), dtype=float))
+    assert best > earned(rule_of_thumb(use_case, known))
 
 
 def test_value_grows_with_every_error_that_is_avoided(worth):
@@ -225,30 +287,27 @@ def test_value_is_finite_and_the_sum_of_its_parts(use_case, known, worth):
 
 
 def test_the_baseline_has_an_action_for_every_row(use_case, rows):
-    action = np.asarray(use_case.baseline(rows), dtype=float)
+    action = rule_of_thumb(use_case, rows)
     assert action.shape == (len(rows),)
     assert np.isfinite(action).all()
     assert ((action >= 0) & (action <= 1)).all()
-    assert use_case.baseline(rows[:0]).shape == (0,)
+    assert rule_of_thumb(use_case, rows[:0]).shape == (0,)
 
 
-def test_the_estimator_scores_every_row(use_case, known):
-    some = known.tail(20_000)  # the first rows know no outcomes before them
-    features = some[use_case.feature_names]
-    model = use_case.estimator(use_case.settings.model)
-    model.fit(features, some["outcome"])
-    score = model.predict_proba(features)
-    assert score.shape == (len(some), 2)
-    assert np.isfinite(score).all()
+def test_the_estimator_scores_every_row(use_case, known, model):
+    some = known.tail(20_000)
+    scores = model.predict_proba(some[use_case.feature_names])
+    assert scores.shape == (len(some), 2)
+    assert np.isfinite(scores).all()
 
 
 def test_its_own_measures_and_proxies_are_numbers(use_case, known):
-    action = np.asarray(use_case.baseline(known), dtype=float)
+    action, over = rule_of_thumb(use_case, known), once_over(use_case, known)
     outcome = known["outcome"].to_numpy(dtype=float)
     for measure in use_case.measures.values():
-        assert np.isfinite(measure(action, known))
+        assert np.isfinite(measure(action, over))
     for proxy in use_case.proxies.values():
-        counts = np.asarray(proxy(action, outcome, known), dtype=float)
+        counts = np.asarray(proxy(action, outcome, over), dtype=float)
         assert counts.shape == (len(known),)
         assert np.isfinite(counts).all()
 
@@ -256,7 +315,7 @@ def test_its_own_measures_and_proxies_are_numbers(use_case, known):
 def test_what_can_be_chosen_is_what_was_logged(use_case, rows):
     if use_case.choices is None:
         pytest.skip("nothing is chosen among")
-    some = rows.head(1_000)
+    some = at_decision(use_case, rows).head(1_000)
     assert (use_case.choices.logged(rows) >= 0).all()
     for level in use_case.choices.levels[:3]:
         told = use_case.choices.as_if(some, level)
@@ -264,7 +323,7 @@ def test_what_can_be_chosen_is_what_was_logged(use_case, rows):
         assert told.index.equals(some.index)
     logged = use_case.choices.levels[use_case.choices.logged(some.head(1))[0]]
     again = use_case.choices.as_if(some.head(1), logged)
-    for column in (*use_case.feature_names, *use_case.value.columns):
+    for column in {*use_case.feature_names, *use_case.value.columns} & set(some):
         assert again[column].iloc[0] == some[column].iloc[0], column
 
 
