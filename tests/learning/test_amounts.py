@@ -1,4 +1,4 @@
-"""What an amount will be: learnt apart for either outcome, stored and loaded with the classifier."""
+"""What an amount will be: learnt apart for either outcome, kept with the classifier."""
 
 import numpy as np
 import pandas as pd
