@@ -1,8 +1,8 @@
-"""Run one flow run in a process of its own: `python -m flows.one_run ENTRYPOINT PARAMETERS PARENT`.
+"""Run one flow run in a process of its own: what the schedule says, not what the server does.
 
-The schedule starts it. Prefect's own would ask the server what to run: where the code is, what to
-do before, which function. This one is told so by the schedule, and takes from the server's record
-the run's id and its `as_of` alone. It ends when the schedule does.
+`python -m flows.one_run ENTRYPOINT PARAMETERS PARENT`, called by the schedule. Prefect's own would
+ask the server where the code is, what to do before and which function to call. This one is told so,
+and takes from the server's record the run's `as_of` alone. It ends when the schedule does.
 """
 
 import json

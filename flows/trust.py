@@ -1,4 +1,4 @@
-"""What a served deployment may run: the code at hand, whatever the server's record of it says.
+"""What a served deployment may run: the code at hand, whatever the server's record says.
 
 Whoever may write to a Prefect server can write another entrypoint, a storage or a shell script to
 be run first into the record of a deployment. What is started here is chosen by this process alone

@@ -16,6 +16,8 @@ HEAD = """\
 #   prefect work-pool create kpi-gate --type process
 #   prefect deploy --all --no-prompt       # in this folder; needs PREFECT_API_URL
 #   prefect worker start --pool kpi-gate
+# The server of `kpi-gate ui` also asks for PREFECT_API_AUTH_STRING="$(cat .kpi-gate/prefect-auth)".
+# A worker runs whatever its server's records say: trust all who may write there.
 # Use this or `kpi-gate schedule`, not both: they deploy under the same names.
 # What stands above `deployments:` is yours to change, and so are deployments of flows of your own.
 # Those of `retrain` and `monitor` follow the schedules of the use cases' YAML: `kpi-gate list`,

@@ -151,8 +151,18 @@ def test_compose_is_on_loopback_and_fits_the_image():
     assert all(port.startswith("127.0.0.1:") for port in ports)
     mlflow = services["worker"]["environment"]["KPI_GATE_MLFLOW_URI"].removeprefix("http://")
     assert f"--allowed-hosts {mlflow}," in services["mlflow"]["command"]
+    prefect = services["worker"]["environment"]["PREFECT_API_URL"].removeprefix("http://")
+    assert f"--allowed-hosts {prefect.split(':')[0]}," in services["prefect"]["command"]
     places = {mount.split(":")[1] for mount in services["worker"]["volumes"]}
     assert places == set(last_command("VOLUME"))
+
+
+def test_compose_has_one_secret_at_both_ends_and_no_server_without_it():
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    asked = services["prefect"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
+    assert re.fullmatch(r"\$\{PREFECT_AUTH:\?.+\}", asked)
+    assert services["worker"]["environment"]["PREFECT_API_AUTH_STRING"] == asked
+    assert services["prefect"]["command"].startswith("python -m kpi_gate.servers.prefect_app ")
 
 
 class Replay:
@@ -269,6 +279,8 @@ class TestReplay:
     def test_it_is_a_worker_and_a_server(self, image):
         assert "--with-healthcheck" in image.start("prefect", "worker", "start", "--help")
         assert "--allowed-hosts" in image.start("mlflow", "server", "--help")
+        ours = ("python", "-m", "kpi_gate.servers.prefect_app")
+        assert "--allowed-hosts" in image.start(*ours, "--help")
 
     def test_its_volumes_are_there_to_be_owned(self, image):
         assert all(Path(image.place(volume)).is_dir() for volume in last_command("VOLUME"))
