@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.plans import Plan, plans_of
 from kpi_gate import usecases
+from kpi_gate.job import follow_use_cases
 from kpi_gate.stores import case_list
 from kpi_gate.stores.settings import ENVIRONMENT
 
@@ -97,15 +98,16 @@ def in_step(text: str, names: Iterable[str], read: Container[str]) -> str:
 
 
 def follow(root: Path, name: str = "") -> None:
-    """Bring the deployments in step with the use cases, where the project has the file.
+    """Bring DVC's list and the deployments in step with the use cases, where the project has them.
 
     Args:
         root: Folder of the project.
         name: The use case that is at work; empty for all. The code of another that has deployments
             is not loaded.
     """
+    follow_use_cases(root)
     path, names = root / FILE, usecases.names()
-    if path.exists():
+    if path.exists() and usecases.lie_in(root):
         text = in_step(path.read_text(encoding="utf-8"), names, [name] if name else names)
         case_list.rewrite(path, text)
 

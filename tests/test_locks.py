@@ -28,7 +28,7 @@ def test_the_locks_are_in_step(copy):
         ),
         ("requirements.lock", "\nnumpy==2", "\nnumpy==1", "pins numpy"),
         ("requirements.lock", "\nnumpy==", "\nnumby==", "pins numpy to None"),
-        ("requirements-data.lock", "--hash=sha256:", "--hsah=sha256:", "has no hash"),
+        ("requirements.lock", "--hash=sha256:", "--hsah=sha256:", "has no hash"),
         ("requirements-dev.lock", "\nnumpy==", "\n--index-url x\nnumpy==", "names an address"),
     ],
 )

@@ -35,10 +35,8 @@ def list_use_cases(as_json: AsJson = False) -> None:
     """List the use cases: KPI, schedule and title."""
     from flows import work_pools
     from kpi_gate import usecases
-    from kpi_gate.stores import case_list
     from kpi_gate.stores.settings import Place
 
-    case_list.follow(Place().root, usecases.names())
     work_pools.follow(Place().root)
     rows = []
     for case in map(usecases.load, usecases.names()):

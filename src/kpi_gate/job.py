@@ -98,8 +98,14 @@ def open_job(name: str, as_of: datetime | None = None) -> Job:
     if moment > now():
         raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
     job = Job(usecases.load(name), moment, Place())
-    case_list.follow(job.place.root, usecases.names())
+    follow_use_cases(job.place.root)
     return job
+
+
+def follow_use_cases(root: Path) -> None:
+    """Bring DVC's list of use cases in step with them, in the project that they lie in."""
+    if usecases.lie_in(root):
+        case_list.follow(root, usecases.names())
 
 
 def same_tick(use_case: UseCase, place: Place) -> Job:
@@ -114,7 +120,7 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
     except (ValueError, KeyError, TypeError) as error:
         again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
         raise ConfigurationError(f"{path}: cannot be read; {again}") from error
-    case_list.follow(place.root, usecases.names())
+    follow_use_cases(place.root)
     return Job(use_case, as_of, place)
 
 

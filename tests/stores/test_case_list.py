@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kpi_gate import usecases
-from kpi_gate.job import open_job
+from kpi_gate.job import follow_use_cases, open_job
 from kpi_gate.stores import case_list
 
 
@@ -99,3 +99,11 @@ def test_a_use_case_is_two_files_and_nothing_else(project):
     sys.modules.pop("kpi_gate.usecases.fair")
     open_job("toy")
     assert listed(project) == ["toy"]
+
+
+def test_the_use_cases_of_another_project_are_not_written_into_this_one(project, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "dvc.yaml").touch()
+    follow_use_cases(elsewhere)
+    assert {found.name for found in elsewhere.iterdir()} == {"dvc.yaml"}

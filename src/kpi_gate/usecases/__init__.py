@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,11 @@ def names() -> list[str]:
     """List the use cases, by their files; a name that begins with `_` is shared code."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name for name in found if not name.startswith("_"))
+
+
+def lie_in(root: Path) -> bool:
+    """Tell whether these are the use cases of a project, and not of another that is installed."""
+    return any(Path(folder).resolve().is_relative_to(root) for folder in __path__)
 
 
 def load(name: str) -> UseCase:
