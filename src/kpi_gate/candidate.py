@@ -14,7 +14,7 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal, unknown_name
 from kpi_gate.learning import training
 from kpi_gate.learning.amounts import with_amounts
-from kpi_gate.learning.expected import AmountError
+from kpi_gate.learning.expected import AmountError, golden_amounts
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
@@ -122,7 +122,8 @@ def write_candidate(
     golden = at_decision(use_case, rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS))
     probability = probabilities(trained.estimator, golden, features)
     action = acts(trained.estimator, golden, use_case)
-    scored = golden.assign(golden_probability=probability, golden_action=action)
+    amounts = golden_amounts(expect(trained.estimator, golden, features, use_case))
+    scored = golden.assign(golden_probability=probability, golden_action=action, **amounts)
     scored.to_parquet(folder / models.GOLDEN_FILE, index=False)
 
 

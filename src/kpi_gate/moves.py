@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import pandas as pd
 
 from kpi_gate import releases, usecases
@@ -176,13 +177,17 @@ def golden_fault(place: Place, use_case: str, version: str) -> str:
 
 
 def _differs(card: ModelCard, estimator: Any, golden: pd.DataFrame) -> str:
+    from kpi_gate.learning.expected import AmountError, golden_amounts
     from kpi_gate.learning.scoring import ScoringError, probabilities
 
     try:
-        scored = probabilities(estimator, golden, card.features)
-    except ScoringError as error:
+        again = {"golden_probability": probabilities(estimator, golden, card.features)}
+        if hasattr(estimator, "expect"):
+            again |= golden_amounts(estimator.expect(golden[list(card.features)]))
+    except (ScoringError, AmountError) as error:
         return f"its golden rows cannot be scored: {error}"
-    wrong = int((scored != golden["golden_probability"].to_numpy()).sum())
+    unlike = [found != golden[name].to_numpy() for name, found in again.items()]
+    wrong = int(np.any(unlike, axis=0).sum())
     return (
         f"{wrong} of {len(golden)} golden rows score differently" if wrong or golden.empty else ""
     )

@@ -25,6 +25,15 @@ NO_AMOUNTS: Amounts = MappingProxyType({})
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def golden_amounts(amounts: Amounts) -> dict[str, Floats]:
+    """Return what is kept beside the golden rows of expected amounts, by column."""
+    return {
+        f"golden_{name}_with_{outcome}": amount
+        for name, pair in amounts.items()
+        for outcome, amount in ((1, pair.with_1), (0, pair.with_0))
+    }
+
+
 def value_columns(
     rows: pd.DataFrame, value: ValueModel, expected: Mapping[str, str], amounts: Amounts
 ) -> tuple[Columns, Columns]:
