@@ -50,30 +50,56 @@ class Lease:
         """
         if time.monotonic() - self._renewed < RENEW_SECONDS:
             return
-        self._require_free(*await self._read(client))
+        holders, now = await self._read(client)
         for name in self._names:
-            await self._write(client, name)
-        self._require_free(*await self._read(client))  # of two at once the last to write has it
+            self._require_free(name, holders.get(name), now)
+        for name in self._names:
+            await self._write(client, name, holders.get(name))
         self._renewed = time.monotonic()
 
     async def release(self, client: PrefectClient) -> None:
         """Give back what this home holds."""
-        for name, holder in (await self._read(client))[0].items():
+        for holder in (await self._read(client))[0].values():
             if holder["value"].get("home") == self.home:
-                await client.request("DELETE", f"/variables/name/{name}")  # type: ignore[arg-type]
+                await self._try(client, "DELETE", f"/variables/{holder['id']}")
 
-    def _require_free(self, holders: dict[str, Any], now: float) -> None:
-        for name, holder in holders.items():
-            silent = now - parse_datetime(holder["updated"]).timestamp()
-            said = holder["value"]
-            if said.get("home") != self.home and silent < LEASE_SECONDS:
-                raise BusyError(
-                    f"{self._names[name]} is served by another home on this Prefect server: "
-                    f"{said.get('where')}, last heard of {silent:.0f} s ago. This one is "
-                    f"{self.where}. Serve it from one home: stop the other `kpi-gate schedule` "
-                    "(Ctrl-C gives it free at once; one that was killed is given up "
-                    f"{LEASE_SECONDS:.0f} s after its last word), or use another server"
-                )
+    def _require_free(self, name: str, holder: dict[str, Any] | None, now: float) -> None:
+        if holder is None or holder["value"].get("home") == self.home:
+            return
+        silent = max(0.0, now - parse_datetime(holder["updated"]).timestamp())
+        if silent < LEASE_SECONDS:
+            raise BusyError(
+                f"{self._names[name]} is served by another home on this Prefect server: "
+                f"{holder['value'].get('where')}, last heard of {silent:.0f} s ago. This one is "
+                f"{self.where}. Serve it from one home: stop the other `kpi-gate schedule` "
+                "(Ctrl-C gives it free at once; one that was killed is given up "
+                f"{LEASE_SECONDS:.0f} s after its last word), or use another server"
+            )
+
+    async def _write(self, client: PrefectClient, name: str, holder: dict[str, Any] | None) -> None:
+        """Say that this home serves; a name is made once, so of two homes at once one makes it."""
+        said = {"home": self.home, "where": self.where, "beat": secrets.token_hex(4)}
+        if holder is not None:
+            mine = holder["value"].get("home") == self.home
+            method, body = ("PATCH", {"value": said}) if mine else ("DELETE", None)
+            found = await self._try(client, method, f"/variables/{holder['id']}", body)
+            if mine and found:
+                return
+        if not await self._try(client, "POST", "/variables/", {"name": name, "value": said}):
+            holders, now = await self._read(client)
+            self._require_free(name, holders.get(name), now)
+
+    async def _try(
+        self, client: PrefectClient, method: Any, path: Any, body: dict[str, Any] | None = None
+    ) -> bool:
+        """Ask the server; tell whether another home was not faster."""
+        try:
+            await client.request(method, path, json=body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in {httpx.codes.NOT_FOUND, httpx.codes.CONFLICT}:
+                raise
+            return False
+        return True
 
     async def _read(self, client: PrefectClient) -> tuple[dict[str, Any], float]:
         """Return who holds what, and the time by the server's clock."""
@@ -81,13 +107,3 @@ class Lease:
         answer = await client.request("POST", "/variables/filter", json=asked)
         now = parsedate_to_datetime(answer.headers["date"]).timestamp()
         return {found["name"]: found for found in answer.json()}, now
-
-    async def _write(self, client: PrefectClient, name: str) -> None:
-        said = {"home": self.home, "where": self.where, "beat": secrets.token_hex(4)}
-        try:
-            await client.request("PATCH", f"/variables/name/{name}", json={"value": said})  # type: ignore[arg-type]
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.NOT_FOUND:
-                raise
-            made = {"name": name, "value": said}
-            await client.request("POST", "/variables/", json=made)

@@ -87,9 +87,9 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
 async def _serve(asked: Sequence[RunnerDeployment]) -> None:
     await _let_ticks_pass(asked)
     lease = Lease(Place(), {each.name for each in asked})
-    async with get_client() as client:
-        await lease.hold(client)
     try:
+        async with get_client() as client:
+            await lease.hold(client)
         runner = SteadyRunner(say, lease)
         for deployment in asked:
             deployment.work_pool_name = deployment.work_queue_name = None  # whoever had it before

@@ -1,5 +1,6 @@
 """Both pages come up on loopback, the command line finds the Prefect server, and both go down."""
 
+import json
 import os
 import signal
 import socket
@@ -97,6 +98,10 @@ def test_pages_up_found_and_down(project, monkeypatch):
         for address in (f"{ports['mlflow']}/health", f"{ports['prefect']}/api/health"):
             with urlopen(f"http://127.0.0.1:{address}", timeout=10) as answer:
                 assert answer.status == 200
+        with urlopen(f"http://127.0.0.1:{ports['prefect']}/ui-settings", timeout=10) as answer:
+            told = json.load(answer)  # what the page in the browser begins with
+        assert told["api_url"] == f"http://127.0.0.1:{ports['prefect']}/api"
+        assert (told["auth"], told["csrf_enabled"]) == ("BASIC", True)
         for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
             monkeypatch.delenv(name, raising=False)
         prepare_environment(Place(root=project))

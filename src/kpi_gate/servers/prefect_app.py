@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+SEEN = "PREFECT_SERVER_UI_API_URL"  # the address of the API that the pages are told
 
 
 class Proving:
@@ -64,7 +65,7 @@ def guarded(host: str, port: int, names: "Sequence[str]") -> App:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
     }
-    os.environ.setdefault("PREFECT_SERVER_UI_API_URL", f"{page}/api")
+    os.environ[SEEN] = os.environ.get(SEEN) or f"{page}/api"
     from prefect.server.api.server import create_app
 
     return OwnPagesOnly(Proving(create_app(final=True), key), names)
