@@ -30,10 +30,11 @@ def known_by_columns(
     wanted = use_case.times.at_decision
     names = [n for n in wanted if n in rows.columns and n not in ROLES_AT_DECISION]
     reasons = use_case.settings.validation.leak_exceptions
-    parts = {name: rows[within(rows, getattr(windows, name))] for name in ("tune", "gate")}
+    seen = rows[[*dict.fromkeys(("event_time", "outcome", *names))]]
+    parts = {name: seen[within(rows, getattr(windows, name))] for name in ("tune", "gate")}
     found = {name: knowledge(part, names, MOST_ROWS) for name, part in parts.items()}
     if all(aucs is None for aucs in found.values()):
-        found = {"all": knowledge(rows, names, MOST_ROWS)}
+        found = {"all": knowledge(seen, names, MOST_ROWS)}
     return [
         Foreknowledge(column=name, rows=part, auc=auc, accepted=reasons.get(name, ""))
         for part, aucs in found.items()

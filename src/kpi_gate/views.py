@@ -62,7 +62,7 @@ def seen_by(
     """
     try:
         yield
-    except KeyError as error:
+    except (KeyError, AttributeError) as error:
         asked = next(
             (n for n in rows.columns if n not in view.columns and repr(n) in str(error)), None
         )

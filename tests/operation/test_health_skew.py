@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from health_shop import PAST, day, past, use_case
 
-from kpi_gate.operation.health import check_leakage, check_skew, feature_aucs
+from kpi_gate.operation.health import check_leakage, check_skew, compare_aucs, feature_aucs
 from kpi_gate.settings_file import ConfigurationError
 
 TODAY = day(PAST)
@@ -95,6 +95,13 @@ def test_a_name_of_every_row_knows_nothing():
 def test_the_same_world_later_has_no_leak():
     assert leaks(ROWS) == {}
     assert leaks(LATER, aucs(ROWS)) == {}
+
+
+def test_a_column_that_a_person_accepts_is_noted():
+    found = compare_aucs(aucs(ROWS.assign(amount_eur=ROWS["outcome"])), None, {"amount_eur": "ok"})
+    (told,) = [finding for finding in found if finding.column == "amount_eur"]
+    assert told.severity == "note"
+    assert "accepted: ok" in told.sentence
 
 
 def test_a_feature_that_is_the_outcome():

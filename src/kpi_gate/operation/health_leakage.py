@@ -1,6 +1,7 @@
 """Features that know too much of the outcome, or suddenly something else: one-feature AUCs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -49,29 +50,43 @@ def check_leakage(
         use_case: Tells numbers from categories.
         earlier: What `feature_aucs` gave the last time; None where there was none.
     """
-    return compare_aucs(feature_aucs(rows, features, use_case), earlier)
+    accepted = use_case.settings.validation.leak_exceptions
+    return compare_aucs(feature_aucs(rows, features, use_case), earlier, accepted)
 
 
-def compare_aucs(now: Mapping[str, Auc] | None, earlier: Mapping[str, Auc] | None) -> list[Finding]:
-    """Return the same where what `feature_aucs` gives is known already."""
+def compare_aucs(
+    now: Mapping[str, Auc] | None,
+    earlier: Mapping[str, Auc] | None,
+    accepted: Mapping[str, str] = MappingProxyType({}),
+) -> list[Finding]:
+    """Return the same where what `feature_aucs` gives is known already.
+
+    Args:
+        now: What it gives now.
+        earlier: What it gave the last time; None where there was none.
+        accepted: Why a person accepts that a column ranks nearly all outcomes, by column.
+    """
     if not now:
         words = f"fewer than {LEAST_EVENTS} rows have either outcome: leaks cannot be seen yet"
         return [data_finding("leakage", "note", words, 0.0, LEAST_EVENTS)]
-    found = [*_knowing(now), *_ahead(now if earlier is None else {})]
+    found = [*_knowing(now, accepted), *_ahead(now if earlier is None else {})]
     for name, before in (earlier or {}).items():
         if name in now and not any(finding.column == name for finding in found):
             found += _changed(name, before, now[name])
     return found
 
 
-def _knowing(now: Mapping[str, Auc]) -> Iterator[Finding]:
+def _knowing(now: Mapping[str, Auc], accepted: Mapping[str, str]) -> Iterator[Finding]:
     for name, (area, _) in now.items():
         if max(area, 1 - area) >= KNOWS:
+            told = f"{name} alone ranks the outcomes with AUC {area:.3f}"
+            severity: Severity = "note" if name in accepted else "severe"
             words = (
-                f"{name} alone ranks the outcomes with AUC {area:.3f}, {KNOWS} or more is no "
-                "feature but the outcome"
+                f"{told}; accepted: {accepted[name]}"
+                if name in accepted
+                else f"{told}, {KNOWS} or more is no feature but the outcome"
             )
-            yield data_finding("leakage", "severe", words, area, KNOWS, column=name)
+            yield data_finding("leakage", severity, words, area, KNOWS, column=name)
 
 
 def _ahead(now: Mapping[str, Auc]) -> Iterator[Finding]:

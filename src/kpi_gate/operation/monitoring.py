@@ -188,7 +188,8 @@ def _leaks(watch: Watch) -> Iterator[Finding]:
     """Compare how each feature alone ranks the outcomes with how it did at the last look."""
     path, names = watch.job.work / AUCS, list(watch.champion.features)
     found = health.feature_aucs(watch.batches.reference, names, watch.job.use_case)
-    yield from health.compare_aucs(found, _read_aucs(path))
+    accepted = watch.job.use_case.settings.validation.leak_exceptions
+    yield from health.compare_aucs(found, _read_aucs(path), accepted)
     if found is not None:
         kept = {name: [float(number) for number in auc] for name, auc in found.items()}
         path.write_text(json.dumps(kept), encoding="utf-8")
