@@ -15,11 +15,11 @@ import pytest
 from conftest import FIRST_TICK, REPOSITORY, make_project
 
 from kpi_gate import recording, steps, usecases
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.job import Job, Refusal
 from kpi_gate.reproduction.differences import Finding, Reproduction
 from kpi_gate.reproduction.reproduce import find, reproduce
 from kpi_gate.reproduction.scratch import ReproductionError
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.tracking import client

@@ -4,21 +4,32 @@ import gc
 import os
 import sys
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from kpi_gate.call_checks import require_decision_id, require_file_target, require_rows
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.ledger_cli import ledger_app
+from kpi_gate.release_cli import add_releases
+from kpi_gate.stage_cli import add_stages
 from kpi_gate.watch_cli import add_verbs
-from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, moment, print_json
+from kpi_gate.words_cli import (
+    AsJson,
+    AsOf,
+    UseCaseName,
+    moment,
+    print_json,
+    refuse,
+    report_decision,
+)
 
 if TYPE_CHECKING:
-    from kpi_gate.decision.verdict import Decision
-    from kpi_gate.job import Job, Refusal, Retrained
+    from kpi_gate.job import Retrained
 
 UNEXPECTED, WRONG_CALL = 1, 2
+READING = ("list", "ledger", "decide", "judge")  # the others write, and need room to
 
 app = typer.Typer(
     help="Retrain on a schedule; promote a model only when its offline gain is worth money.",
@@ -27,7 +38,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(ledger_app, name="ledger")
+add_stages(app)
+add_releases(app)
 add_verbs(app)
+
+
+@app.callback()
+def require_room(context: typer.Context) -> None:
+    """Refuse to begin what a full disk would end half-way."""
+    from kpi_gate import disk
+    from kpi_gate.stores.settings import Place
+
+    if context.invoked_subcommand not in READING:
+        disk.require_room(Place())
 
 
 @app.command("list")
@@ -59,8 +82,10 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     from kpi_gate.job import open_job
     from kpi_gate.standing import repeated
 
-    job = open_job(name, as_of)  # a wrong call is told before anything is started
-    work_pools.follow(job.place.root, name)
+    job = open_job(name, as_of)
+    if as_of is not None:
+        require_rows(job)
+    work_pools.follow(job.place.root, name)  # a wrong call has ended before
     result = repeated(job)
     if result is None:
         with prefect_at_hand(job.place):
@@ -68,7 +93,7 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
 
             result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
     decision = result.decision
-    _report(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
+    report_decision(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
     if not as_json:
         if result.repeated:
             typer.echo(
@@ -77,76 +102,6 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
                 "Nothing was trained."
             )
         typer.echo(f"Champion: {result.outcome}.")
-    raise typer.Exit(decision.verdict.exit_code)
-
-
-@app.command()
-def snapshot(
-    name: UseCaseName,
-    as_of: AsOf = None,
-    same_tick: Annotated[bool, typer.Option("--same-tick", help="As of the last tick.")] = False,
-    restore: Annotated[str, typer.Option(help="Fingerprint of rows to bring back.")] = "",
-    to: Annotated[Path | None, typer.Option(help="File to restore into.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Freeze the rows known at a moment and the champion in use; or restore a snapshot."""
-    from kpi_gate import steps
-    from kpi_gate.job import Refusal, open_job
-    from kpi_gate.stores import snapshots
-    from kpi_gate.stores.lock import one_at_a_time
-    from kpi_gate.stores.settings import Place
-
-    if restore:
-        if to is None:
-            raise typer.BadParameter("--restore needs --to FILE")
-        snapshots.restore(Place().root, restore, to)
-        typer.echo(f"{to}: restored snapshot {restore}")
-        return
-    job = _last_job(name) if same_tick else open_job(name, as_of)
-    try:
-        with one_at_a_time(job.place, name):
-            frozen, champion = steps.snapshot(job), steps.freeze_champion(job)
-    except Refusal as refusal:
-        _refuse(job, refusal, as_json)
-    facts = {
-        "use_case": name,
-        "as_of": job.as_of.isoformat(),
-        "rows": frozen.rows,
-        "fingerprint": frozen.fingerprint,
-        "path": str(frozen.path.relative_to(job.place.root)),
-        "champion": champion.contender.name,
-    }
-    if as_json:
-        print_json(facts)
-    else:
-        typer.echo("  ".join(f"{key} {value}" for key, value in facts.items()))
-
-
-@app.command()
-def validate(name: UseCaseName) -> None:
-    """Refuse the last snapshot if it breaks the contract or the expectations."""
-    _stage(name, "validate", "the snapshot keeps the contract and the expectations")
-
-
-@app.command()
-def train(name: UseCaseName) -> None:
-    """Train the candidate on the last snapshot."""
-    _stage(name, "train", "the candidate is trained")
-
-
-@app.command()
-def compare(name: UseCaseName) -> None:
-    """Score candidate, champion and anchor on the same fresh rows."""
-    _stage(name, "compare", "the evidence is written")
-
-
-@app.command()
-def decide(name: UseCaseName, as_json: AsJson = False) -> None:
-    """Judge the evidence of the last tick; nothing is recorded and nothing moves."""
-    from kpi_gate import steps
-
-    decision = steps.decide(_last_job(name))
-    _report(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code)
 
 
@@ -182,6 +137,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
 
     With the dates of what both models have seen it also proves that the rows are fresh.
     """
+    require_file_target(html, "--html")
     from kpi_gate.job import now
     from kpi_gate.judging import Origin, judge_table
 
@@ -194,7 +150,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(decision.html(), encoding="utf-8")
-    _report(decision, as_json)
+    report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code)
 
 
@@ -209,17 +165,20 @@ def selftest(
 
     Exit code 1 where the gate decided wrong. A scheduled retrain promotes nothing until it passes.
     """
+    require_file_target(html, "--html")
     from kpi_gate import steps
     from kpi_gate.job import Refusal, open_job
     from kpi_gate.proof.record import page_of
     from kpi_gate.proof.terminal import show
 
     job = open_job(name, as_of)
+    if as_of is not None:
+        require_rows(job)
     try:
         with show(quiet=as_json) as each:
             result = steps.selftest(job, each)
     except Refusal as refusal:
-        _refuse(job, refusal, as_json)
+        refuse(job, refusal, as_json)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(result.html(), encoding="utf-8")
@@ -228,67 +187,6 @@ def selftest(
     else:
         typer.echo(f"{name}: {result.sentence()}. Page: {job.place.shown(page_of(job))}")
     raise typer.Exit(0 if result.passed else UNEXPECTED)
-
-
-@app.command()
-def promote(
-    name: UseCaseName,
-    force: Annotated[bool, typer.Option("--force", help="Against the verdict.")] = False,
-    reason: Reason = "",
-    as_json: AsJson = False,
-) -> None:
-    """Promote the last decision's candidate, if it may be: after an approval, or by force."""
-    from kpi_gate import promotion, steps
-    from kpi_gate.job import open_job
-    from kpi_gate.stores.lock import one_at_a_time
-
-    if force != bool(reason.strip()):
-        raise typer.BadParameter("--force and --reason go together")
-    job = open_job(name)
-    with one_at_a_time(job.place, name):
-        promotion.heal(job.place, name)
-        entries = job.ledger.entries(name, "decision")
-        if not entries:
-            words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
-            raise promotion.PromotionError(words)
-        settled = [] if force else [found for found in steps.settle(job) if found.moved]
-        outcome = (
-            settled[-1]
-            if settled
-            else promotion.promote(job.place, entries[-1], forced=reason.strip())
-        )
-    if as_json:
-        print_json({"moved": outcome.moved, "outcome": outcome.words})
-    else:
-        typer.echo(f"{name}: {outcome.words}.")
-
-
-@app.command()
-def rollback(name: UseCaseName, reason: Reason = "") -> None:
-    """Return to the champion before, recorded with its reason."""
-    from flows.notify import telling
-    from kpi_gate import promotion
-    from kpi_gate.job import open_job
-    from kpi_gate.stores.lock import one_at_a_time
-
-    job = open_job(name)
-    told = telling(job.place, name, partial(typer.echo, err=True))
-    with one_at_a_time(job.place, name), told:
-        version = promotion.rollback(job.place, name, reason)
-    typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
-
-
-@app.command()
-def reanchor(name: UseCaseName, reason: Reason = "") -> None:
-    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
-    from kpi_gate import promotion
-    from kpi_gate.job import open_job
-    from kpi_gate.stores.lock import one_at_a_time
-
-    job = open_job(name)
-    with one_at_a_time(job.place, name):
-        version = promotion.reanchor(job.place, name, reason)
-    typer.echo(f"{name}: the anchor is {version} now.")
 
 
 @app.command()
@@ -303,11 +201,13 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Run a decision again from its data, code and settings; say same (0) or different (1)."""
+    from kpi_gate.stores.settings import Place
+
+    require_decision_id(Place(), decision)
     from rich.console import Console
 
     from kpi_gate.reproduction.reproduce import reproduce as run_again
     from kpi_gate.reproduction.scratch import scratch_folder
-    from kpi_gate.stores.settings import Place
 
     with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
         found = run_again(Place(), decision, folder, status.update)
@@ -347,6 +247,8 @@ def ui(
     prefect_port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
 ) -> None:
     """Show runs and flows: MLflow and Prefect on loopback, until Ctrl-C."""
+    if mlflow_port == prefect_port:
+        raise typer.BadParameter(f"both pages ask for port {mlflow_port}; give two")
     from kpi_gate.servers.pages import serve_pages
     from kpi_gate.stores.prefect_key import key_file, read_key
     from kpi_gate.stores.settings import Place
@@ -363,45 +265,6 @@ def ui(
     serve_pages(place, mlflow_port, prefect_port, ready)
 
 
-def _last_job(name: str) -> "Job":
-    from kpi_gate import usecases
-    from kpi_gate.job import same_tick
-    from kpi_gate.stores.settings import Place
-
-    return same_tick(usecases.load(name), Place())
-
-
-def _stage(name: str, verb: str, words: str) -> None:
-    """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
-    from kpi_gate import steps
-    from kpi_gate.job import Refusal
-    from kpi_gate.stores.lock import one_at_a_time
-
-    job = _last_job(name)
-    try:
-        with one_at_a_time(job.place, name):
-            ran = getattr(steps, verb)(job)
-    except Refusal as refusal:
-        _refuse(job, refusal, as_json=False)
-    unchanged = "" if ran else " (nothing changed)"
-    typer.echo(f"{name} as of {job.as_of:%Y-%m-%d}: {words}{unchanged}")
-
-
-def _refuse(job: "Job", refusal: "Refusal", as_json: bool) -> NoReturn:
-    from kpi_gate.recording import refused
-
-    decision = refused(job, refusal, None)
-    _report(decision, as_json)
-    raise typer.Exit(decision.verdict.exit_code) from None
-
-
-def _report(decision: "Decision", as_json: bool, more: dict[str, Any] | None = None) -> None:
-    if as_json:
-        print_json({**decision.model_dump(mode="json"), **(more or {})})
-    else:
-        typer.echo(decision.table())
-
-
 def main() -> None:
     """Run a command; a fault is one line on stderr and an exit code, never a traceback."""
     from kpi_gate.stores.settings import Place, prepare_environment
@@ -415,8 +278,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("KPI_GATE_TRACEBACK"):
             raise
-        wrong = any(kind.__name__ == "ConfigurationError" for kind in type(error).__mro__)
+        from kpi_gate.disk import full_disk
+
         words = " ".join(str(error).split())
         known = type(error).__module__.startswith("kpi_gate")
-        typer.echo(f"kpi-gate: {words if known else f'{type(error).__name__}: {words}'}", err=True)
-        sys.exit(WRONG_CALL if wrong else UNEXPECTED)
+        told = full_disk(error) or (words if known else f"{type(error).__name__}: {words}")
+        typer.echo(f"kpi-gate: {told}", err=True)
+        sys.exit(WRONG_CALL if isinstance(error, ConfigurationError) else UNEXPECTED)

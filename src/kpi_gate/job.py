@@ -112,7 +112,7 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
     """Return the job of the tick that the last snapshot wrote down."""
     path = place.work(use_case.name) / "tick.yaml"
     if not path.exists():
-        raise FileNotFoundError(
+        raise ConfigurationError(
             f"{path}: no tick yet; run `kpi-gate snapshot {use_case.name} --as-of DATE`"
         )
     try:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kpi_gate.call_checks import require_reason
+
 if TYPE_CHECKING:
     from kpi_gate.stores.ledger import Entry, Ledger
 
@@ -88,11 +90,10 @@ def protect_ledger(
     reason: Annotated[str, typer.Option(help="Why the rows are right; it is recorded.")] = "",
 ) -> None:
     """Put lost append-only triggers back, if the chain is intact; it is recorded."""
+    reason = require_reason(reason, "a protection")
     from kpi_gate.moves import asked_by
 
-    if not reason.strip():
-        raise typer.BadParameter("--reason says why the rows are right")
-    _ledger().protect(reason.strip(), asked_by())
+    _ledger().protect(reason, asked_by())
     typer.echo("The ledger is append-only again.")
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kpi_gate.call_checks import require_champion, require_reason, require_rows
 from kpi_gate.words_cli import AsJson, AsOf, Reason, UseCaseName, print_json
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def monitor(
     A severe finding stops promotions until a later look finds none. Days whose rows are unusable
     go into quarantine: they count neither for training nor for judging, until they are released.
     """
+    if release is not None:
+        reason = require_reason(reason, "a release from quarantine")
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
     from kpi_gate.job import open_job
@@ -48,6 +51,9 @@ def monitor(
             quarantine.put(job, [release], quarantine.RELEASE, reason)
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return
+    require_champion(job)
+    if as_of is not None:
+        require_rows(job)
     work_pools.follow(job.place.root, name)
     with prefect_at_hand(job.place):
         from flows.monitor import monitor as flow

@@ -31,10 +31,12 @@ class Outcome:
     Attributes:
         moved: Whether the alias points to the version now.
         words: The same in a sentence.
+        refused: Whether this decision promotes nothing any more.
     """
 
     moved: bool
     words: str
+    refused: bool = False
 
 
 def asked_by() -> str:

@@ -97,14 +97,14 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
     if last.kind == "done":
         return Outcome(False, f"{version} was promoted by this decision before")
     if last.kind in ("void", "rollback") and not forced:
-        return Outcome(False, f"the promotion was given up: {last.body['reason']}")
+        return Outcome(False, _over(version, last), refused=True)
     if last.kind == "intent":
         return finish(place, ledger, last)
     rejected = rejection(place, use_case, version)
     if rejected:
         void = {"version": version, "reason": rejected, "asked_by": asked_by()}
         ledger.append(use_case, "void", entry.subject, void, after=rows[-1].number)
-        return Outcome(False, f"the promotion was given up: {rejected}")
+        return Outcome(False, f"the promotion was given up: {rejected}", refused=True)
     approval = _approval(place, entry)
     if approval is None:
         words = f"{version} waits for approval: set tag `approved_by` on it in MLflow"
@@ -112,6 +112,16 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
     before = body["champion"] if body["champion"] != BASELINE else ""
     intent = {"version": version, "from": before, "forced": forced, **approval}
     return finish(place, ledger, begin(ledger, use_case, "intent", entry.subject, intent))
+
+
+def _over(version: str, last: Entry) -> str:
+    """Say why a decision promotes nothing any more, and what would."""
+    if last.kind == "void":
+        return f"the promotion was given up: {last.body['reason']}"
+    return (
+        f"nothing was promoted: {version} was rolled back on {last.at:%Y-%m-%d}: "
+        f"{last.body['reason']}; retrain, or give --force with a --reason"
+    )
 
 
 def waiting(place: Place, use_case: str) -> list[Entry]:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import pandas as pd
 
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.job import Job
 from kpi_gate.moves import asked_by
 from kpi_gate.stores.ledger import Entry
@@ -13,7 +14,7 @@ from kpi_gate.stores.ledger import Entry
 KIND, ADD, RELEASE = "quarantine", "add", "release"
 
 
-class QuarantineError(ValueError):
+class QuarantineError(ConfigurationError):
     """The call was wrong; the message says what to change."""
 
 

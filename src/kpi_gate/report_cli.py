@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kpi_gate.call_checks import require_file_target
 from kpi_gate.words_cli import AsJson, print_json
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Make one page of what became of every use case: promises, rollbacks, alarms, lead times."""
+    require_file_target(to, "--to")
     from datetime import UTC, datetime
 
     from kpi_gate import usecases

@@ -14,12 +14,12 @@ from kpi_gate import promotion, quarantine
 from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.job import Job, Refusal, maturity, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
 from kpi_gate.operation.alarms import standing_alarm
 from kpi_gate.recording import earlier_decisions, past_gains, past_looks, run_content
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry

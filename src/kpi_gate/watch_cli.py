@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from kpi_gate.call_checks import require_file_target
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.monitor_cli import monitor
 from kpi_gate.report_cli import report
 from kpi_gate.words_cli import AsJson, UseCaseName, moment, print_json
@@ -42,6 +44,10 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     The gate, always the newest, never again, "the metric is higher", and a hindsight oracle. A play
     that was interrupted goes on where it was.
     """
+    if start >= end:
+        words = f"--to == {end:%Y-%m-%d}, must be after --from {start:%Y-%m-%d}"
+        raise ConfigurationError(words)
+    require_file_target(html, "--html")
     from kpi_gate.backtest.record import keep_pages
     from kpi_gate.backtest.run import play
     from kpi_gate.backtest.scene import lay_out
@@ -109,7 +115,6 @@ def _values(words: str) -> list[Any]:
 
 def _read(words: str, name: str) -> Any:
     """Read a value as the YAML file would hold it."""
-    from kpi_gate.errors import ConfigurationError
     from kpi_gate.files.yaml_file import parse_yaml
 
     try:

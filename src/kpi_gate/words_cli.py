@@ -2,9 +2,15 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+
+from kpi_gate.case_names import require_name
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.verdict import Decision
+    from kpi_gate.job import Job, Refusal
 
 
 def moment(text: str) -> datetime:
@@ -18,7 +24,8 @@ def moment(text: str) -> datetime:
 
 
 UseCaseName = Annotated[
-    str, typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.")
+    str,
+    typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.", callback=require_name),
 ]
 AsOf = Annotated[
     datetime | None,
@@ -31,3 +38,22 @@ Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 def print_json(content: Any) -> None:
     """Print strict JSON."""
     typer.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def report_decision(
+    decision: "Decision", as_json: bool, more: dict[str, Any] | None = None
+) -> None:
+    """Print a decision: its table, or JSON with what else there is to say."""
+    if as_json:
+        print_json({**decision.model_dump(mode="json"), **(more or {})})
+    else:
+        typer.echo(decision.table())
+
+
+def refuse(job: "Job", refusal: "Refusal", as_json: bool) -> NoReturn:
+    """Print what a refusal comes to, and end with the exit code of its verdict."""
+    from kpi_gate.recording import refused
+
+    decision = refused(job, refusal, None)
+    report_decision(decision, as_json)
+    raise typer.Exit(decision.verdict.exit_code) from None

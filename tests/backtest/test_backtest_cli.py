@@ -7,7 +7,7 @@ from histories import toy_found
 from typer.testing import CliRunner
 
 from kpi_gate.cli import app
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.stores.settings import Place
 
 RUNNER = CliRunner()

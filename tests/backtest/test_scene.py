@@ -8,7 +8,7 @@ from histories import END, START, raw_of, scene_of, toy_found
 from kpi_gate import usecases
 from kpi_gate.backtest.freezing import keep
 from kpi_gate.backtest.scene import _all_over, lay_out
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.stores.settings import Place
 
 

@@ -9,7 +9,7 @@ from histories import START, scene_of, toy_found
 
 from kpi_gate.backtest import afterwards, players, verdicts
 from kpi_gate.backtest.sweep import combinations, sweep
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 
 SPAN = (START + timedelta(days=21), START + timedelta(days=50))
 

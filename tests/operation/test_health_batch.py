@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.operation.health import UNDETECTABLE, check_batch
-from kpi_gate.settings_file import ConfigurationError
 
 TODAY = day(PAST)
 

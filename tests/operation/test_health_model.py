@@ -3,9 +3,9 @@ import pytest
 from health_shop import PAST, ROWS, day, use_case
 
 from kpi_gate.decision.watching import Band
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation.health import check_behaviour, check_golden, check_outputs
-from kpi_gate.settings_file import ConfigurationError
 
 TODAY = day(PAST)
 WEEKDAYS = [number % 7 for number in range(PAST + 1)]

@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from health_shop import PAST, day, past, use_case
 
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.operation.health import check_leakage, check_skew, compare_aucs, feature_aucs
-from kpi_gate.settings_file import ConfigurationError
 
 TODAY = day(PAST)
 FEATURES = use_case().feature_names

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.stores.ledger import Ledger, LedgerError
 from kpi_gate.stores.ledger_key import find_key
 

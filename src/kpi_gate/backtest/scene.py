@@ -9,9 +9,9 @@ from typing import Any
 from kpi_gate import usecases
 from kpi_gate.cron import fires
 from kpi_gate.decision.identity import digest
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.job import Job
 from kpi_gate.proof.record import code_hash
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import UseCase

@@ -9,7 +9,7 @@ from kpi_gate.backtest import afterwards, players, verdicts
 from kpi_gate.backtest.result import Sweep, Trial
 from kpi_gate.backtest.run import Progress, act, open_pool
 from kpi_gate.backtest.scene import Scene, lay_out
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.stores.settings import Place
 
 MOST = 48

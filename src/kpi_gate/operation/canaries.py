@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.leakage import numbers
 from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.operation.health_columns import (
@@ -22,7 +23,6 @@ from kpi_gate.operation.health_finding import data_finding
 from kpi_gate.operation.health_late import check_late
 from kpi_gate.operation.health_rows import check_repeated, check_times, check_twice, check_volume
 from kpi_gate.operation.health_usual import FALSE_ALARMS_A_DAY, LEAST_DAYS
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.usecase import ROLES, UseCase
 
 SHARES_A_COLUMN = 30  # bins, nulls, new levels: each may be a false alarm

@@ -7,10 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.decision.watching import Direction
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.health_finding import model_finding
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.usecase import UseCase
 
 Floats = NDArray[np.float64]

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.leakage import is_number
 from kpi_gate.operation.health_usual import GoodDays, Ints
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.usecase import ROLES, UseCase
 
 NS_A_DAY = 86_400_000_000_000

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.operation.health_finding import data_finding
-from kpi_gate.settings_file import ConfigurationError
 
 Floats = NDArray[np.float64]
 Effect = Callable[[pd.DataFrame], tuple[Floats, Floats]]

@@ -22,10 +22,11 @@ from kpi_gate.decision.evidence import Contender, Evidence, Lineage
 from kpi_gate.decision.foreknowledge import Foreknowledge
 from kpi_gate.decision.gate import decide, refuse
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.validity import MATURE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.foreknowledge import known_by_columns
 from kpi_gate.job import Job, maturity
-from kpi_gate.learning.windows import Windows, plan_windows
+from kpi_gate.learning.windows import Windows, never_known, plan_windows
 from kpi_gate.measuring import measure, time_sides
 from kpi_gate.proof.foresight import best
 from kpi_gate.sides import Side, actions, make_side, policy_of, under_the_log
@@ -222,13 +223,14 @@ def open_arena(job: Job, rows: pd.DataFrame) -> Iterator[Arena]:
 
     Args:
         job: The use case and the moment.
-        rows: All rows that were known then.
+        rows: All rows; what was not known then is left out.
 
     Raises:
         Refusal: If there is too little to train on.
         ScoringError: If the model cannot score.
     """
-    settings, rows = job.use_case.settings, _some_units(rows)
+    known = mask_future(rows, job.as_of, job.use_case.times.with_outcome)
+    settings, rows = job.use_case.settings, _some_units(known)
     measured = maturity(job, rows).measured_days
     windows = plan_windows(rows["event_time"], settings.window, job.as_of, None, measured)
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(settings.model["threads"]):
@@ -273,6 +275,14 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
 
 
 def newest_moment(job: Job, rows: pd.DataFrame) -> Job:
-    """Return the job as of the moment when the newest row's outcome has become known."""
+    """Return the job as of the newest moment at which the outcomes of the newest rows are known.
+
+    Rows at the end whose outcomes never came, as where an extract was cut, are left out.
+    """
+    known = rows["label_time"].notna() | never_known(rows)
+    share = known.groupby(rows["event_time"].dt.floor("D")).mean()
+    mature = share.index[share >= MATURE]
+    if len(mature):
+        rows = rows[rows["event_time"] < mature.max() + timedelta(days=1)]
     delay = timedelta(days=job.use_case.settings.window.label_delay_days + 1)
     return replace(job, as_of=min(job.as_of, rows["event_time"].max().to_pydatetime() + delay))

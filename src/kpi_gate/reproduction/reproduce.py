@@ -1,7 +1,7 @@
 """Run a recorded decision again from its data, code and settings, and say same or different."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +16,18 @@ from kpi_gate.reproduction.differences import (
     compare_tables,
     compare_values,
 )
+from kpi_gate.reproduction.finding import find
 from kpi_gate.reproduction.restoring import restore
 from kpi_gate.reproduction.scratch import ReproductionError, Scratch, last_line
-from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import tracking
 from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE
-from kpi_gate.stores.ledger import Entry, Ledger
+from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
 
 STAGES = ("validate", "train", "compare")
-SHORTEST_PREFIX = 6
 
 
 def reproduce(
@@ -66,32 +65,6 @@ def reproduce(
     return Reproduction(
         entry.subject, entry.use_case, tuple(findings), kept, tuple(warnings), folder
     )
-
-
-def find(ledger: Ledger, wanted: str) -> tuple[Entry, Sequence[Entry]]:
-    """Return a decision and the ledger's rows before it.
-
-    Raises:
-        ConfigurationError: If there is no such decision, or more than one.
-    """
-    rows = ledger.entries()
-    decisions = [row for row in rows if row.kind == "decision"]
-    found: list[Entry] = []
-    if len(wanted) >= SHORTEST_PREFIX:
-        found = [row for row in decisions if row.subject.startswith(wanted)]
-    if not found:  # a row of a promotion stands for its decision
-        subjects = {row.subject for row in rows if str(row.number) == wanted}
-        found = [row for row in decisions if row.subject in subjects]
-    if len(found) > 1:
-        raise ConfigurationError(
-            f"{wanted!r} begins {len(found)} decisions: {', '.join(row.subject for row in found)}"
-        )
-    if not found:
-        raise ConfigurationError(
-            f"no decision {wanted!r} in the ledger: give its id, the first {SHORTEST_PREFIX} or "
-            "more characters of it, or its row; see `kpi-gate ledger show`"
-        )
-    return found[0], [row for row in rows if row.number < found[0].number]
 
 
 def _compare_sources(entry: Entry, scratch: Scratch) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 
 # they would lead the restored code to the user's own places
 _PLACES = ("KPI_GATE_", "PREFECT_", "MLFLOW_", "DVC_", "GIT_")

@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from kpi_gate.settings_file import ConfigurationError
+from kpi_gate.errors import ConfigurationError
 
 SHORTEST_KEY = 16
 

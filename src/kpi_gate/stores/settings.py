@@ -56,6 +56,7 @@ class Place(BaseSettings):
         git_commit: Commit of the code, where there is no git folder to ask.
         notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
         notify_blocks: Prefect notification blocks that are too, such as `email/team`.
+        min_free_mb: Room that a verb that writes needs in every folder, in megabytes.
     """
 
     model_config = SettingsConfigDict(env_prefix="KPI_GATE_", frozen=True)
@@ -69,6 +70,7 @@ class Place(BaseSettings):
     git_commit: str = ""
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
     notify_blocks: str = ""
+    min_free_mb: int = Field(default=200, ge=0)
     _ledgers: dict[str, "Ledger"] = PrivateAttr(default_factory=dict)
 
     @field_validator("notify_webhooks")

@@ -12,9 +12,15 @@ from typing import Any
 
 import pandas as pd
 
+from kpi_gate.errors import ConfigurationError
+
 
 class SnapshotError(RuntimeError):
     """The rows cannot be frozen or restored; the message says what and where."""
+
+
+class UnknownSnapshotError(SnapshotError, ConfigurationError):
+    """No rows with this fingerprint are kept anywhere."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ def restore(root: Path, wanted: str, target: Path) -> None:
     """Write the file with a fingerprint to `target`, from the cache or else the remote.
 
     Raises:
-        SnapshotError: If neither holds it.
+        UnknownSnapshotError: If neither holds it.
     """
     with _repo(root) as repo:
         places = [repo.cache.local]
@@ -131,7 +137,7 @@ def restore(root: Path, wanted: str, target: Path) -> None:
                 place.fs.get_file(source, str(target))
                 target.chmod(0o644)
                 return
-    raise SnapshotError(
+    raise UnknownSnapshotError(
         f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`"
     )
 

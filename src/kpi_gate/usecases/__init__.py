@@ -8,14 +8,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from kpi_gate.case_names import names_in, require_name
 from kpi_gate.settings_file import what_if
 from kpi_gate.usecase import ConfigurationError, UseCase
 
 
 def names() -> list[str]:
     """List the use cases, by their files; a name that begins with `_` is shared code."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if not name.startswith("_"))
+    return names_in(__path__)
 
 
 def lie_in(root: Path) -> bool:
@@ -29,7 +29,7 @@ def load(name: str) -> UseCase:
     Raises:
         ConfigurationError: If there is none of that name, or its module or YAML is wrong.
     """
-    _require(name)
+    require_name(name)
     return _use_case(importlib.import_module(f"{__name__}.{name}"), name)
 
 
@@ -45,7 +45,7 @@ def load_as_if(name: str, changes: Mapping[str, Any]) -> UseCase:
     """
     if not changes:
         return load(name)
-    _require(name)
+    require_name(name)
     spec = next(found for found in pkgutil.iter_modules(__path__) if found.name == name)
     wanted = spec.module_finder.find_spec(f"{__name__}.{name}", None)
     if wanted is None or wanted.loader is None:
@@ -54,11 +54,6 @@ def load_as_if(name: str, changes: Mapping[str, Any]) -> UseCase:
     with what_if(changes):
         wanted.loader.exec_module(module)
     return _use_case(module, name)
-
-
-def _require(name: str) -> None:
-    if name not in names():
-        raise ConfigurationError(f"no use case {name!r}; there are: {', '.join(names()) or 'none'}")
 
 
 def _use_case(module: ModuleType, name: str) -> UseCase:

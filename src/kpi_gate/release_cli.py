@@ -1,0 +1,78 @@
+"""What a person does with a champion at the door: promote, roll back, re-anchor."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from kpi_gate.call_checks import require_reason
+from kpi_gate.words_cli import AsJson, Reason, UseCaseName, print_json
+
+REFUSED = 1
+
+
+def promote(
+    name: UseCaseName,
+    force: Annotated[bool, typer.Option("--force", help="Against the verdict.")] = False,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Promote the last decision's candidate, if it may be: after an approval, or by force."""
+    if force != bool(reason.strip()):
+        raise typer.BadParameter("--force and --reason go together")
+    from kpi_gate import promotion, steps
+    from kpi_gate.job import open_job
+    from kpi_gate.stores.lock import one_at_a_time
+
+    job = open_job(name)
+    with one_at_a_time(job.place, name):
+        promotion.heal(job.place, name)
+        entries = job.ledger.entries(name, "decision")
+        if not entries:
+            words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
+            raise promotion.PromotionError(words)
+        settled = [] if force else [found for found in steps.settle(job) if found.moved]
+        outcome = (
+            settled[-1]
+            if settled
+            else promotion.promote(job.place, entries[-1], forced=reason.strip())
+        )
+    if as_json:
+        print_json({"moved": outcome.moved, "outcome": outcome.words})
+    else:
+        typer.echo(f"{name}: {outcome.words}.")
+    raise typer.Exit(REFUSED if outcome.refused else 0)
+
+
+def rollback(name: UseCaseName, reason: Reason = "") -> None:
+    """Return to the champion before, recorded with its reason."""
+    reason = require_reason(reason, "a rollback")
+    from flows.notify import telling
+    from kpi_gate import promotion
+    from kpi_gate.job import open_job
+    from kpi_gate.stores.lock import one_at_a_time
+
+    job = open_job(name)
+    told = telling(job.place, name, partial(typer.echo, err=True))
+    with one_at_a_time(job.place, name), told:
+        version = promotion.rollback(job.place, name, reason)
+    typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
+
+
+def reanchor(name: UseCaseName, reason: Reason = "") -> None:
+    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
+    reason = require_reason(reason, "an anchor")
+    from kpi_gate import promotion
+    from kpi_gate.job import open_job
+    from kpi_gate.stores.lock import one_at_a_time
+
+    job = open_job(name)
+    with one_at_a_time(job.place, name):
+        version = promotion.reanchor(job.place, name, reason)
+    typer.echo(f"{name}: the anchor is {version} now.")
+
+
+def add_releases(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for verb in (promote, rollback, reanchor):
+        app.command()(verb)
