@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 from test_steps import AFTER_DRIFT, LATER, champion, play
+from typer.testing import CliRunner
 
 from kpi_gate import promotion, releases, steps
+from kpi_gate.cli import app
 from kpi_gate.promotion import PromotionError
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import MODEL_FILE
@@ -247,7 +249,10 @@ def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job):
     _, outcome, trained = play(job(AFTER_DRIFT))
     assert not outcome.moved
     assert not trained
-    assert "given up" in outcome.words
+    assert outcome.words.startswith("nothing was promoted: v2 was rolled back on ")
+    assert ": refunds rose; retrain, or give --force with a --reason" in outcome.words
+    answer = CliRunner().invoke(app, ["promote", "toy"])
+    assert (answer.exit_code, answer.output) == (1, f"toy: {outcome.words}.\n")
     assert champion(job()) == "1"
     last = job().ledger.entries("toy", "decision")[-1]
     assert promotion.promote(job().place, last, forced="refunds were a bug").moved

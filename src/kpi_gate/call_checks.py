@@ -70,7 +70,7 @@ def require_fingerprint(given: str) -> None:
         )
 
 
-def require_decision_id(place: "Place", wanted: str) -> None:
+def require_decision_id(wanted: str) -> None:
     """Check that the ledger holds a decision, before a folder is made for it.
 
     Raises:
@@ -78,7 +78,7 @@ def require_decision_id(place: "Place", wanted: str) -> None:
     """
     from kpi_gate.reproduction.finding import find
 
-    find(place.ledger, wanted)
+    find(_place().ledger, wanted)
 
 
 def require_rows(job: "Job") -> None:
@@ -127,16 +127,16 @@ def _is_after_known_rows(job: "Job") -> bool:
     return bool(first < job.as_of)
 
 
-def require_champion(job: "Job") -> None:
+def require_champion(name: str) -> None:
     """Check that the use case has had a champion; after a rollback to none it still is watched.
 
     Raises:
         ConfigurationError: If it never had one.
     """
-    if not job.ledger.entries(job.name, "done"):
+    if not _place().ledger.entries(name, "done"):
         raise ConfigurationError(
-            f"{job.name} has no champion to look at: none was ever promoted; run "
-            f"`kpi-gate retrain {job.name}`"
+            f"{name} has no champion to look at: none was ever promoted; run "
+            f"`kpi-gate retrain {name}`"
         )
 
 

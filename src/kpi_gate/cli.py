@@ -201,13 +201,12 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Run a decision again from its data, code and settings; say same (0) or different (1)."""
-    from kpi_gate.stores.settings import Place
-
-    require_decision_id(Place(), decision)
+    require_decision_id(decision)
     from rich.console import Console
 
     from kpi_gate.reproduction.reproduce import reproduce as run_again
     from kpi_gate.reproduction.scratch import scratch_folder
+    from kpi_gate.stores.settings import Place
 
     with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
         found = run_again(Place(), decision, folder, status.update)

@@ -38,6 +38,8 @@ def monitor(
     """
     if release is not None:
         reason = require_reason(reason, "a release from quarantine")
+    else:
+        require_champion(name)
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
     from kpi_gate.job import open_job
@@ -51,7 +53,6 @@ def monitor(
             quarantine.put(job, [release], quarantine.RELEASE, reason)
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return
-    require_champion(job)
     if as_of is not None:
         require_rows(job)
     work_pools.follow(job.place.root, name)

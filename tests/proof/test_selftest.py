@@ -1,10 +1,12 @@
 """Every shipped use case passes its self-test, and a gate that is broken does not."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_steps import champion, play
 
@@ -78,6 +80,20 @@ def toys(project):
     job = Job(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
     rows = steps.load_rows(job)
     return job, rows
+
+
+@pytest.mark.parametrize("cut", [0, 1, 25])
+def test_the_newest_moment_is_the_newest_with_mature_outcomes(toys, cut):
+    job, rows = toys
+    last = rows["event_time"].max() - pd.Timedelta(days=cut)
+    lost = rows.assign(label_time=rows["label_time"].mask(rows["event_time"] > last))
+    later = replace(job, as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    newest_known = lost.loc[lost["label_time"].notna(), "event_time"].max()
+    assert newest_moment(later, lost).as_of == newest_known + pd.Timedelta(days=3)
+    assert newest_moment(job, lost).as_of <= job.as_of
+    with open_arena(newest_moment(later, lost), lost) as found:
+        assert found.gate["outcome"].notna().mean() == 1
+        assert found.windows.gate.end >= newest_known
 
 
 def test_what_a_use_case_does_not_guard_is_said_and_does_not_fail(toys):
