@@ -254,6 +254,13 @@ def test_a_slice_that_is_the_outcome_is_invalid_too(rows, tmp_path):
     assert any(words.startswith("region alone ranks") for words in told_of(decision))
 
 
+def test_a_role_that_is_a_feature_is_looked_at_like_any_other(rows, tmp_path):
+    use_case = spenders(features=(Feature("taste", "number"), Feature("propensity", "number")))
+    decision = verdict_of(use_case, rows.assign(propensity=rows["outcome"]), tmp_path)
+    assert any(words.startswith("propensity alone ranks") for words in told_of(decision))
+    assert "unit" not in spenders().times.read_to_decide
+
+
 def test_two_columns_that_are_the_outcome_together_are_seen_by_the_score(rows, tmp_path):
     noise = np.random.default_rng(4).normal(size=len(rows)) * 3
     spoilt = rows.assign(taste=noise, wealth=3 * rows["outcome"] - noise)

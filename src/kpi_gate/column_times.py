@@ -52,6 +52,13 @@ class ColumnTimes:
         return tuple(name for name in dict.fromkeys(every) if name not in late)
 
     @property
+    def read_to_decide(self) -> tuple[str, ...]:
+        """The same without the roles that only say whose and when a decision is."""
+        declared = {*self.features, *self.known, *self.expected.values()}
+        roles = set(ROLES_AT_DECISION) - declared
+        return tuple(name for name in self.at_decision if name not in roles)
+
+    @property
     def late_amounts(self) -> tuple[str, ...]:
         """Columns of the value that arrive with the outcome."""
         late = set(self.with_outcome)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.column_times import ROLES_AT_DECISION
 from kpi_gate.decision.foreknowledge import KNOWS, SCORE, Foreknowledge
 from kpi_gate.learning.leakage import LEAST_EVENTS, auc_of, knowledge
 from kpi_gate.learning.windows import Windows, within
@@ -20,15 +19,14 @@ def known_by_columns(
     """Return what each column knows of the outcomes of tune and gate rows.
 
     Columns are features, and whatever else value, policy, rule of thumb and slices read at the
-    decision; roles such as `unit` are left out.
+    decision; a role such as `unit` only where it is a feature too.
 
     Args:
         use_case: Says which columns are read.
         rows: All rows; where a window has too few outcomes of a kind, all of them are looked at.
         windows: Time windows.
     """
-    wanted = use_case.times.at_decision
-    names = [n for n in wanted if n in rows.columns and n not in ROLES_AT_DECISION]
+    names = [name for name in use_case.times.read_to_decide if name in rows.columns]
     reasons = use_case.settings.validation.leak_exceptions
     seen = rows[[*dict.fromkeys(("event_time", "outcome", *names))]]
     parts = {name: seen[within(rows, getattr(windows, name))] for name in ("tune", "gate")}

@@ -11,7 +11,6 @@ from skeletons import MARK, left_to_fill_in
 
 from kpi_gate import usecases
 from kpi_gate.candidate import acts, with_its_amounts
-from kpi_gate.column_times import ROLES_AT_DECISION
 from kpi_gate.decision.foreknowledge import KNOWS
 from kpi_gate.job import now
 from kpi_gate.learning.leakage import knowledge
@@ -209,8 +208,7 @@ def test_nothing_that_comes_with_the_outcome_decides(use_case, known, model):
 
 
 def test_no_column_that_is_read_at_the_decision_is_the_outcome(use_case, known):
-    names = [name for name in use_case.times.at_decision if name not in ROLES_AT_DECISION]
-    found = knowledge(known, names, 20_000)
+    found = knowledge(known, list(use_case.times.read_to_decide), 20_000)
     assert found is not None
     accepted = use_case.settings.validation.leak_exceptions
     known_too_well = {name: auc for name, auc in found.items() if not auc < KNOWS}
