@@ -159,6 +159,9 @@ def test_a_value_that_is_not_finite_is_invalid(judge, hole, column, suffix):
     found = answer(judge(rows, suffix))
     assert (found["verdict"], found["gain"]) == ("INVALID", None)
     assert "values_finite" in failing(found)
+    side = column.removeprefix("value_")
+    words = f"1 of 600 rows of the {side} have no finite value within 1e+15, the first is row 8"
+    assert words in str(found["checks"])
 
 
 def test_duplicated_rows_of_a_unit_are_no_more_evidence(judge):

@@ -32,6 +32,14 @@ def test_sentence_begins_with_the_verdict_and_names_the_currency(decision):
         assert re.search(r"-?\d[\d,.]* EUR over a year after the switch cost", words)
 
 
+def test_a_gain_without_any_spread_is_told():
+    decision = DECISIONS["promote"]
+    gain = decision.gain.model_copy(update={"standard_error": 1e-16, "lower": 0.5, "upper": 0.5})
+    words = sentence(decision.model_copy(update={"gain": gain}))
+    assert "(the same for every unit and day: there is no spread to judge it by)" in words
+    assert "no spread" not in sentence(decision)
+
+
 def test_promotion_says_what_is_earned_and_booked():
     words = sentence(DECISIONS["promote"])
     assert "the candidate earns 0.500 EUR more per decision than champion v1 (0.4" in words

@@ -35,7 +35,7 @@ def check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
             value=int(holes.sum()),
             bound=0,
             reason=f"{int(holes.sum())} of {rows.size} rows of the {side} have no finite value "
-            f"within {LARGEST:g}{_where(holes, rows)}",
+            f"within {LARGEST:g}{_first(holes)}{_where(holes, rows)}",
         )
     if rows.exposure is not None:
         exposure = np.asarray(rows.exposure, dtype=np.float64)
@@ -70,6 +70,11 @@ def check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
             if levels is not None
             else f"the evidence has no column {column}, which a guardrail names",
         )
+
+
+def _first(holes: NDArray[np.bool_]) -> str:
+    """Name the first row that is so, counted from 1; empty where none is."""
+    return f", the first is row {int(holes.argmax()) + 1}" if holes.any() else ""
 
 
 def _where(holes: NDArray[np.bool_], rows: PairedRows) -> str:

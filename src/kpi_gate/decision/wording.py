@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Check, Decision, GainSummary
 
 UNKNOWN = "not known"
+SAME = 1e-9  # of the gain: a spread that is only rounding is none
 SHOWN_REASONS = 2  # of the main reasons in the sentence; the tables have all of them
 
 # checks of V0 that a slightly different window could have failed; the others hold by construction
@@ -157,6 +158,9 @@ def earns(decision: Decision) -> str:
     amount = number(abs(estimate), digits)
     if estimate == 0 or float(amount.replace(",", "")) == 0:
         return f"the candidate earns as much per decision as {than} (gain {between} {unit})"
+    error = finite(gain.standard_error)
+    if error is not None and error <= SAME * abs(estimate):
+        between = "the same for every unit and day: there is no spread to judge it by"
     direction, what = ("more", "") if estimate > 0 else ("less", "gain ")
     much = f"{amount} {unit} {direction} per decision"
     return f"the candidate earns {much} than {than} ({what}{between})"
