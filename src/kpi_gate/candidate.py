@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal, unknown_name
 from kpi_gate.learning import training
 from kpi_gate.learning.amounts import with_amounts
+from kpi_gate.learning.classifiers import NotAClassifierError
 from kpi_gate.learning.expected import AmountError, golden_amounts
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
+from kpi_gate.rehearsal import rehearse
 from kpi_gate.settings_file import Settings
 from kpi_gate.sides import actions, expect, score
 from kpi_gate.stores import models, registry, snapshots
@@ -43,11 +46,16 @@ def train_candidate(
         folder: Where to.
         frozen: Fingerprint of the snapshot.
 
+    Whether a model can be stored, loaded and asked is tried on a few rows first.
+
     Raises:
         Refusal: If there is too little data, or the model cannot score or be stored.
     """
     settings, use_case = job.use_case.settings, job.use_case
+    complete = partial(with_its_amounts, use_case=use_case)
     try:
+        past = rows[rows["event_time"] < windows.gate.start]
+        rehearse(use_case, past, complete)
         trained = training.train(
             rows,
             windows,
@@ -57,19 +65,22 @@ def train_candidate(
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
             calibrate=settings.calibration == "sigmoid",
-            complete=lambda classifier, part: with_its_amounts(classifier, part, use_case),
+            complete=complete,
         )
         write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
     except KeyError as error:
         raise unknown_name(job, error) from error
     except training.TrainingError as error:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
+    except NotAClassifierError as error:
+        raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
     except (training.FitError, AmountError) as error:
         raise Refusal("candidate_trains", f"the candidate cannot be trained: {error}") from error
     except ScoringError as error:
         raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
     except ModelError as error:
-        raise Refusal("candidate_loadable", str(error)) from error
+        words = f"the candidate could not be used: {error}"
+        raise Refusal("candidate_loadable", words) from error
 
 
 def write_candidate(

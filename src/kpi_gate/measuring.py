@@ -1,6 +1,6 @@
 """Numbers of both sides on the gate window: guardrail measures, parts, corners, ML metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from kpi_gate.decision.measures import (
 )
 from kpi_gate.decision.objective import Range
 from kpi_gate.learning.scoring import blank_some, latencies_ms, probabilities
-from kpi_gate.sides import Side, actions, expect, policy_of, score
+from kpi_gate.sides import Side, actions, policy_of, work
 from kpi_gate.usecase import UseCase
 from kpi_gate.valuation import counted, estimate, per_decision, row_values, worth
 from kpi_gate.views import at_decision, once_over, seen_by
@@ -62,10 +62,13 @@ def measure(
 
 def time_sides(sides: Mapping[str, Side], gate: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Time champion and candidate on the same rows, in turns; return their latencies by side."""
-    batch = gate.head(LATENCY_ROWS)
     timed = {
         name: sides[name] for name in ("candidate", "champion") if sides[name].estimator is not None
     }
+    scored = ~np.any([side.failed for side in timed.values()], axis=0)
+    if not scored.any():
+        return {name: {"latency_ms": 0.0, "latency_ratio": 1.0} for name in timed}
+    batch = gate[scored].head(LATENCY_ROWS)
     times = latencies_ms(
         [partial(probabilities, s.estimator, batch, s.card.features) for s in timed.values()]
     )
@@ -80,18 +83,18 @@ def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> fl
     """Return the money per decision that is lost when a tenth of every input is missing.
 
     Raises:
-        ScoringError: If the model cannot score such rows at all.
+        ScoringError: If a candidate cannot score such rows.
     """
     if side.estimator is None:
         return 0.0
     seed = int(use_case.settings.model["seed"])
     blanked = blank_some(gate, side.card.features, BLANK_SHARE, seed)
-    scores = score(side.estimator, blanked, side.card.features, use_case)
-    amounts = expect(side.estimator, blanked, side.card.features, use_case)
-    action = actions(policy_of(side.card), use_case, scores, gate, amounts)
+    acted = work(
+        side.name, side.card, side.estimator, use_case, gate, instead=side.scores, seen=blanked
+    )
     base = use_case.settings.base_values()
     before = per_decision(use_case, gate, side.action, side.value, base)
-    return before - worth(use_case, gate, action, base)
+    return before - worth(use_case, gate, acted.action, base)
 
 
 def parts(side: Side, use_case: UseCase, gate: pd.DataFrame) -> dict[str, float]:
@@ -207,6 +210,16 @@ def _recounted(
     return estimate(use_case, gate, *pair, parameters)
 
 
+def stand_ins(sides: Iterable[Side], use_case: UseCase) -> list[str]:
+    """Say of which rows the baseline stands in for a model in service that cannot score them."""
+    return [
+        f"The {side.name} ({side.card.contender.name}) cannot score {side.fault}. There the rule "
+        f"of thumb ({use_case.baseline_name}) stands in for it, as in service."
+        for side in sides
+        if side.fault
+    ]
+
+
 def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> dict[str, Any]:
     """Return what the decision page tells beside the gate, JSON-able."""
     card = sides["candidate"].card
@@ -222,7 +235,8 @@ def notes(sides: Mapping[str, Side], use_case: UseCase, gate: pd.DataFrame) -> d
     return {
         "title": use_case.title,
         "baseline_name": use_case.baseline_name,
-        "limits": list(use_case.limits),
+        "limits": [*stand_ins(sides.values(), use_case), *use_case.limits],
+        "stood_in": {name: int(side.failed.sum()) for name, side in sides.items()},
         "slices": slice_columns(use_case),
         "variants": list(card.variants),
         "chosen": card.chosen,

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.learning.choices import choice_scores
-from kpi_gate.learning.expected import NO_AMOUNTS, AmountError, Amounts
+from kpi_gate.learning.expected import NO_AMOUNTS, AmountError, Amounts, Expected
 from kpi_gate.learning.policy import Policy
+from kpi_gate.learning.row_scoring import PartlyScored, score_partly
 from kpi_gate.learning.scoring import ScoringError, act, probabilities
 from kpi_gate.stores.models import MODEL_FILE, ModelCard, load_model
 from kpi_gate.usecase import UseCase
@@ -19,6 +20,7 @@ from kpi_gate.valuation import row_values
 from kpi_gate.views import at_decision, rule_of_thumb, seen_by
 
 Floats = NDArray[np.float64]
+MUST_SCORE = ("candidate", "challenger")  # the others stand in service for the rule of thumb
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Side:
     """A contender at work on the gate window.
 
     Attributes:
+        name: Such as `champion`.
         card: What it is and had seen.
         scores: Probability of outcome 1, shape `(n,)`; of logged choices `(n, levels)`.
         probability: Of outcome 1 under what was done, shape `(n,)`.
@@ -35,8 +38,11 @@ class Side:
         size_mb: Size of the model file.
         folder: Where its files lie.
         amounts: What a second model expects of amounts that come with the outcome.
+        failed: Marks the rows that it cannot score, where the baseline stands in, shape `(n,)`.
+        fault: Which rows these are, and why; empty where there are none.
     """
 
+    name: str
     card: ModelCard
     scores: Floats
     probability: Floats
@@ -45,6 +51,8 @@ class Side:
     estimator: Any
     size_mb: float
     folder: Path
+    failed: NDArray[np.bool_]
+    fault: str = ""
     amounts: Amounts = field(default_factory=dict)
 
 
@@ -60,33 +68,110 @@ def make_side(
 ) -> Side:
     """Score the gate window with one side.
 
+    A model in service that cannot score a row does what the business does without one.
+
     Raises:
-        ScoringError: If it cannot score.
+        ScoringError: If a candidate or challenger cannot score every row.
         ModelError: If it cannot be read.
     """
     card = ModelCard.read(folder)
-    parameters = use_case.settings.base_values()
+    shape = (len(gate),) if use_case.choices is None else (len(gate), len(use_case.choices.levels))
+    scores = np.full(shape, candidate.outcome_rate, dtype=np.float64)
+    estimator, size, fault = None, 0.0, ""
+    failed = np.zeros(len(gate), dtype=bool)
     if card.contender.is_baseline:
-        estimator, size = None, 0.0
-        shape = (
-            (len(gate),) if use_case.choices is None else (len(gate), len(use_case.choices.levels))
-        )
-        scores = np.full(shape, candidate.outcome_rate, dtype=np.float64)
         action, amounts = rule_of_thumb(use_case, gate), NO_AMOUNTS
     else:
         path = folder / MODEL_FILE
         estimator, size = load_model(path, use_case.trusted_types), path.stat().st_size / 1e6
-        try:
-            scores = score(estimator, gate, card.features, use_case)
-            amounts = expect(estimator, gate, card.features, use_case)
-        except ScoringError as error:
-            raise ScoringError(
-                f"the {name} ({card.contender.name}) cannot score: {error}"
-            ) from error
-        action = actions(policy_of(card), use_case, scores, gate, amounts)
+        acted = work(name, card, estimator, use_case, gate, instead=scores)
+        action, amounts = acted.action, acted.amounts
+        scores, failed, fault = acted.scored.scores, acted.scored.failed, acted.scored.words
     probability = under_the_log(use_case, scores, gate)
-    value = row_values(use_case, gate, action, parameters)
-    return Side(card, scores, probability, action, value, estimator, size, folder, amounts)
+    value = row_values(use_case, gate, action, use_case.settings.base_values())
+    return Side(
+        name,
+        card,
+        scores,
+        probability,
+        action,
+        value,
+        estimator,
+        size,
+        folder,
+        failed,
+        fault,
+        amounts,
+    )
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a model does on rows.
+
+    Attributes:
+        action: As a side's.
+        scored: The scores behind it, and the rows where the baseline acted for want of one.
+        amounts: What a second model expects of amounts; zero where the baseline acted.
+    """
+
+    action: Floats
+    scored: PartlyScored
+    amounts: Amounts
+
+
+def work(
+    name: str,
+    card: ModelCard,
+    estimator: Any,
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    *,
+    instead: Floats,
+    seen: pd.DataFrame | None = None,
+) -> Work:
+    """Let a model act on the rows; where it cannot score, the baseline acts.
+
+    Args:
+        name: Which side it is.
+        card: The model's.
+        estimator: The model.
+        use_case: The problem.
+        rows: What is acted on.
+        instead: The scores of a row that cannot be scored.
+        seen: The same rows as the model sees them, where that is something else.
+
+    Raises:
+        ScoringError: If a candidate or challenger cannot score every row.
+    """
+    policy, seen = policy_of(card), rows if seen is None else seen
+
+    def whole(part: pd.DataFrame) -> Floats:
+        expect(estimator, part, card.features, use_case)
+        return score(estimator, part, card.features, use_case)
+
+    found = score_partly(whole, seen, card.features, instead)
+    if found.words and name in MUST_SCORE:
+        raise ScoringError(f"the {name} ({card.contender.name}) cannot score {found.words}")
+    scored = ~found.failed
+    amounts = expect(estimator, seen[scored], card.features, use_case)
+    acted = actions(policy, use_case, found.scores[scored], rows[scored], amounts)
+    if scored.all():
+        return Work(acted, found, amounts)
+    action = rule_of_thumb(use_case, rows).copy()
+    action[scored] = acted
+    spread = {
+        each: Expected(*(_spread(known, scored) for known in pair))
+        for each, pair in amounts.items()
+    }
+    return Work(action, found, spread)
+
+
+def _spread(known: Floats, marked: NDArray[np.bool_]) -> Floats:
+    """Return numbers of some rows as numbers of all, zero elsewhere."""
+    whole = np.zeros(marked.size)
+    whole[marked] = known
+    return whole
 
 
 def score(estimator: Any, rows: pd.DataFrame, features: Sequence[str], use_case: UseCase) -> Floats:

@@ -1,11 +1,14 @@
 """Models on disk: the same bytes for the same model, nothing unpickled, nothing half read."""
 
+import os
 import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from kpi_gate.decision.evidence import Contender
@@ -35,10 +38,57 @@ def test_a_pickle_is_not_read(tmp_path):
         load_model(tmp_path / MODEL_FILE)
 
 
-def test_a_type_that_nobody_trusts_is_not_loaded(tmp_path):
-    skops.io.dump(FunctionTransformer(print), tmp_path / MODEL_FILE)
-    with pytest.raises(ModelError, match="trusted_types"):
+def test_a_type_that_nobody_trusts_is_not_loaded_and_named_with_the_line_to_add(tmp_path):
+    both = make_pipeline(FunctionTransformer(print), FunctionTransformer(input))
+    skops.io.dump(both, tmp_path / MODEL_FILE)
+    line = r'trusted_types=\("a.B", "builtins.input", "builtins.print",\)'
+    with pytest.raises(ModelError, match=line):
+        load_model(tmp_path / MODEL_FILE, ["a.B"])
+    assert load_model(tmp_path / MODEL_FILE, ["builtins.input", "builtins.print"])
+
+
+def local():
+    def inner(rows):
+        return rows
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda rows: rows, "FunctionTransformer.func is a lambda: no other process"),
+        (partial(lambda rows: rows), "FunctionTransformer.func is a lambda"),
+        (local(), r"FunctionTransformer.func is test_models.inner, made inside a function"),
+    ],
+)
+def test_what_no_other_process_can_find_is_named_by_its_place(function, words, tmp_path):
+    content = dump_model(make_pipeline(FunctionTransformer(function)))
+    (tmp_path / MODEL_FILE).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{words}.*module's top level"):
         load_model(tmp_path / MODEL_FILE)
+
+
+def test_a_part_that_cannot_be_written_is_named_by_its_place():
+    with open(os.devnull) as file:  # noqa: PTH123
+        held = make_pipeline(FunctionTransformer(kw_args={"to": file}))
+        words = r"^FunctionTransformer.kw_args \(TextIOWrapper\) cannot be stored: "
+        with pytest.raises(ModelError, match=words):
+            dump_model(held)
+
+
+def test_the_gaps_in_records_are_no_part_of_a_model():
+    kind = np.dtype(
+        {"names": ["a", "b"], "formats": ["i1", "f8"], "offsets": [0, 8], "itemsize": 16}
+    )
+    models = []
+    for filled in (0, 7):
+        memory = np.full(48, filled, dtype=np.uint8).view(kind)
+        memory["a"], memory["b"] = 1, 2.0
+        model = fitted()
+        model.kept_ = memory
+        models.append(dump_model(model))
+    assert models[0] == models[1]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])

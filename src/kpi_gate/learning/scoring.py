@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from joblib import parallel_config
 from numpy.typing import NDArray
 
 from kpi_gate.decision.value import ValueModel
@@ -26,11 +27,15 @@ class ScoringError(RuntimeError):
 def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -> Floats:
     """Return the probability of outcome 1, shape `(n,)`.
 
+    One worker scores: a forest's add up their trees in the order in which they happen to end, so
+    the last bits would differ from call to call.
+
     Raises:
         ScoringError: If the estimator fails, or answers with another shape or no probability.
     """
     try:
-        answer = np.asarray(estimator.predict_proba(rows[list(features)]), dtype=float)
+        with parallel_config(backend="sequential"):
+            answer = np.asarray(estimator.predict_proba(rows[list(features)]), dtype=float)
     except Exception as error:
         raise ScoringError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
     if answer.shape != (len(rows), 2):

@@ -12,6 +12,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.learning.classifiers import NotAClassifierError, require_probabilities
+from kpi_gate.learning.row_scoring import require_scores
 from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
 from kpi_gate.learning.windows import Windows, mature_before, never_known, within
 
@@ -101,7 +103,8 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
 
     Raises:
         TrainingError: If a window lacks rows or one of the two outcomes.
-        FitError: If the estimator fails on the rows.
+        FitError: If the estimator fails on the rows, or gives no probabilities.
+        ScoringError: If a variant cannot score the tune window; it names the rows.
     """
     rows = rows.sort_values("event_time", kind="stable")  # so that the last rows are the latest
     delay_days = windows.label_delay_days
@@ -120,11 +123,10 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
             if part["outcome"].nunique() < 2:
                 continue
             model = _fitted(make(), part[columns], part["outcome"])
-            if calibrate:
-                model = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
-                model.fit(tune[columns], tune["outcome"])
             name = "all history" if last is None else f"last {last} rows"
-            value = worth(complete(model, part), judged)
+            if calibrate:
+                model = _calibrated(name, model, tune, columns)
+            value = _worth_on_tune(name, complete(model, part), judged, columns, worth)
             found = _judge(name, model, tune, columns, value, len(part))
             fitted.append((found, model, last))
         if not fitted:
@@ -151,12 +153,37 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
 
 def _fitted(estimator: BaseEstimator, inputs: pd.DataFrame, outcome: pd.Series) -> BaseEstimator:
     try:
-        return estimator.fit(inputs, outcome)
-    except KeyError:  # a name that nobody gives is told elsewhere
-        raise
+        fitted = estimator.fit(inputs, outcome)
+        require_probabilities(fitted)
+    except NotAClassifierError as error:
+        raise FitError(str(error)) from error
     except Exception as error:  # the user's estimator may fail in any way
         words = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise FitError(f"{type(estimator).__name__} on {len(inputs)} rows: {words}") from error
+    return fitted
+
+
+def _calibrated(
+    name: str, model: BaseEstimator, tune: pd.DataFrame, columns: Sequence[str]
+) -> BaseEstimator:
+    """Learn the map of the probabilities on the tune window."""
+    found = CalibratedClassifierCV(FrozenEstimator(model), method="sigmoid")
+    try:
+        return found.fit(tune[columns], tune["outcome"])
+    except Exception as error:  # the user's estimator may fail in any way
+        require_scores(model, tune, columns, f"on the tune window variant {name}")
+        words = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise FitError(f"variant {name} on {len(tune)} rows to tune: {words}") from error
+
+
+def _worth_on_tune(
+    name: str, model: BaseEstimator, judged: pd.DataFrame, columns: Sequence[str], worth: Judge
+) -> float:
+    try:
+        return worth(model, judged)
+    except ScoringError:
+        require_scores(model, judged, columns, f"on the tune window variant {name}")
+        raise
 
 
 def _judge(
@@ -170,6 +197,8 @@ def _judge(
     if not np.isfinite(value):
         raise ScoringError(f"variant {name} gives no finite value on the tune window")
     probability, outcome = probabilities(estimator, tune, features), tune["outcome"].to_numpy(float)
+    if not np.isfinite(probability).all():
+        require_scores(estimator, tune, features, f"on the tune window variant {name}")
     return Variant(
         name=name,
         rows=rows,

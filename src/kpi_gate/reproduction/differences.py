@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.wording import clean
+from kpi_gate.replay import MODEL
 from kpi_gate.reproduction.scratch import ReproductionError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+SIZE = "model_size_mb"
+# what follows from the bytes of the candidate's file alone
+_FILE = ("candidate's digest", "lineage.candidate.digest", "decision_id", f"files.{MODEL}")
 TIMING = ".latency_"  # part of the name of every measure that is never the same twice
 # parts of the record that are shown value by value, in this order; others only where they differ
 _IN_FULL = (
@@ -170,6 +174,29 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _leaves(inner, f"{path}[{number} {name}]" if name else f"{path}[{number}]")
     else:
         yield path, value
+
+
+def forgive_bytes(findings: Sequence[Finding]) -> tuple[list[Finding], str]:
+    """Take a model for the same if only its file differs, and every score is the same to the bit.
+
+    A file may hold what is never the same twice, such as the seconds that a search took.
+
+    Returns:
+        The findings, those of the file no longer as differences; and what to say of it.
+    """
+    differing = {finding.what for finding in findings if finding.same is False}
+    scored = {finding.what for finding in findings if finding.same} & {"comparison.score_candidate"}
+    of_the_file = {what for what in differing if what in _FILE or SIZE in what}
+    if not scored or not of_the_file or differing != of_the_file:
+        return list(findings), ""
+    forgiven = [
+        replace(finding, same=None) if finding.what in of_the_file else finding
+        for finding in findings
+    ]
+    return forgiven, (
+        "the candidate's file has other bytes than then, but every score, action and value of the "
+        "comparison is the same to the bit: the model is the same"
+    )
 
 
 def compare_tables(then: Path, now: Path) -> Iterator[Finding]:

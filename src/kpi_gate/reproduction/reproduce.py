@@ -15,6 +15,7 @@ from kpi_gate.reproduction.differences import (
     compare_decisions,
     compare_tables,
     compare_values,
+    forgive_bytes,
 )
 from kpi_gate.reproduction.finding import find
 from kpi_gate.reproduction.restoring import restore
@@ -52,6 +53,7 @@ def reproduce(
     notes = restore(place, entry, history, scratch)
     recorded = _recorded_table(place, entry, scratch)
     findings = [*_compare_sources(entry, scratch), *_run(place, entry, scratch, recorded, say)]
+    findings, same_model = forgive_bytes(findings)
     then, now = entry.body["environment"], place.environment_hash()
     findings.append(Finding("environment", then, now, same=None))
     warnings = []
@@ -61,7 +63,8 @@ def reproduce(
             "now: another version of a library may give other numbers"
         )
     warnings += [note for note in notes if note.startswith(LOST)]
-    kept = tuple(note for note in notes if not note.startswith(LOST))
+    told = [*notes, same_model] if same_model else notes
+    kept = tuple(note for note in told if not note.startswith(LOST))
     return Reproduction(
         entry.subject, entry.use_case, tuple(findings), kept, tuple(warnings), folder
     )

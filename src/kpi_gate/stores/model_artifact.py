@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from kpi_gate.stores.models import MODEL_FILE, TRUSTED_TYPES, load_model
+from kpi_gate.stores.models import MODEL_FILE, held_types, load_model
 
 
 class StoredModel:
@@ -40,16 +40,17 @@ def log_model(folder: Path, run_id: str, sample: Any, trusted: Sequence[str]) ->
     import mlflow
     from mlflow.models import Model, infer_signature
 
-    estimator = load_model(folder / MODEL_FILE, trusted)
+    path = folder / MODEL_FILE
+    estimator = load_model(path, trusted)
     with mlflow.start_run(run_id=run_id):
         return Model.log(
             artifact_path=None,
             name="model",
-            flavor=StoredModel(folder / MODEL_FILE),
+            flavor=StoredModel(path),
             flavor_name="mlflow.sklearn",
             sk_model=estimator,
             serialization_format="skops",
-            skops_trusted_types=[*TRUSTED_TYPES, *trusted],
+            skops_trusted_types=sorted(held_types(path.read_bytes())),
             pip_requirements=["scikit-learn", "skops", "pandas"],
             pyfunc_predict_fn="predict_proba",
             signature=infer_signature(sample, estimator.predict_proba(sample)),

@@ -1,7 +1,6 @@
 """Models on disk (skops): the same model gives the same bytes, and nothing is unpickled."""
 
 import io
-import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +10,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.learning.policy import Policy
+from kpi_gate.stores.canonical import canonical
+from kpi_gate.stores.parts import how_to_trust, unstorable_part, without_own_methods
+from kpi_gate.stores.trusted_types import trusted_by_default
 
-# types outside skops' own list that a model of ours may hold; anything else is not loaded
-TRUSTED_TYPES = (
-    "functools.partial",
-    "kpi_gate.learning.amounts.WithAmounts",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
-)
 MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
     "model.skops",
     "card.json",
@@ -84,14 +76,16 @@ def dump_model(estimator: Any) -> bytes:
     """Serialise an estimator; equal models give equal bytes.
 
     Raises:
-        ModelError: If it holds what cannot be written, such as a function of a session.
+        ModelError: If it holds what cannot be written, such as an open file; it names the part.
     """
     import skops.io
 
+    without_own_methods(estimator)
     try:
-        return _canonical(skops.io.dumps(estimator))
+        return canonical(skops.io.dumps(estimator))
     except Exception as error:  # skops raises whatever the object's own methods raise
-        raise ModelError(f"{type(estimator).__name__}: {_one_line(error)}") from error
+        words = f"{unstorable_part(estimator)} cannot be stored: {_one_line(error)}"
+        raise ModelError(words) from error
 
 
 def store_model(path: Path, content: bytes, trusted: Sequence[str] = ()) -> None:
@@ -114,38 +108,43 @@ def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:
     Raises:
         ModelError: If the file is missing, half-written, or holds a type that is not trusted.
     """
+    try:
+        return parse_model(path.read_bytes(), trusted)
+    except (ModelError, OSError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def parse_model(content: bytes, trusted: Sequence[str] = ()) -> Any:
+    """Load an estimator from its bytes, if all its types are trusted.
+
+    Raises:
+        ModelError: If they are none of a model, or hold a type that is not trusted.
+    """
     import skops.io
-    import skops.io.exceptions
+
+    held = held_types(content)
+    foreign = sorted(held - trusted_by_default() - set(trusted))
+    if foreign:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            raise ModelError(how_to_trust(foreign, trusted, archive.read("schema.json")))
+    try:
+        return skops.io.loads(content, trusted=sorted(held))
+    except Exception as error:  # skops raises a different type for every way a file can be broken
+        raise ModelError(_one_line(error)) from error
+
+
+def held_types(content: bytes) -> frozenset[str]:
+    """Return the full names of what a stored model holds beyond what skops itself trusts.
+
+    Raises:
+        ModelError: If the bytes are none of a model.
+    """
+    import skops.io
 
     try:
-        return skops.io.load(path, trusted=[*TRUSTED_TYPES, *trusted])
-    except skops.io.exceptions.UntrustedTypesFoundException as error:
-        words = f"{path}: {_one_line(error)}. If you trust them: UseCase(trusted_types=...)"
-        raise ModelError(words) from error
+        return frozenset(skops.io.get_untrusted_types(data=content))
     except Exception as error:  # skops raises a different type for every way a file can be broken
-        raise ModelError(f"{path}: {_one_line(error)}") from error
-
-
-def _canonical(archive: bytes) -> bytes:
-    """Renumber skops' object ids, which are memory addresses, and drop the archive's times."""
-    with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        schema = source.read("schema.json").decode()
-        numbers: dict[str, str] = {}
-        for address in re.findall(r'"__id__": (\d+)|"(\d+)\.np[yz]"', schema):
-            numbers.setdefault(address[0] or address[1], str(len(numbers)))
-        schema = re.sub(
-            r'(?<="__id__": )\d+|(?<=")\d+(?=\.np[yz]")', lambda found: numbers[found[0]], schema
-        )
-        content = {"schema.json": schema.encode()}
-        for name in source.namelist():
-            stem, _, ending = name.partition(".")
-            if name != "schema.json":
-                content[f"{numbers.get(stem, stem)}.{ending}"] = source.read(name)
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as result:
-        for name in sorted(content):
-            result.writestr(zipfile.ZipInfo(name), content[name], zipfile.ZIP_DEFLATED)
-    return target.getvalue()
+        raise ModelError(_one_line(error)) from error
 
 
 def _one_line(error: Exception) -> str:
