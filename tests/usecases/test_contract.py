@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from kpi_gate.job import now
 from kpi_gate.learning.leakage import knowledge
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.measuring import slice_columns
+from kpi_gate.rehearsal import rehearse
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.snapshots import mask_future
 from kpi_gate.usecase import ROLES, ROLES_OF, ConfigurationError, Feature
@@ -297,6 +299,10 @@ def test_the_estimator_scores_every_row(use_case, known, model):
     scores = model.predict_proba(some[use_case.feature_names])
     assert scores.shape == (len(some), 2)
     assert np.isfinite(scores).all()
+
+
+def test_what_it_learns_can_be_stored_loaded_and_asked(use_case, known):
+    rehearse(use_case, known, partial(with_its_amounts, use_case=use_case))
 
 
 def test_its_own_measures_and_proxies_are_numbers(use_case, known):

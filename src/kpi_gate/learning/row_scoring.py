@@ -118,11 +118,11 @@ def _what_sets_apart(rows: pd.DataFrame, features: Sequence[str], failed: NDArra
         missing = column.isna().to_numpy()
         if missing[failed].all() and not missing[~failed].any():
             told.append(f"{column.name} is missing")
-        if missing[failed].any() or (
-            pd.api.types.is_float_dtype(column) and column[failed].nunique() > MOST_NAMED
-        ):
+        different = column[failed].nunique()
+        by_chance = pd.api.types.is_float_dtype(column) and 2 * different > failed.sum()
+        if missing[failed].any() or by_chance or different > MOST_NAMED:
             continue
         bad = set(column[failed].astype(str))
-        if len(bad) <= MOST_NAMED and bad.isdisjoint(column[~failed].astype(str)):
+        if bad.isdisjoint(column[~failed].astype(str)):
             told.append(f"{column.name} is {' or '.join(map(repr, sorted(bad)))}")
     return ", ".join(told)
