@@ -38,6 +38,8 @@ WRONG = [
     (["reanchor", "toy"], "an anchor needs a reason"),
     (["promote", "toy", "--force"], "--force and --reason go together"),
     (["promote", "toy", "--reason", "x"], "--force and --reason go together"),
+    (["ledger", "show", "nope"], "no use case 'nope'; there are: toy"),
+    (["ledger", "export", "nope"], "no use case 'nope'; there are: toy"),
     (["ledger", "protect"], "a protection needs a reason"),
     (["snapshot", "toy", "--restore", "abc", "--to", "x"], "a fingerprint has 32 digits"),
     (["snapshot", "toy", "--restore", "a" * 32], "--restore FINGERPRINT and --to FILE go together"),

@@ -4,11 +4,13 @@ import errno
 import sqlite3
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from kpi_gate import cli, disk
 from kpi_gate.disk import DiskFullError, full_disk, require_room
 from kpi_gate.stores.settings import Place
+from kpi_gate.stores.transient import is_transient
 
 EVERYTHING = 10**12  # megabytes that no disk has
 
@@ -105,6 +107,12 @@ def test_a_disk_that_fills_up_is_one_line(cause, monkeypatch, capsys, tmp_path):
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("kpi-gate: the disk is full")
+
+
+def test_a_full_disk_does_not_pass_by_itself():
+    for words, passes in (("database or disk is full", False), ("database is locked", True)):
+        cause = sqlite3.OperationalError(words)
+        assert is_transient(OperationalError("insert", {}, cause)) is passes
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "x"), ValueError("full of errors")])

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kpi_gate.cli import app
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.ledger_cli import COLUMNS
 from kpi_gate.stores.ledger import Ledger
 
@@ -55,6 +56,8 @@ def ledger(tmp_path, monkeypatch):
 
 def ask(*words):
     answer = RUNNER.invoke(app, ["ledger", *words])
+    if isinstance(answer.exception, ConfigurationError):
+        return 2, str(answer.exception)  # as `main` ends
     assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
     return answer.exit_code, answer.output
 

@@ -11,6 +11,7 @@ import typer
 
 from kpi_gate.call_checks import require_decision_id, require_file_target, require_rows
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.ledger_cli import ledger_app
 from kpi_gate.release_cli import add_releases
 from kpi_gate.stage_cli import add_stages
@@ -138,6 +139,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     With the dates of what both models have seen it also proves that the rows are fresh.
     """
     require_file_target(html, "--html")
+    read_mapping(objective)  # what must not be built is refused before pandas is imported
     from kpi_gate.job import now
     from kpi_gate.judging import Origin, judge_table
 

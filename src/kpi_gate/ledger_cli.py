@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kpi_gate.call_checks import require_reason
+from kpi_gate.case_names import require_name
 
 if TYPE_CHECKING:
     from kpi_gate.stores.ledger import Entry, Ledger
@@ -43,7 +44,7 @@ def show_ledger(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
     """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
-    entries = _ledger().entries(name)
+    entries = _entries(name)
     if as_json:
         typer.echo(_json(entries))
         return
@@ -75,7 +76,7 @@ def export_ledger(
     to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
 ) -> None:
     """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
-    entries = _ledger().entries(name)
+    entries = _entries(name)
     text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
     if to is None:
         sys.stdout.write(text)  # as it is: echo takes escape codes out
@@ -95,6 +96,18 @@ def protect_ledger(
 
     _ledger().protect(reason, asked_by())
     typer.echo("The ledger is append-only again.")
+
+
+def _entries(name: str | None) -> "list[Entry]":
+    """Return the rows of a use case, also of one that is gone; of None all.
+
+    Raises:
+        ConfigurationError: If neither the ledger nor the project knows the name.
+    """
+    entries = _ledger().entries(name)
+    if name is not None and not entries:
+        require_name(name)
+    return entries
 
 
 def _ledger() -> "Ledger":

@@ -17,6 +17,8 @@ def is_transient(error: BaseException) -> bool:
     """
     cause: BaseException | None = error
     while cause is not None:
+        if "disk is full" in str(cause):  # an OperationalError of SQLite, but nothing passes here
+            return False
         names = {f"{kind.__module__}.{kind.__name__}" for kind in type(cause).__mro__}
         if names & _TRANSIENT:
             return True
