@@ -23,7 +23,7 @@ from kpi_gate.job import Refusal, Retrained, open_job
 from kpi_gate.standing import standing_decision
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
-from kpi_gate.stores.transient import is_transient
+from kpi_gate.transient import is_transient
 
 if TYPE_CHECKING:
     from uuid import UUID

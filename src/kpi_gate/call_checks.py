@@ -87,18 +87,18 @@ def require_rows(job: "Job") -> None:
     Raises:
         ConfigurationError: If the first row comes later; the message has the range there is.
     """
-    from kpi_gate import steps
+    from kpi_gate.data.loading import load_rows
     from kpi_gate.job import Refusal, now
 
     if _is_after_known_rows(job):
         return
     try:
-        steps.load_rows(job)
+        load_rows(job)
     except Refusal as refusal:
         if refusal.check != "rows_present":
             return  # a run records what is wrong with the rows
         try:
-            times = steps.load_rows(replace(job, as_of=now()))["event_time"]
+            times = load_rows(replace(job, as_of=now()))["event_time"]
         except Refusal:
             return
         raise ConfigurationError(

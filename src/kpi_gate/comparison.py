@@ -29,7 +29,7 @@ from kpi_gate.measuring import (
     uncapped_gain,
 )
 from kpi_gate.sides import Side, make_side, side_folders
-from kpi_gate.stores.evidence import FACTS_FILE, TABLE_FILE, corner_column
+from kpi_gate.stores.evidence import FACTS_FILE, SET_ASIDE, TABLE_FILE, corner_column
 from kpi_gate.stores.models import KEYS_FILE, ModelCard
 from kpi_gate.usecase import UseCase
 
@@ -77,6 +77,7 @@ def write_evidence(
         for name, timings in taken.items() if len(gate) else ():
             measures[name] |= timings
     lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
+    lineage = lineage.model_copy(update=set_aside(work))
     labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)
     told = {"maturity": labels.note()}
     known = known_by_columns(use_case, rows, windows)
@@ -123,6 +124,15 @@ def lineage_of(
     )
 
 
+def set_aside(work: Path) -> dict[str, float]:
+    """Return which share of the rows the validation set aside, and how much it was allowed to."""
+    path = work / "validation" / SET_ASIDE
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {"set_aside": told["share"], "tolerated": told["tolerated"]}
+
+
 def write_comparison(
     folder: Path,
     sides: Mapping[str, Side],
@@ -165,7 +175,7 @@ def write_comparison(
 
 
 def _table(gate: pd.DataFrame, champion: Side, candidate: Side, use_case: UseCase) -> pd.DataFrame:
-    logged = [name for name in ("item", "observed", "propensity") if name in gate]
+    logged = [name for name in ("item", "decision_id", "observed", "propensity") if name in gate]
     columns = dict.fromkeys(["unit", "event_time", "outcome", *logged, *slice_columns(use_case)])
     return gate[list(columns)].assign(
         action_champion=champion.action,

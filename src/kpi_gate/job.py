@@ -8,30 +8,16 @@ import pandas as pd
 
 from kpi_gate import usecases
 from kpi_gate.decision.evidence import utc
-from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.decision.verdict import Decision
 from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.windows import Windows, plan_windows
+from kpi_gate.refusal import Refusal as Refusal  # noqa: PLC0414
 from kpi_gate.stores import case_list
 from kpi_gate.stores.ledger import Entry, Ledger
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import ConfigurationError, UseCase
-from kpi_gate.views import UnseenColumnError
-
-
-class Refusal(Exception):  # noqa: N818  (a "no", which becomes a decision, not a fault of the machine)
-    """A step refuses to go on; the run ends in a recorded decision and the champion stays.
-
-    Attributes:
-        check: Name of the check that failed.
-        reason: What was wrong, where, and what to do.
-        verdict: INVALID, or INSUFFICIENT_EVIDENCE.
-    """
-
-    def __init__(self, check: str, reason: str, verdict: Verdict = Verdict.INVALID) -> None:
-        super().__init__(reason)
-        self.check, self.reason, self.verdict = check, reason, verdict
 
 
 @dataclass(frozen=True)
@@ -148,8 +134,6 @@ def read_snapshot(job: Job) -> pd.DataFrame:
 
 def unknown_name(job: Job, error: KeyError) -> ConfigurationError:
     """Return what to tell the owner of a use case whose code asks for what nobody gives."""
-    if isinstance(error, UnseenColumnError):
-        return ConfigurationError(f"use case {job.name}: {error}")
     return ConfigurationError(
         f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
         "(value, model) nor a column of the rows"

@@ -89,6 +89,12 @@ class Validation(Frozen):
         expectations: Further expectations.
         leak_exceptions: Columns, or `score`, that rank the outcomes nearly without error and are
             known at the decision all the same: why.
+        positive: Level of the outcome that counts as 1, where it has two levels that are neither
+            0 and 1 nor truth values nor yes and no.
+        tolerated_share: Largest share of rows that may break rules and be set aside in quarantine
+            while the rest goes on; by default none.
+        changed_history_share: Largest share of what was known at the last tick that may be another
+            now: outcomes and amounts of those that were known, values of all rows.
     """
 
     freshness_days: float = Field(gt=0)
@@ -97,6 +103,9 @@ class Validation(Frozen):
     one_per_unit: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     leak_exceptions: dict[str, Annotated[str, Field(min_length=10)]] = Field(default_factory=dict)
+    positive: str | int | float | bool | None = None
+    tolerated_share: float = Field(default=0.0, ge=0, lt=1)
+    changed_history_share: float = Field(default=0.005, ge=0, le=1)
 
 
 UNLINKED = "unlinked"

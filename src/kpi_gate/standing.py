@@ -9,7 +9,7 @@ from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
-from kpi_gate.stores.transient import is_transient
+from kpi_gate.transient import is_transient
 
 
 def repeated(job: Job) -> Retrained | None:

@@ -1,35 +1,29 @@
 """The verbs as plain functions of a job: flows, the command line and dvc.yaml all call these."""
 
-import json
 from dataclasses import replace
-from datetime import date, datetime
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import pandas as pd
-import yaml
+from typing import TYPE_CHECKING
 
 from kpi_gate import promotion, quarantine
 from kpi_gate.champion import freeze_champion as freeze_champion  # noqa: PLC0414
+from kpi_gate.data.loading import load_rows, write_rows
+from kpi_gate.data.steadiness import require_steady
+from kpi_gate.data.ticks import read_learnable, write_tick
+from kpi_gate.data.validating import validate_snapshot
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.errors import ConfigurationError
-from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.job import Job, Refusal, maturity, plan, read_snapshot, unknown_name
+from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name
 from kpi_gate.learning.windows import Windows
 from kpi_gate.operation.alarms import standing_alarm
-from kpi_gate.recording import earlier_decisions, past_gains, past_looks, run_content
+from kpi_gate.recording import past_gains, past_looks, run_content
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.models import ModelCard, ModelError
 from kpi_gate.stores.snapshots import Snapshot
-from kpi_gate.stores.transient import is_transient
-from kpi_gate.usecase import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from kpi_gate.decision.trigger import Choice
     from kpi_gate.operation.watch import Watch
@@ -42,9 +36,12 @@ def snapshot(job: Job) -> Snapshot:
 
     Raises:
         Refusal: If there are no rows, or a role column is missing.
+        StageMissingError: If `dvc.yaml` does not list the use case.
     """
     path = job.work / "snapshot.parquet"
+    snapshots.require_stage(job.place.root, job.stage("snapshot"))
     rows = load_rows(job)
+    require_steady(job, rows)
     write_tick(job)
     snapshots.run_stage(
         job.place.root,
@@ -54,78 +51,8 @@ def snapshot(job: Job) -> Snapshot:
     )
     snapshots.keep_in_remote(job.place.root, job.stage("snapshot"))
     found = snapshots.fingerprint(job.place.root, job.stage("snapshot"), path)
+    write_tick(job, found)
     return Snapshot(job.name, job.as_of, len(rows), found, path)
-
-
-def write_rows(job: Job, rows: pd.DataFrame, path: Path) -> None:
-    """Write a use case's rows into a file.
-
-    Raises:
-        Refusal: If they cannot be kept.
-    """
-    try:
-        snapshots.write_rows(rows, path)
-        told = maturity(job, rows).model_dump_json(indent=1)
-    except (ValueError, TypeError) as error:  # a column of mixed types
-        words = " ".join(str(error).split())
-        raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
-    kept = path.with_name("maturity.json")
-    kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
-    kept.write_text(told, encoding="utf-8")
-
-
-def load_rows(job: Job) -> pd.DataFrame:
-    """Load the rows known at `as_of`; a use case that can fetch its data does so first.
-
-    What was fetched for another `data` section of the YAML is put aside and fetched anew.
-
-    Raises:
-        Refusal: If they cannot be loaded, lack a role column, or are none.
-    """
-    raw = job.place.raw(job.name)
-    if job.use_case.fetch is not None:
-        snapshots.fetch_once(raw, job.use_case.fetch, job.use_case.settings.data)
-    rows = _load(job, raw)
-    if rows.empty:
-        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"
-        raise Refusal("rows_present", early)
-    return rows
-
-
-def _load(job: Job, raw: Path) -> pd.DataFrame:
-    """Load the user's rows and blank what was not known yet."""
-    try:
-        rows = job.use_case.load(raw, job.as_of)
-        missing = [role for role in ROLES if role not in rows.columns]
-        if missing:
-            reason = f"load() of {job.name} gives no column {', '.join(missing)}"
-            raise Refusal("roles_present", reason)
-        for rail in job.use_case.settings.guardrails if len(rows) else ():
-            column = rail.slice or rail.by
-            if column and column not in rows.columns:
-                words = f"guardrails: {rail.name}: load() gives no column {column!r}"
-                raise ConfigurationError(f"use case {job.name}: {words}")
-        late = job.use_case.times.with_outcome
-        return snapshots.mask_future(rows, job.as_of, late) if len(rows) else rows
-    except (Refusal, ConfigurationError):
-        raise
-    except Exception as error:  # the user's code over the user's files may fail in any way
-        if is_transient(error):
-            raise
-        words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        reason = f"the rows of {job.name} cannot be loaded: {words}"
-        raise Refusal("rows_loadable", reason) from error
-
-
-def write_tick(job: Job) -> None:
-    """Write down what this run knows from outside; DVC sees it as parameters."""
-    before = [body for body in earlier_decisions(job) if body["verdict"] != Verdict.INVALID]
-    last = max(before, key=lambda body: body["as_of"], default=None)
-    previous = {"as_of": last["as_of"], "rows": last["snapshot_rows"]} if last else None
-    bad = sorted(day.isoformat() for day in quarantine.quarantined(job))
-    tick = {"as_of": job.as_of.isoformat(), "previous": previous, "quarantined": bad}
-    job.work.mkdir(parents=True, exist_ok=True)
-    (job.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")
 
 
 def validate(job: Job) -> bool:
@@ -136,56 +63,6 @@ def validate(job: Job) -> bool:
     """
     work = partial(validate_snapshot, job)
     return snapshots.run_stage(job.place.root, job.stage("validate"), work)
-
-
-def validate_snapshot(job: Job) -> None:
-    """Refuse the frozen rows if they break the contract or the expectations; write the report.
-
-    The days in quarantine are not looked at: nothing is learned from them.
-
-    Raises:
-        Refusal: If they do.
-    """
-    from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
-
-    tick, frozen, previous = _read_tick(job), read_snapshot(job), None
-    rows, before = _learnable(frozen, tick), tick["previous"]
-    if before:
-        then = datetime.fromisoformat(before["as_of"])
-        left_out = (frozen["event_time"] < then).sum() - (rows["event_time"] < then).sum()
-        previous = PreviousSnapshot(then, before["rows"] - int(left_out))
-    report = validate_rows(rows, job.use_case, job.as_of, previous)
-    folder = job.work / "validation"
-    snapshots.clear(folder)
-    (folder / "report.html").write_text(report.html, encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(report.summary, indent=2), encoding="utf-8")
-    if not report.passed:
-        reasons = "; ".join(failure.reason for failure in report.failures)
-        raise Refusal("data_valid", f"{reasons}.{_quarantine(job, report.bad_rows)}")
-
-
-def _quarantine(job: Job, bad: pd.DataFrame) -> str:
-    """Keep the bad rows with their reasons; say where."""
-    if bad.empty:
-        return ""
-    path = job.place.home / "quarantine" / job.name / f"{job.as_of:%Y-%m-%dT%H%M}.parquet"
-    snapshots.write_rows(bad.astype({"reason": str}), path)
-    return f" {len(bad)} rows are in quarantine: {path.name}"
-
-
-def read_learnable(job: Job) -> pd.DataFrame:
-    """Read the frozen rows without the days that were in quarantine at the tick."""
-    return _learnable(read_snapshot(job), _read_tick(job))
-
-
-def _read_tick(job: Job) -> dict[str, Any]:
-    found: dict[str, Any] = read_mapping(job.work / "tick.yaml").content
-    return found
-
-
-def _learnable(frozen: pd.DataFrame, tick: "Mapping[str, Any]") -> pd.DataFrame:
-    bad = frozenset(date.fromisoformat(day) for day in tick.get("quarantined", ()))
-    return quarantine.outside(frozen, bad).reset_index(drop=True)
 
 
 def train(job: Job) -> bool:

@@ -1,7 +1,7 @@
 """The contract between a user's problem and the machine: what a use case must say."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate import own_answers
 from kpi_gate.column_times import ColumnTimes
 from kpi_gate.decision.foreknowledge import SCORE
 from kpi_gate.decision.measures import BUILT_IN
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.value import ValueModel
 from kpi_gate.learning.choices import Choices
+from kpi_gate.own_code import Answers, guard
 from kpi_gate.settings_file import UNLINKED, ConfigurationError, Settings, read_settings
 
 __all__ = [
@@ -127,6 +129,42 @@ class UseCase:
             *self._wrong_estimator(),
         ):
             raise ConfigurationError(f"use case {self.name}: {fault}")
+        self._guard()
+
+    def _guard(self) -> None:
+        """Let whatever the owner's functions do wrong be a refusal that names the place."""
+
+        def own(function: Callable[..., Any], role: str, answers: Answers) -> Any:
+            return guard(function, role, self.name, answers)
+
+        def every(given: Mapping[str, Callable[..., Any]], role: str, answers: Answers) -> Any:
+            return {name: own(call, f"{role} {name!r}", answers) for name, call in given.items()}
+
+        value, base, retell = self.value, self.value.base, None
+        if self.choices is not None:
+            retell = self.choices.retell
+        guarded = {
+            "load": own(self.load, "load", own_answers.anything),
+            "fetch": self.fetch and own(self.fetch, "fetch", own_answers.anything),
+            "baseline": own(self.baseline, "baseline", own_answers.chances),
+            "estimator": own(self.estimator, "estimator", own_answers.unfitted),
+            "amount_estimator": self.amount_estimator
+            and own(self.amount_estimator, "amount_estimator", own_answers.unfitted),
+            "value": replace(
+                value,
+                parts=own(value.parts, f"value {value.name!r}", own_answers.parts),
+                base=base and own(base, f"base of value {value.name!r}", own_answers.bases),
+            ),
+            "measures": every(self.measures, "measure", own_answers.number),
+            "proxies": every(self.proxies, "proxy", own_answers.counts),
+            "choices": self.choices
+            and replace(
+                self.choices,
+                retell=retell and own(retell, "choices.retell", own_answers.retold),
+            ),
+        }
+        for name, what in guarded.items():
+            object.__setattr__(self, name, what)
 
     def _unmeasured(self) -> Iterator[str]:
         known = sorted((*BUILT_IN, *self.measures))

@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.own_code import CodeRefusal
+from kpi_gate.refusal import Refusal
 from kpi_gate.usecase import UseCase
 
 Floats = NDArray[np.float64]
 
 
-class UnseenColumnError(KeyError):
+class UnseenColumnError(Refusal):
     """A function of the use case asks for a column that it must not see."""
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def at_decision(
@@ -62,13 +61,15 @@ def seen_by(
     """
     try:
         yield
-    except (KeyError, AttributeError) as error:
-        asked = next(
-            (n for n in rows.columns if n not in view.columns and repr(n) in str(error)), None
-        )
+    except (KeyError, AttributeError, CodeRefusal) as error:
+        cause = error.__cause__ if isinstance(error, CodeRefusal) else error
+        names = (n for n in rows.columns if n not in view.columns and repr(n) in str(cause))
+        asked = next(names, None) if isinstance(cause, KeyError | AttributeError) else None
         if asked is None:
             raise
-        raise UnseenColumnError(f"{function}: {use_case.times.why_unseen(str(asked))}") from error
+        words = f"{function}: {use_case.times.why_unseen(str(asked))}"
+        where = f". {error}" if isinstance(error, CodeRefusal) else ""
+        raise UnseenColumnError("columns_seen", f"{words}{where}") from error
 
 
 def rule_of_thumb(use_case: UseCase, rows: pd.DataFrame) -> Floats:

@@ -9,6 +9,7 @@ import typer
 
 from kpi_gate.call_checks import require_file_target
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.history_cli import accept_history
 from kpi_gate.monitor_cli import monitor
 from kpi_gate.report_cli import report
 from kpi_gate.words_cli import AsJson, UseCaseName, moment, print_json
@@ -125,5 +126,5 @@ def _read(words: str, name: str) -> Any:
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for verb in (backtest, monitor, report):
+    for verb in (backtest, monitor, report, accept_history):
         app.command()(verb)

@@ -10,9 +10,9 @@ import pytest
 from histories import END, START, TURN, edit_visits, scene_of, toy_found
 from test_steps import play as retrain_by_steps
 
-from kpi_gate import steps
 from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play
+from kpi_gate.data import loading
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job
 from kpi_gate.stores.models import ModelCard
@@ -265,14 +265,14 @@ def test_a_model_that_comes_late_is_a_beginning_and_no_promotion(tmp_path):
 
 
 def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monkeypatch):
-    load = steps.load_rows
+    load = loading.load_rows
 
     def spoiled(job):
         rows = load(job).astype({"taste": object})
         rows.loc[5, "taste"] = "sweet"
         return rows
 
-    monkeypatch.setattr(steps, "load_rows", spoiled)
+    monkeypatch.setattr(loading, "load_rows", spoiled)
     scene = scene_of(tmp_path)
     freezing.freeze(scene, 0)
     for player in run.PLAYERS:

@@ -13,6 +13,8 @@ from conftest import make_project
 from test_steps import AFTER_DRIFT, LATER, champion, play
 
 from kpi_gate import promotion, quarantine, steps, usecases
+from kpi_gate.data.loading import load_rows
+from kpi_gate.data.ticks import read_learnable
 from kpi_gate.decision.watching import TriggerSettings
 from kpi_gate.job import Job, Refusal
 from kpi_gate.operation import acting, watch_value
@@ -204,7 +206,7 @@ def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, job):
     entry, _, trained = play(job(LATER))
     assert trained, entry.body["sentence"]
     assert entry.body["verdict"] != "INVALID", "its rows are no reason to refuse the others"
-    learnable = steps.read_learnable(job(LATER))
+    learnable = read_learnable(job(LATER))
     assert count(learnable["unit"], bad) == 0
     compared = pd.read_parquet(project / "data/toy/evidence/comparison.parquet")["unit"]
     assert [count(compared, bad + k * DAY) for k in (-1, 0, 1)] == [30, 0, 30]
@@ -293,7 +295,7 @@ def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, job):
     falsify(stored_files(job, GOLDEN_FILE)[-1])
     made = job(morning(AFTER_DRIFT), **going_back(job, "rollback"))
     place = made.place.model_copy(update={"root": made.place.home / "monitor"})
-    watch = Watch(Job(made.use_case, made.as_of, place), steps.load_rows(made), frozenset())
+    watch = Watch(Job(made.use_case, made.as_of, place), load_rows(made), frozenset())
     seen = look(watch)
     promotion.rollback(made.place, "toy", "a person was faster")
     done = acting.act(watch, seen)

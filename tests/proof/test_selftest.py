@@ -11,6 +11,7 @@ import pytest
 from test_steps import champion, play
 
 from kpi_gate import steps, usecases
+from kpi_gate.data.loading import load_rows
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, now
@@ -78,7 +79,7 @@ def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, mo
 def toys(project):
     """The toy's job on its rows before the turn of taste, and the rows."""
     job = Job(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
-    rows = steps.load_rows(job)
+    rows = load_rows(job)
     return job, rows
 
 

@@ -134,7 +134,7 @@ ROW_FAULTS = {
     "duplicate": (
         lambda rows: pd.concat([rows, rows.iloc[[3]]]),
         [3, 182],
-        "unit: expected one row for each unit and event_time; 2 of 183 rows",
+        "event_time, or a column decision_id; 2 of 183 rows",
     ),
     "text among numbers": (
         put("spend_eur", "n/a", 9),

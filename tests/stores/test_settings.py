@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.lock import BusyError, one_at_a_time
 from kpi_gate.stores.settings import ENVIRONMENT, Place, UnreachableError, require_prefect
-from kpi_gate.stores.transient import is_transient
+from kpi_gate.transient import is_transient
 
 
 def test_everything_local_is_below_the_home(tmp_path):

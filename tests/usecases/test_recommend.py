@@ -7,6 +7,7 @@ import pytest
 from kpi_gate.carriers import groceries
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import act
+from kpi_gate.refusal import Refusal
 from kpi_gate.stores.expectations import validate_rows
 from kpi_gate.stores.snapshots import mask_future
 from kpi_gate.usecases.recommend import NOTHING_TO_SHOW, USE_CASE, catalogue_coverage, repeat_share
@@ -150,7 +151,7 @@ FAULTS = {
     "outcome before its event": (early, "label_time: expected a moment not before event_time; 1"),
     "shown twice": (
         lambda rows: pd.concat([rows, rows.iloc[[3]]]),
-        "unit: expected one row for each unit, item and event_time; 2 of ",
+        "unit: expected one row for each unit, item and event_time, or a column decision_id; 2 of ",
     ),
 }
 
@@ -183,5 +184,5 @@ def test_a_product_without_a_category_is_refused(raw, tmp_path):
         if path.stem == "2017-05":
             table["product_id"] = [1, *table["product_id"][1:]]
         table.to_parquet(tmp_path / path.name)
-    with pytest.raises(ValueError, match=r"product_id: 1 of .* lines .* such as 1 of household h"):
+    with pytest.raises(Refusal, match=r"product_id: 1 of .* lines .* such as 1 of household h"):
         USE_CASE.load(tmp_path, AS_OF)

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate import steps
 from kpi_gate.backtest.freezing import keep, read_json, write_json
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
+from kpi_gate.data import loading
 from kpi_gate.decision.estimators import Estimate
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import never_known
@@ -33,7 +33,7 @@ def look_up(scene: Scene) -> None:
     if last.exists():
         return
     job = scene.afterwards
-    rows = steps.load_rows(job)
+    rows = loading.load_rows(job)
     for number, start in enumerate(scene.ticks):
         event = rows["event_time"]
         part = rows[(event >= start) & (event < scene.until(number))]

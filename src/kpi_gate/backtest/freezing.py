@@ -14,6 +14,7 @@ import pandas as pd
 from kpi_gate import steps
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.candidate import train_candidate
+from kpi_gate.data import loading, ticks
 from kpi_gate.decision.identity import digest
 from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.windows import plan_windows
@@ -30,7 +31,7 @@ def freeze(scene: Scene, number: int) -> None:
     job = scene.job(number)
     try:
         if not path.exists():
-            steps.write_rows(job, steps.load_rows(job), path)
+            loading.write_rows(job, loading.load_rows(job), path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
@@ -59,7 +60,7 @@ def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> No
 
 def train_once(job: Job, frozen: str, shelf: Path) -> None:
     """Train a player's candidate, or take it from the shelf where another has trained the same."""
-    windows = plan(job, steps.read_learnable(job))
+    windows = plan(job, ticks.read_learnable(job))
     name = digest([frozen, windows.model_dump(mode="json"), _what_trains(job)])[:16]
     shelved, mine = shelf / name, job.work / "candidate"
     if not shelved.exists():

@@ -10,6 +10,8 @@ from kpi_gate.backtest.freezing import UNHELD, copy, keep, read_json, train_once
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.champion import stand_in
 from kpi_gate.comparison import gate_rows
+from kpi_gate.data import ticks
+from kpi_gate.data.validating import validate_snapshot
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan
@@ -85,7 +87,7 @@ def _prepare(scene: Scene, job: Job, number: int, before: list[Move]) -> None:
     link = job.work / "snapshot.parquet"
     link.unlink(missing_ok=True)
     link.symlink_to(scene.snapshot(number))
-    steps.write_tick(job)
+    ticks.write_tick(job)
     folder = job.work / "champion"
     snapshots.clear(folder)
     in_use = before[-1].model if before else ""
@@ -100,7 +102,7 @@ def _ask_the_gate(scene: Scene, job: Job, number: int, in_use: str, facts: dict[
     """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
     frozen, candidate = facts["fingerprint"], ""
     try:
-        steps.validate_snapshot(job)
+        validate_snapshot(job)
         train_once(job, frozen, scene.shelf)
         candidate = f"{GATE}-{number:04d}"
         _keep_model(scene, job, candidate)
@@ -186,7 +188,7 @@ def _metrics(job: Job) -> tuple[float, float]:
     """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
     from sklearn.metrics import roc_auc_score
 
-    rows = steps.read_learnable(job)
+    rows = ticks.read_learnable(job)
     gate = gate_rows(rows, plan(job, rows))
     outcome = gate["outcome"].to_numpy(dtype=float)
     known = pd.notna(outcome)
@@ -207,7 +209,7 @@ def _keep_model(scene: Scene, job: Job, name: str) -> None:
     """Keep the candidate under its name, as a registry would give it back after a promotion."""
     candidate = job.work / "candidate"
     card = ModelCard.read(candidate)
-    evidence_end = plan(job, steps.read_learnable(job)).gate.end
+    evidence_end = plan(job, ticks.read_learnable(job)).gate.end
     known = {"name": name, "promoted_on": evidence_end}
     contender = Contender.model_validate({**card.contender.model_dump(), **known})
 

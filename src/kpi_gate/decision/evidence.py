@@ -85,6 +85,8 @@ class Lineage(BaseModel):
         matured: Share of the window's rows whose outcome is known.
         missing_labels: Missing outcomes by day, of the days that lack more of them than chance
             explains.
+        set_aside: Share of the snapshot's rows that broke a rule and were left out.
+        tolerated: Largest such share that the settings allow.
         champion: The side to beat.
         candidate: The side that asks for promotion.
     """
@@ -103,6 +105,8 @@ class Lineage(BaseModel):
     shared_rows: int
     matured: float
     missing_labels: Mapping[str, int] = Field(default_factory=dict)
+    set_aside: float = 0.0
+    tolerated: float = 0.0
     champion: Contender
     candidate: Contender
 

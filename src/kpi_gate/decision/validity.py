@@ -84,6 +84,15 @@ def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) ->
         passed=window.end <= lineage.as_of,
         reason=f"the gate window {window} must end by {lineage.as_of:%Y-%m-%d}",
     )
+    if lineage.tolerated or lineage.set_aside:
+        yield _wrong(
+            name="rows_set_aside",
+            passed=lineage.set_aside <= lineage.tolerated,  # NaN is not
+            value=lineage.set_aside if np.isfinite(lineage.set_aside) else None,
+            bound=lineage.tolerated,
+            reason=f"{lineage.set_aside:.2%} of the rows broke a rule and were left out, "
+            f"{lineage.tolerated:.2%} are tolerated",
+        )
     yield _wrong(
         name="evidence_of_this_tick",
         passed=tick is None or lineage.as_of == tick,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 KEY_ROLES = ("unit", "item", "event_time")  # what makes a row the decision that it is
+DECISION_ID = "decision_id"  # makes it so by itself, where the rows have it
 
 
 class ScoringError(RuntimeError):
@@ -99,11 +100,20 @@ def _groups(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | No
 
 
 def row_keys(rows: pd.DataFrame) -> NDArray[np.uint64]:
-    """Hash unit, item (where there is one) and event time of each row: the decision's identity."""
+    """Hash the identity of each row's decision, written as text: 1, 1.0 and "1" are one.
+
+    It is `decision_id`, where the rows have it; else unit, item (where there is one) and event
+    time.
+    """
+    if DECISION_ID in rows:
+        return _hashed(pd.DataFrame({DECISION_ID: _text(rows[DECISION_ID])}))
     # one resolution and one zone: the same moment must hash alike, whoever wrote it
     moment = rows["event_time"].dt.tz_convert("UTC").dt.as_unit("us")
     named = {name: _text(rows[name]) for name in KEY_ROLES[:-1] if name in rows}
-    table = pd.DataFrame({**named, "event_time": moment})
+    return _hashed(pd.DataFrame({**named, "event_time": moment}))
+
+
+def _hashed(table: pd.DataFrame) -> NDArray[np.uint64]:
     keys: NDArray[np.uint64] = pd.util.hash_pandas_object(table, index=False).to_numpy(np.uint64)
     return keys
 
@@ -111,7 +121,14 @@ def row_keys(rows: pd.DataFrame) -> NDArray[np.uint64]:
 def _text(column: pd.Series) -> pd.Series:
     """Return the values as text; each distinct one is written once."""
     codes, values = pd.factorize(column, use_na_sentinel=False)
-    return pd.Series(np.array([str(value) for value in values], dtype=object)[codes], column.index)
+    return pd.Series(
+        np.array([_word(value) for value in values], dtype=object)[codes], column.index
+    )
+
+
+def _word(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 9) -> list[float]:

@@ -55,7 +55,13 @@ def look(watch: Watch) -> Watched:
         labels=labels,
     )
     whole = set(_read(job)) <= set(watch.rows)
-    return _value_and_drift(watch, seen) if readable and whole else seen
+    if not (readable and whole):
+        return seen
+    try:
+        return _value_and_drift(watch, seen)
+    except Refusal as refusal:  # the owner's value, rule of thumb or estimator fails on these rows
+        failed = model_finding(refusal.check, "severe", str(refusal))
+        return seen.model_copy(update={"findings": _sorted([*seen.findings, failed])})
 
 
 def unloadable(job: Job, reason: str) -> Watched:

@@ -45,19 +45,25 @@ class ValidationReport:
     """Whether the rows may be learned from, and why not.
 
     Attributes:
-        passed: Whether every expectation that could run is met and none is broken.
+        passed: Whether every expectation that could run is met and none is broken, but for rows
+            that the settings tolerate to be set aside.
         failures: What is not met, in the order of the rules.
+        set_aside: Positions of the rows that the rest goes on without; none where it failed.
         bad_rows: The offending rows as they came, with a text column `reason`; all recent rows
             where an aggregate of the recent rows failed.
         summary: The counts and every check with what was observed; JSON-able.
-        html: One self-contained page.
     """
 
     passed: bool
     failures: tuple[Failure, ...]
+    set_aside: tuple[int, ...]
     bad_rows: pd.DataFrame
     summary: dict[str, Any]
-    html: str
+
+    @property
+    def html(self) -> str:
+        """One self-contained page."""
+        return render_page(self.summary, self.bad_rows)
 
 
 @dataclass(frozen=True)
@@ -100,6 +106,10 @@ def validate_rows(
     ]
     failed = [finding for finding in findings if finding.success is False]
     bad_rows = _quarantine(rows, failed)
+    tolerated = use_case.settings.validation.tolerated_share
+    share = len(bad_rows) / max(len(rows), 1)
+    single = all(finding.rows and finding.rule.by_row for finding in failed)
+    aside = bool(failed) and single and share <= tolerated
     summary = {
         "use_case": use_case.name,
         "as_of": as_of.isoformat(),
@@ -108,13 +118,20 @@ def validate_rows(
         "recent_from": start.isoformat(),
         "recent_rows": len(recent),
         "bad_rows": len(bad_rows),
+        "set_aside": {
+            "rows": len(bad_rows) if aside else 0,
+            "share": share if aside else 0.0,
+            "tolerated": tolerated,
+            "by_outcome": _by_outcome(rows, bad_rows) if aside else {},
+        },
         **_tally(findings),
     }
     failures = tuple(
         Failure(found.rule.type, found.rule.about, found.reason, found.rows, found.broken)
         for found in failed
     )
-    return ValidationReport(not failed, failures, bad_rows, summary, render_page(summary, bad_rows))
+    positions = tuple(bad_rows.index.tolist()) if aside else ()
+    return ValidationReport(aside or not failed, failures, positions, bad_rows, summary)
 
 
 def _run(batch: pd.DataFrame, rows: pd.DataFrame, rules: list[Rule]) -> list[_Finding]:
@@ -226,6 +243,13 @@ def _quarantine(rows: pd.DataFrame, failed: list[_Finding]) -> pd.DataFrame:
     kept = sorted(reasons)
     text = pd.Series(["; ".join(reasons[position]) for position in kept], index=kept, dtype=str)
     return rows.iloc[kept].assign(reason=text)
+
+
+def _by_outcome(rows: pd.DataFrame, bad_rows: pd.DataFrame) -> dict[str, float]:
+    """Return the share set aside of each outcome: where they differ, what is left is not alike."""
+    outcome = rows["outcome"].map({0: "0", 1: "1"}).fillna("unknown").astype(str)
+    bad = pd.Series(rows.index.isin(bad_rows.index), rows.index)
+    return {str(name): float(share) for name, share in bad.groupby(outcome).mean().items()}
 
 
 def _tally(findings: list[_Finding]) -> dict[str, Any]:

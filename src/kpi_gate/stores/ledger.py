@@ -28,7 +28,7 @@ __all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError", "Walk"]
 KINDS = (
     "decision",
     "selftest",
-    *("monitor", "choice", "quarantine"),
+    *("monitor", "choice", "quarantine", "history"),
     *("intent", "done", "void"),
     *("rollback_intent", "rollback", "rollback_void"),
     *("anchor_intent", "anchor", "anchor_void"),

@@ -1,7 +1,7 @@
 """What rows must satisfy: what the contract implies and what the YAML says, as plain rules."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.learning.maturity import measure_maturity
-from kpi_gate.learning.scoring import KEY_ROLES
+from kpi_gate.learning.scoring import DECISION_ID, KEY_ROLES
 from kpi_gate.learning.windows import mature_delay, never_known
 from kpi_gate.settings_file import Expectation, RowCount
 from kpi_gate.usecase import ROLES_OF, UseCase
 
 TIMES = ("event_time", "label_time")
+NOBODY = ("", "nan", "NaN", "None", "<NA>", "NaT", "null")  # what a missing name is written as
 KNOWN_SHARE = 0.95  # of the outcomes that are due; the rest may be late
 GROWTH_DAYS = 31  # `may_grow_by` is an allowance for so many days
 DAY = timedelta(days=1)
@@ -45,6 +46,8 @@ class Rule:
         recent: Whether it looks at the recent rows only.
         helper: Column that stands in where the original cannot be checked as it is, such as the
             difference of two times. It is named `<about>: <expected>`.
+        by_row: Whether a row that breaks it may be set aside; a rule on what is late or missing
+            says something of all rows.
     """
 
     type: str
@@ -53,6 +56,7 @@ class Rule:
     expected: str
     recent: bool = False
     helper: pd.Series | None = None
+    by_row: bool = True
 
     @property
     def says(self) -> str:
@@ -149,13 +153,7 @@ def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) ->
     age_days = (as_of - frame["event_time"]) / DAY
     for name in ("event_time", "unit"):
         yield Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
-    keys = [name for name in KEY_ROLES if name in frame]
-    yield Rule(
-        "expect_compound_columns_to_be_unique",
-        {"column_list": keys, "ignore_row_if": "any_value_is_missing"},
-        "unit",
-        f"one row for each {', '.join(keys[:-1])} and {keys[-1]}",
-    )
+    yield from _identity_rules(frame)
     yield _helped(
         "expect_column_values_to_be_between",
         age_days,
@@ -171,6 +169,30 @@ def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) ->
         f"the newest row to be at most {freshness_days:g} days old on {as_of:%Y-%m-%d}",
         max_value=freshness_days,
     )
+
+
+def _identity_rules(frame: pd.DataFrame) -> Iterator[Rule]:
+    """Yield that no decision is there twice, and that none hides behind the word for a missing one.
+
+    Decisions that have an id may share unit and moment.
+    """
+    if DECISION_ID in frame:
+        kwargs = {"column": DECISION_ID}
+        yield Rule("expect_column_values_to_not_be_null", kwargs, DECISION_ID, "no nulls")
+        unique = "one row for each decision_id"
+        yield Rule("expect_column_values_to_be_unique", kwargs, DECISION_ID, unique)
+    else:
+        keys = [name for name in KEY_ROLES if name in frame]
+        yield Rule(
+            "expect_compound_columns_to_be_unique",
+            {"column_list": keys, "ignore_row_if": "any_value_is_missing"},
+            "unit",
+            f"one row for each {', '.join(keys[:-1])} and {keys[-1]}, or a column {DECISION_ID}",
+        )
+    for name in ("unit", "item", DECISION_ID):
+        if name in frame and not pd.api.types.is_numeric_dtype(frame[name]):
+            named = (~frame[name].astype(str).str.strip().isin(NOBODY)).where(frame[name].notna())
+            yield _all_true(named, name, "a name, not the word for a missing one")
 
 
 def _label_rules(frame: pd.DataFrame, delay_days: float, as_of: datetime) -> Iterator[Rule]:
@@ -197,7 +219,8 @@ def _label_rules(frame: pd.DataFrame, delay_days: float, as_of: datetime) -> Ite
     due = (event < as_of - timedelta(days=delay_days)) & ~never_known(frame)
     expected = f"a known outcome {delay_days:g} days after the event, in {KNOWN_SHARE:.0%} of rows"
     known = outcome.notna().astype(float).where(due)
-    yield _all_true(known, "outcome", expected, mostly=KNOWN_SHARE)
+    due_ones = _all_true(known, "outcome", expected, mostly=KNOWN_SHARE)
+    yield replace(due_ones, by_row=False)
 
 
 def _role_rules(frame: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import pandas as pd
 
 from kpi_gate.errors import ConfigurationError
 
+NO_FILES = ".no-files"  # a name that no pattern for input matches
+
 
 class SnapshotError(RuntimeError):
     """The rows cannot be frozen or restored; the message says what and where."""
@@ -21,6 +24,10 @@ class SnapshotError(RuntimeError):
 
 class UnknownSnapshotError(SnapshotError, ConfigurationError):
     """No rows with this fingerprint are kept anywhere."""
+
+
+class StageMissingError(ConfigurationError):
+    """`dvc.yaml` does not list the use case; the message says what to add."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,23 @@ def write_rows(rows: pd.DataFrame, path: Path) -> None:
     partial.replace(path)  # a new file: the old one may be a link into DVC's cache
 
 
+def require_stage(root: Path, stage: str) -> None:
+    """Tell a use case that `dvc.yaml` does not list before anything is loaded.
+
+    Raises:
+        StageMissingError: If there is no such stage.
+    """
+    if not _within(root):
+        with _repo(root) as repo:
+            _find(repo, stage)
+
+
+def _within(root: Path) -> bool:
+    """Tell whether this process is the command of a stage that `dvc repro` runs in this project."""
+    project = os.environ.get("DVC_ROOT", "")
+    return "DVC_STAGE" in os.environ and bool(project) and Path(project).resolve() == root.resolve()
+
+
 def stage_changed(root: Path, stage: str) -> bool:
     """Tell whether DVC would run the stage: a dependency, parameter or output has changed."""
     with _repo(root) as repo:
@@ -89,9 +113,14 @@ def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool =
         work: Writes the stage's outputs, each as a new file.
         always: Run even where nothing changed: for sources that DVC cannot see into.
 
+    Within `dvc repro` the work is all there is to do: DVC decides and records itself.
+
     Returns:
         Whether the work ran.
     """
+    if _within(root):
+        work()
+        return True
     # a repository of its own each time: one shared between threads fails (STACK.md section 2)
     if not always and not stage_changed(root, stage):
         return False
@@ -108,6 +137,9 @@ def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool =
 
 def fingerprint(root: Path, stage: str, path: Path) -> str:
     """Return DVC's content hash of a stage's output, as the last run recorded it."""
+    if _within(root):  # not recorded yet
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "md5").hexdigest()
     with _repo(root) as repo:
         outputs = {Path(found.fs_path): found for found in _find(repo, stage).outs}
         return str(outputs[path].hash_info.value)
@@ -115,6 +147,8 @@ def fingerprint(root: Path, stage: str, path: Path) -> str:
 
 def keep_in_remote(root: Path, stage: str) -> None:
     """Copy a stage's outputs to the default DVC remote, where there is one."""
+    if _within(root):
+        return
     with _repo(root) as repo:
         if repo.config["core"].get("remote"):
             repo.push(targets=[stage])
@@ -152,6 +186,7 @@ def fetch_once(folder: Path, fetch: Callable[[Path], None], wanted: Mapping[str,
     """
     record = folder.with_name(f"{folder.name}.fetched.json")
     words = json.dumps(wanted, sort_keys=True, default=str)
+    (folder / NO_FILES).unlink(missing_ok=True)
     filled = folder.exists() and any(folder.iterdir())
     before = record.read_text(encoding="utf-8") if record.exists() else words
     if filled and before == words:
@@ -166,6 +201,17 @@ def fetch_once(folder: Path, fetch: Callable[[Path], None], wanted: Mapping[str,
         folder.replace(aside)
     record.write_text(words, encoding="utf-8")
     partial.replace(folder)
+
+
+def stand_in_for_files(folder: Path) -> None:
+    """Lay out the raw folder of rows that come from elsewhere: DVC asks for one that is not empty.
+
+    Args:
+        folder: Where files would be; what is in it stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        (folder / NO_FILES).write_text("load() reads its rows elsewhere\n", encoding="utf-8")
 
 
 def clear(folder: Path) -> None:
@@ -198,7 +244,7 @@ def _find(repo: Any, name: str) -> Any:
         return _load(repo, name)
     except StageNotFound:
         known = sorted(str(getattr(stage, "name", stage)) for stage in repo.index.stages)
-        raise SnapshotError(
+        raise StageMissingError(
             f"dvc.yaml has no stage {name!r}: add the use case to its list `use_cases`; "
             f"it has {', '.join(known)}"
         ) from None

@@ -23,7 +23,9 @@ def render_page(summary: Mapping[str, Any], bad_rows: pd.DataFrame) -> str:
         bad_rows: Its offending rows, each with its reason.
     """
     checks: list[Mapping[str, Any]] = summary["checks"]
-    verdict = "failed" if summary["failed"] else "passed"
+    aside, history = summary.get("set_aside", {}), summary.get("history", {})
+    failed = summary["failed"] and not aside.get("rows")
+    verdict = "failed" if failed or not history.get("passed", True) else "passed"
     title = f"Validation {verdict}: {summary['use_case']} at {summary['as_of']}"
     counts = (
         f"{summary['passed']} of {summary['expectations']} expectations passed, "
@@ -42,6 +44,8 @@ def render_page(summary: Mapping[str, Any], bad_rows: pd.DataFrame) -> str:
             f"<title>{_text(title)}</title><style>{STYLE}</style></head><body>",
             f'<h1 class="{verdict}">{_text(title)}</h1><p>{_text(counts)}</p>',
             f"<h2>Why</h2><ul>{reasons}</ul>" if reasons else "",
+            _aside(summary),
+            _history(summary),
             f"<h2>Checks</h2>{table}",
             _sample(bad_rows),
             "</body></html>",
@@ -52,6 +56,36 @@ def render_page(summary: Mapping[str, Any], bad_rows: pd.DataFrame) -> str:
 def _result(check: Mapping[str, Any]) -> str:
     word = {True: "passed", False: "failed", None: "skipped"}[check["success"]]
     return f'<span class="{word}">{"broken" if check["broken"] else word}</span>'
+
+
+def _aside(summary: Mapping[str, Any]) -> str:
+    """Tell which rows the rest goes on without."""
+    aside = summary.get("set_aside", {})
+    if not aside.get("rows"):
+        return ""
+    shares = ", ".join(f"{share:.2%} of outcome {n}" for n, share in aside["by_outcome"].items())
+    words = (
+        f"{aside['rows']} rows, {aside['share']:.2%} of all, are set aside and the rest goes on; "
+        f"{aside['tolerated']:.2%} are tolerated. It is {shares}."
+    )
+    return f"<h2>Set aside</h2><p>{_text(words)}</p>"
+
+
+def _history(summary: Mapping[str, Any]) -> str:
+    """Tell what became of the rows of the last tick, by day."""
+    history = summary.get("history")
+    if history is None:
+        return ""
+    change = history["change"]
+    features = ", ".join(f"{name} in {count}" for name, count in change["features"].items())
+    told = f"<p>{_text(history['reason'])}</p>"
+    told += f"<p>Features that differ: {_text(features)}.</p>" if features else ""
+    days = [
+        [_text(day), str(counts["changed"]), str(counts["vanished"])]
+        for day, counts in change["days"].items()
+    ]
+    table = _table(("day", "rows changed", "rows gone"), days) if days else ""
+    return f"<h2>History since {_text(history['since'])}</h2>{told}{table}"
 
 
 def _sample(bad_rows: pd.DataFrame) -> str:

@@ -1,0 +1,46 @@
+"""A person takes a changed history for right: one snapshot, by name, with a reason."""
+
+import json
+
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.job import Job
+from kpi_gate.moves import asked_by
+from kpi_gate.stores import snapshots
+from kpi_gate.stores.ledger import Entry
+
+KIND = "history"
+
+
+def accepted(job: Job, frozen: str) -> bool:
+    """Tell whether somebody took the changed history of a snapshot for right."""
+    return bool(frozen) and bool(job.ledger.entries(job.name, KIND, f"{KIND} {frozen}"))
+
+
+def accept(job: Job, reason: str) -> Entry:
+    """Take the history of the last snapshot for right; of later snapshots it says nothing.
+
+    Args:
+        job: The use case, at the moment of its last snapshot.
+        reason: Why the history may have changed.
+
+    Raises:
+        ConfigurationError: If there is no reason, or nothing that the last validation stopped.
+        LedgerError: If it cannot be recorded.
+    """
+    if not reason.strip():
+        raise ConfigurationError("a changed history needs a reason: --reason '...'")
+    path = job.work / "validation" / "report.json"
+    report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    history = report.get("history", {})
+    if history.get("passed", True):
+        raise ConfigurationError(f"{job.name}: the last validation found no changed history")
+    file = job.work / "snapshot.parquet"
+    frozen = snapshots.fingerprint(job.place.root, job.stage("snapshot"), file)
+    body = {
+        "as_of": job.as_of.isoformat(),
+        "snapshot": frozen,
+        "change": history["change"],
+        "reason": reason.strip(),
+        "asked_by": asked_by(),
+    }
+    return job.ledger.append(job.name, KIND, f"{KIND} {frozen}", body)
