@@ -42,6 +42,11 @@ class Lease:
         self.where = f"{socket.gethostname()}:{place.home} (process {os.getpid()})"
         self._renewed = 0.0
 
+    @property
+    def held(self) -> bool:
+        """Whether this process has held it."""
+        return self._renewed > 0
+
     async def hold(self, client: PrefectClient) -> None:
         """Take or renew it; does nothing where that was done a moment ago.
 

@@ -22,12 +22,12 @@ from prefect.types.entrypoint import EntrypointType
 from flows import silence
 from flows.lease import LEASE_SECONDS, Lease
 from flows.plans import Plan, plans
-from flows.steady_runner import SteadyRunner
+from flows.steady_runner import REFUSED, SteadyRunner
 from flows.waiting import say, wait_for_server
 from flows.work_pools import CALL_RETRIES
 from kpi_gate.cron import fires
 from kpi_gate.stores.lock import BusyError, one_schedule
-from kpi_gate.stores.settings import Place
+from kpi_gate.stores.settings import Place, UnreachableError
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two attempts to serve
 _GIVE_BACK_SECONDS = 3.0
@@ -63,6 +63,7 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
 
     Raises:
         BusyError: If another home serves one of them on the same Prefect server.
+        UnreachableError: If the server does not let this process in.
     """
     os.environ.setdefault("PREFECT_CLIENT_MAX_RETRIES", CALL_RETRIES)  # read by the children
     pause = _FIRST_PAUSE
@@ -73,7 +74,7 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
             asyncio.run(_serve(asked()))
         except KeyboardInterrupt:
             return
-        except BusyError:
+        except (BusyError, UnreachableError):
             raise
         except Exception as error:  # noqa: BLE001  (whatever it is, the schedule goes on)
             say(f"serving ended: {_root(error)}; again in {pause:.0f} s")
@@ -88,8 +89,7 @@ async def _serve(asked: Sequence[RunnerDeployment]) -> None:
     await _let_ticks_pass(asked)
     lease = Lease(Place(), {each.name for each in asked})
     try:
-        async with get_client() as client:
-            await lease.hold(client)
+        await _take(lease)
         runner = SteadyRunner(say, lease)
         for deployment in asked:
             deployment.work_pool_name = deployment.work_queue_name = None  # whoever had it before
@@ -98,9 +98,24 @@ async def _serve(asked: Sequence[RunnerDeployment]) -> None:
         signal.signal(signal.SIGHUP, runner.handle_sigterm)  # the terminal is closed
         await runner.start()
     finally:
-        await _give_back(lease)
+        if lease.held:
+            await _give_back(lease)
     if runner.taken_over is not None:
         raise runner.taken_over
+
+
+async def _take(lease: Lease) -> None:
+    try:
+        async with get_client() as client:
+            await lease.hold(client)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code not in REFUSED:
+            raise
+        raise UnreachableError(
+            f"Prefect at {os.environ['PREFECT_API_URL']} does not let this schedule in (HTTP "
+            f"{error.response.status_code}): set PREFECT_API_AUTH_STRING to its user:password. The "
+            f"server of `kpi-gate ui` lets in commands of its home by itself; this is {Place().home}"
+        ) from error
 
 
 async def _give_back(lease: Lease) -> None:

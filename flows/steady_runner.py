@@ -21,7 +21,7 @@ from flows import recovery, trust
 from flows.lease import Lease
 from kpi_gate.stores.lock import BusyError
 
-_REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+REFUSED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
 
 class SteadyRunner(Runner):
@@ -136,6 +136,6 @@ class SteadyRunner(Runner):
 
 
 def _trouble(error: httpx.TransportError | httpx.HTTPStatusError) -> str:
-    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _REFUSED:
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in REFUSED:
         return f"refuses this schedule (HTTP {error.response.status_code}): is its secret another?"
     return f"does not answer ({type(error).__name__})"

@@ -220,7 +220,7 @@ def test_a_run_that_asks_for_more_is_cancelled(door, deployment, folder):
     assert not (folder / "ran").exists()
 
 
-@pytest.mark.parametrize("field", TAMPERED)
+@pytest.mark.parametrize("field", ["pull_steps", "entrypoint"])
 def test_whoever_has_the_secret_runs_nothing_foreign_either(door, deployment, folder, field):
     (folder / "ran").unlink(missing_ok=True)
     before = door.ask("GET", f"/deployments/{deployment}").json()[field]
