@@ -114,7 +114,7 @@ async def _take(lease: Lease) -> None:
         raise UnreachableError(
             f"Prefect at {os.environ['PREFECT_API_URL']} does not let this schedule in (HTTP "
             f"{error.response.status_code}): set PREFECT_API_AUTH_STRING to its user:password. The "
-            f"server of `kpi-gate ui` lets in commands of its home by itself; this is {Place().home}"
+            f"server of `kpi-gate ui` lets in commands of its home; this is {Place().home}"
         ) from error
 
 

@@ -99,9 +99,11 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def door(folder):
-    with running_prefect(Place(root=folder)) as server:
-        server.wait()
-        yield Door(server.address, read_key(folder / ".kpi-gate"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(folder / ".kpi-gate/prefect"))  # not other tests'
+        with running_prefect(Place(root=folder)) as server:
+            server.wait()
+            yield Door(server.address, read_key(folder / ".kpi-gate"))
 
 
 def process(words, folder, door, **more):

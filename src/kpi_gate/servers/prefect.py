@@ -46,7 +46,8 @@ def running_prefect(place: Place, port: int = 0, *, pages: bool = False) -> Iter
         "PREFECT_API_BLOCKS_REGISTER_ON_START": str(pages).lower(),
     }
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
-        prepared.lay_out("prefect", f"sqlite:///{os.environ['PREFECT_HOME']}/prefect.db")
+        state = os.environ.get("PREFECT_HOME", place.home / "prefect")
+        prepared.lay_out("prefect", f"sqlite:///{state}/prefect.db")
     with ExitStack() as stack:
         with _listening(port) as listening:  # this copy is closed, the server's stays open
             descriptor, bound = listening.fileno(), listening.getsockname()[1]
