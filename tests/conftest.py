@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starts import begin_from
 
 from kpi_gate import usecases
 from kpi_gate.job import Job
@@ -92,3 +93,33 @@ def job(project: Path) -> Callable[..., Job]:
         return Job(use_case, as_of, Place(root=project))
 
     return make
+
+
+@pytest.fixture
+def first_champion(
+    project: Path, job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The first tick is decided on, and its candidate is the champion."""
+    from test_steps import play
+
+    begin_from(project, _shared(tmp_path_factory), "first-champion", lambda: play(job()))
+
+
+@pytest.fixture
+def second_champion(
+    project: Path, job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """So is a tick after the drift: there is a champion before the present one."""
+    from test_steps import AFTER_DRIFT, play
+
+    def both() -> None:
+        play(job())
+        play(job(AFTER_DRIFT))
+
+    begin_from(project, _shared(tmp_path_factory), "second-champion", both)
+
+
+def _shared(factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of this run of the tests that all its processes see."""
+    own = factory.getbasetemp()
+    return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own

@@ -51,8 +51,7 @@ def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(job
     steps.freeze_champion(job())
 
 
-def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job):
-    play(job())
+def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job, first_champion):
     registry.point(job().place, "toy", registry.ANCHOR, "")
     with pytest.raises(Refusal, match="no toy@anchor, the ledger released v1"):
         steps.freeze_champion(job())
@@ -62,8 +61,7 @@ def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job):
     assert anchor(job()) == ""
 
 
-def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job):
-    play(job())
+def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job, first_champion):
     (job().place.home / "ledger.db").unlink()
     entry, outcome, _ = play(job(LATER))
     assert entry.body["verdict"] == "INVALID"

@@ -31,8 +31,7 @@ def completes(job, rows):
     assert job().ledger.verify() == []
 
 
-def test_a_broken_chain_closes_the_gate(job):
-    play(job())
+def test_a_broken_chain_closes_the_gate(job, first_champion):
     entry = decided(job(AFTER_DRIFT))
     place, evidence = job().place, read_evidence(job().work / "evidence")
     with sqlite3.connect(place.home / "ledger.db") as connection:
@@ -69,8 +68,7 @@ def test_a_broken_chain_closes_the_gate(job):
         ("postgresql://127.0.0.1:9/ledger", "ledger postgresql://127.0.0.1:9/ledger: "),
     ],
 )
-def test_a_ledger_that_cannot_be_written_promotes_nothing(job, url, fault):
-    play(job())
+def test_a_ledger_that_cannot_be_written_promotes_nothing(job, url, fault, first_champion):
     broken = elsewhere(job, url.format(home=job().place.home))
     with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
         play(broken)

@@ -29,8 +29,7 @@ def decided(job):
     return steps.record(job, steps.decide(job), found)
 
 
-def test_evidence_against_another_champion_is_stale(job):
-    play(job())
+def test_evidence_against_another_champion_is_stale(job, first_champion):
     entry = decided(job(AFTER_DRIFT))
     assert entry.body["verdict"] == "PROMOTE"
     registry.point(job().place, "toy", registry.CHAMPION, "")
@@ -41,8 +40,7 @@ def test_evidence_against_another_champion_is_stale(job):
     assert not steps.promote(job(AFTER_DRIFT), entry).moved, "a voided promotion stays void"
 
 
-def test_of_two_open_promotions_the_first_in_the_ledger_wins(job):
-    play(job())
+def test_of_two_open_promotions_the_first_in_the_ledger_wins(job, first_champion):
     entry = decided(job(AFTER_DRIFT))
     rival = {"version": "v2", "from": "v1", "approved_by": "", "asked_by": "x", "forced": ""}
     job().ledger.append("toy", "intent", "rival", rival)
@@ -51,8 +49,7 @@ def test_of_two_open_promotions_the_first_in_the_ledger_wins(job):
     assert champion(job()) == "1"
 
 
-def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(job):
-    play(job())
+def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(job, first_champion):
     entry = decided(job(AFTER_DRIFT))
     stored = sorted(
         (job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
@@ -83,8 +80,7 @@ def test_what_a_crash_left_open_is_finished_or_voided(job):
     assert promotion.heal(job().place, "toy") == []
 
 
-def test_only_a_promote_promotes_unless_a_person_forces_it(job):
-    play(job())
+def test_only_a_promote_promotes_unless_a_person_forces_it(job, first_champion):
     entry, outcome, _ = play(job(LATER))
     assert entry.body["verdict"] != "PROMOTE"
     assert outcome.words == "the champion stays"
@@ -224,9 +220,7 @@ def test_a_rejection_is_read_at_the_next_tick(job):
     assert kinds(job())[-1] == "void"
 
 
-def test_rollback_returns_to_the_champion_before_with_its_reason(job):
-    play(job())
-    play(job(AFTER_DRIFT))
+def test_rollback_returns_to_the_champion_before_with_its_reason(job, second_champion):
     assert champion(job()) == "2"
     assert promotion.rollback(job().place, "toy", "refunds rose") == "v1"
     assert champion(job()) == "1"
@@ -242,9 +236,7 @@ def test_rollback_returns_to_the_champion_before_with_its_reason(job):
         promotion.rollback(job().place, "toy", " ")
 
 
-def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job):
-    play(job())
-    play(job(AFTER_DRIFT))
+def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job, second_champion):
     promotion.rollback(job().place, "toy", "refunds rose")
     _, outcome, trained = play(job(AFTER_DRIFT))
     assert not outcome.moved
@@ -261,25 +253,20 @@ def test_after_a_rollback_the_same_tick_does_not_promote_again_by_itself(job):
     assert champion(job()) == "1"
 
 
-def test_an_alias_moved_by_hand_is_not_rolled_over(job):
-    play(job())
+def test_an_alias_moved_by_hand_is_not_rolled_over(job, first_champion):
     play(job(LATER))
     registry.point(job().place, "toy", registry.CHAMPION, "2")
     with pytest.raises(PromotionError, match="moved the alias by hand"):
         promotion.rollback(job().place, "toy", "why not")
 
 
-def test_a_lost_alias_is_put_back_by_a_rollback(job):
-    play(job())
-    play(job(AFTER_DRIFT))
+def test_a_lost_alias_is_put_back_by_a_rollback(job, second_champion):
     registry.point(job().place, "toy", registry.CHAMPION, "")
     assert promotion.rollback(job().place, "toy", "the registry lost it") == "v1"
     assert champion(job()) == "1"
 
 
-def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job):
-    play(job())
-    play(job(AFTER_DRIFT))
+def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job, second_champion):
     stored = sorted(
         (job().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
     )
@@ -289,8 +276,7 @@ def test_a_rollback_does_not_return_to_what_cannot_be_loaded(job):
     assert champion(job()) == "2"
 
 
-def test_a_champion_that_was_put_in_by_hand_is_refused_until_it_is_put_back(job):
-    play(job())
+def test_a_champion_that_was_put_in_by_hand_is_refused_until_it_is_put_back(job, first_champion):
     play(job(LATER))
     play(job(AFTER_DRIFT))
     assert champion(job()) == "3"
@@ -304,8 +290,7 @@ def test_a_champion_that_was_put_in_by_hand_is_refused_until_it_is_put_back(job)
 
 
 @pytest.mark.parametrize("alias", ["2", "1", ""])
-def test_a_rollback_that_a_crash_left_open_is_finished(job, alias):
-    play(job())
+def test_a_rollback_that_a_crash_left_open_is_finished(job, alias, first_champion):
     entry, _, _ = play(job(AFTER_DRIFT))
     body = {"version": "v1", "from": "v2", "reason": "refunds rose", "asked_by": "jane"}
     job().ledger.append("toy", "rollback_intent", entry.subject, body)
@@ -317,8 +302,7 @@ def test_a_rollback_that_a_crash_left_open_is_finished(job, alias):
     assert promotion.heal(job().place, "toy") == []
 
 
-def test_a_rollback_left_open_is_given_up_where_somebody_moved_the_alias_on(job):
-    play(job())
+def test_a_rollback_left_open_is_given_up_where_somebody_moved_the_alias_on(job, first_champion):
     entry, _, _ = play(job(AFTER_DRIFT))
     body = {"version": "", "from": "v1", "reason": "refunds rose", "asked_by": "jane"}
     job().ledger.append("toy", "rollback_intent", entry.subject, body)

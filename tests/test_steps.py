@@ -75,16 +75,16 @@ def test_nothing_new_means_no_training_and_the_same_answer(job):
     assert [found.kind for found in job().ledger.entries()] == ["decision", "intent", "done"]
 
 
-def test_dvc_repro_after_a_run_says_that_nothing_changed(job, project):
-    play(job())
+def test_dvc_repro_after_a_run_says_that_nothing_changed(job, project, first_champion):
     command = [sys.executable, "-m", "dvc", "repro"]
     answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     assert "Data and pipelines are up to date." in answer.stdout
     assert "Running stage" not in answer.stdout
 
 
-def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(job, project):
-    play(job())
+def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(
+    job, project, first_champion
+):
     model = project / "data/toy/candidate" / MODEL_FILE
     before, card = model.read_bytes(), (model.parent / "card.json").read_text()
     snapshots.clear(model.parent)
@@ -122,8 +122,9 @@ def test_a_snapshot_holds_nothing_of_the_future(job):
     assert rows.loc[~fresh, "outcome"].notna().all()
 
 
-def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(job, project):
-    play(job())
+def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(
+    job, project, first_champion
+):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw)
     visits.loc[2000:2019, "taste"] = 400.0
@@ -143,8 +144,7 @@ def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(
     assert again == entry, "the same refusal is recorded once"
 
 
-def test_rows_that_cannot_be_loaded_are_an_invalid_decision(job, project):
-    play(job())
+def test_rows_that_cannot_be_loaded_are_an_invalid_decision(job, project, first_champion):
     (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
     entry, _, _ = play(job(LATER))
     assert entry.body["verdict"] == "INVALID"
@@ -163,8 +163,7 @@ def test_too_little_history_is_insufficient_evidence(job):
 
 
 @pytest.mark.parametrize("content", [b"", b"PK half a model"])
-def test_an_unreadable_champion_stops_the_run_and_stays(job, content):
-    play(job())
+def test_an_unreadable_champion_stops_the_run_and_stays(job, content, first_champion):
     stored = list((job().place.home / "artifacts").rglob(MODEL_FILE))
     assert len(stored) == 1
     stored[0].write_bytes(content)
@@ -176,8 +175,7 @@ def test_an_unreadable_champion_stops_the_run_and_stays(job, content):
     assert champion(job()) == "1"
 
 
-def test_a_champion_whose_model_was_exchanged_is_refused(job):
-    play(job())
+def test_a_champion_whose_model_was_exchanged_is_refused(job, first_champion):
     play(job(LATER))
     stored = sorted((job().place.home / "artifacts").rglob(MODEL_FILE))
     contents = [path.read_bytes() for path in stored]
@@ -244,8 +242,7 @@ def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
 
 
 @pytest.mark.parametrize("alias", ["champion", "anchor"])
-def test_a_lost_alias_is_no_first_model(job, alias):
-    play(job())
+def test_a_lost_alias_is_no_first_model(job, alias, first_champion):
     registry.point(job().place, "toy", alias, "")
     entry, outcome, trained = play(job(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
@@ -255,8 +252,7 @@ def test_a_lost_alias_is_no_first_model(job, alias):
 
 
 @pytest.mark.parametrize("part", ["card.json", "rows.bin"])
-def test_what_a_champion_had_seen_cannot_be_edited_away(job, part):
-    play(job())
+def test_what_a_champion_had_seen_cannot_be_edited_away(job, part, first_champion):
     path = next((job().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
     path = path or next((job().place.home / "artifacts").rglob(part))
     if part == "card.json":
@@ -270,8 +266,7 @@ def test_what_a_champion_had_seen_cannot_be_edited_away(job, part):
     assert "toy version 1" in entry.body["sentence"]
 
 
-def test_a_month_that_is_lost_does_not_hide_behind_new_rows(job, project):
-    play(job())
+def test_a_month_that_is_lost_does_not_hide_behind_new_rows(job, project, first_champion):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw)
     visits[~visits["at"].between("2024-02-01", "2024-02-10")].to_csv(raw, index=False)
@@ -280,8 +275,7 @@ def test_a_month_that_is_lost_does_not_hide_behind_new_rows(job, project):
     assert "rows before 2024-03-01, as there were on that day" in entry.body["sentence"]
 
 
-def test_text_among_numbers_is_an_invalid_decision(job, project):
-    play(job())
+def test_text_among_numbers_is_an_invalid_decision(job, project, first_champion):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw).astype({"taste": object})
     visits.loc[5, "taste"] = "sweet"
