@@ -25,6 +25,16 @@ for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFE
     del os.environ[name]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process the tests that share what their module makes: it is made once."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
+            continue
+        makers = (item._fixtureinfo.name2fixturedefs.get(name) for name in item.fixturenames)
+        if any(found and found[-1].scope == "module" for found in makers):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 def make_project(root: Path) -> Path:
     """Lay out a project with the toy as its one use case, as a clone would have it."""
     for part in ("src", "flows"):

@@ -30,7 +30,10 @@ ENOUGH = 150_000  # rows: more of them prove nothing more
 FAULTS = (AssertionError, AttributeError, ImportError, NameError, NotImplementedError, TypeError)
 
 
-@pytest.fixture(scope="module", params=usecases.names())
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in usecases.names()],
+)
 def use_case(request):
     if left_to_fill_in(request.param):
         pytest.skip("a skeleton; test_nothing_is_left_to_fill_in says what it waits for")
