@@ -154,16 +154,17 @@ def restarted(again):
     again()
     entries = job.ledger.entries()
     version = champion(job)
-    registry.fetch(job.place, job.name, version, Path("loaded"))
+    said = releases.read(entries)
+    registry.fetch(job.place, job.name, version, Path("loaded"), said.judged(f"v{version}"))
     done = Counter(entry.subject for entry in entries if entry.kind == "done")
     return {
         "left": left,
         "chain": broken + job.ledger.verify(),
         "kinds": [entry.kind for entry in entries],
         "alias": f"v{version}",
-        "in_ledger": releases.champion(entries),
+        "in_ledger": said.champion,
         "anchor": f"v{registry.version_of(job.place, job.name, registry.ANCHOR)}",
-        "anchor_in_ledger": releases.anchor(entries),
+        "anchor_in_ledger": said.anchor,
         "done_twice": [subject for subject, count in done.items() if count > 1],
     }
 

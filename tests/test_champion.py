@@ -7,6 +7,7 @@ from kpi_gate import promotion, releases, steps
 from kpi_gate.job import Refusal
 from kpi_gate.promotion import PromotionError
 from kpi_gate.stores import registry
+from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.models import MODEL_FILE
 
 pytestmark = pytest.mark.slow
@@ -31,7 +32,7 @@ def test_reanchoring_is_a_recorded_act(job):
     assert (last.body["version"], last.body["from"]) == ("v2", "v1")
     assert last.body["reason"] == "a new year's budget"
     assert "@" in last.body["asked_by"]
-    assert releases.anchor(job().ledger.entries()) == "v2"
+    assert releases.read(job().ledger.entries()).anchor == "v2"
     steps.snapshot(job(AFTER_DRIFT))
     assert steps.freeze_champion(job(AFTER_DRIFT)).contender.name == "v2"
     assert (job().work / "champion/anchor" / MODEL_FILE).exists()
@@ -40,7 +41,7 @@ def test_reanchoring_is_a_recorded_act(job):
 def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(job):
     two_champions(job)
     registry.point(job().place, "toy", registry.ANCHOR, "2")
-    with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*reanchor toy") as refusal:
+    with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*realign toy") as refusal:
         steps.freeze_champion(job())
     assert refusal.value.check == "anchor_recorded"
     assert refusal.value.verdict == "INVALID"
@@ -53,7 +54,7 @@ def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(job
 
 def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job, first_champion):
     registry.point(job().place, "toy", registry.ANCHOR, "")
-    with pytest.raises(Refusal, match="no toy@anchor, the ledger released v1"):
+    with pytest.raises(Refusal, match="has no toy@anchor, the ledger released v1"):
         steps.freeze_champion(job())
     promotion.rollback(job().place, "toy", "back to the baseline")
     entry = job().ledger.entries("toy", "decision")[-1]
@@ -63,6 +64,10 @@ def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job, first_champion
 
 def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job, first_champion):
     (job().place.home / "ledger.db").unlink()
+    with pytest.raises(LedgerError, match=r"verified before with hash .* is missing"):
+        play(job(LATER))
+    for path in job().place.home.glob("ledger-*"):  # on another machine nothing remembers it
+        path.unlink()
     entry, outcome, _ = play(job(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "toy@champion is v1 in MLflow, the ledger's is none" in entry.body["sentence"]

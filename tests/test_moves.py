@@ -10,7 +10,7 @@ from test_steps import AFTER_DRIFT, champion, play
 from kpi_gate import promotion, recording, steps
 from kpi_gate.job import Job
 from kpi_gate.stores.evidence import read_evidence
-from kpi_gate.stores.ledger import LedgerError
+from kpi_gate.stores.ledger import Ledger, LedgerError
 from kpi_gate.stores.settings import Place
 
 pytestmark = pytest.mark.slow
@@ -83,7 +83,7 @@ def test_a_ledger_that_cannot_be_written_promotes_nothing(job, url, fault, first
 def test_a_full_disk_promotes_nothing(job, monkeypatch, rows, written):
     """The disk fills up before the n-th row of the run; SQLite itself says so."""
     play(job())
-    real, calls, full = promotion.Ledger.append, [], []
+    real, calls, full = Ledger.append, [], []
 
     def fill_up(connection, *_):
         if full and "ledger.db" in str(connection.execute("PRAGMA database_list").fetchall()):
@@ -98,7 +98,7 @@ def test_a_full_disk_promotes_nothing(job, monkeypatch, rows, written):
     sql.event.listen(sql.pool.Pool, "checkout", fill_up)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(promotion.Ledger, "append", append)
+            patch.setattr(Ledger, "append", append)
             with pytest.raises(LedgerError, match=r"full; nothing was recorded"):
                 play(job(AFTER_DRIFT))
     finally:

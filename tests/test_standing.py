@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from kpi_gate.standing import repeated
 from kpi_gate.stores import registry
+from kpi_gate.stores.registry_claims import glance_at_claims, read_claims
+from kpi_gate.stores.tracking import client
 from tests.test_steps import play
 
 pytestmark = pytest.mark.slow
@@ -52,13 +55,18 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(j
     assert repeated(here) is None
 
 
-def test_a_glance_at_an_alias_says_what_mlflow_says(job):
+def test_a_glance_at_mlflow_says_what_mlflow_says(job):
     place = job().place
-    assert registry.glance(place, "toy", registry.CHAMPION) == ""
-    assert registry.version_of(place, "toy", registry.CHAMPION) == ""
+    asked = (place, "toy", ["v1", "v9"])
+    assert glance_at_claims(*asked) == read_claims(*asked)
     play(job())
-    for alias in (registry.CHAMPION, registry.ANCHOR, "none"):
-        assert registry.glance(place, "toy", alias) == registry.version_of(place, "toy", alias)
+    with client(place) as mlflow_client:
+        mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
+    seen, told = glance_at_claims(*asked), read_claims(*asked)
+    names = ("evidence_end", "decision_id", "approved_by")
+    known = {name: told.tags["v1"][name] for name in names}
+    assert seen == replace(told, tags={"v1": known})
+    assert (seen.aliases["champion"], seen.approved, seen.row[:2]) == ("v1", {"v1": "jane"}, "1:")
     for elsewhere in ("http://127.0.0.1:1", "sqlite:///none.db", "postgresql://host/name"):
         other = place.model_copy(update={"mlflow_uri": elsewhere})
-        assert registry.glance(other, "toy", registry.CHAMPION) is None
+        assert glance_at_claims(other, "toy", []) is None

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from kpi_gate import releases
+from kpi_gate.agreement import differences
 from kpi_gate.decision.evidence import BASELINE, Contender
 from kpi_gate.job import Job, Refusal
+from kpi_gate.releases import Releases
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
 
@@ -18,23 +20,38 @@ def freeze_champion(job: Job) -> ModelCard:
     """
     folder = job.work / "champion"
     snapshots.clear(folder)
-    version = registry.version_of(job.place, job.name, registry.CHAMPION)
-    anchor = registry.version_of(job.place, job.name, registry.ANCHOR)
-    _require_what_the_ledger_knows(job, version, anchor)
-    if not version:
+    require_agreement(job)
+    said = releases.read(job.ledger.entries(job.name))
+    if not said.champion:
         return stand_in(job, folder)
+    card = _fetch(job, said, said.champion, folder, "champion_readable")
+    _fetch(job, said, said.anchor, folder / "anchor", "anchor_readable")
+    return card
+
+
+def require_agreement(job: Job) -> None:
+    """Refuse what MLflow says otherwise than the ledger.
+
+    Against the baseline anything may win, from a new anchor a budget begins anew, and a champion
+    that no decision promoted was never judged.
+
+    Raises:
+        Refusal: If they differ.
+        LedgerError: If the ledger's chain is broken.
+    """
+    found = differences(job.place, job.name)
+    if found:
+        words = "; ".join(difference.words for difference in found)
+        raise Refusal(found[0].check, f"{words}; {releases.remedy(job.name)}")
+
+
+def _fetch(job: Job, said: Releases, version: str, folder: Path, check: str) -> ModelCard:
     trusted = job.use_case.trusted_types
     try:
-        card = registry.fetch(job.place, job.name, version, folder, trusted)
+        judged, number = said.judged(version), version.removeprefix("v")
+        return registry.fetch(job.place, job.name, number, folder, judged, trusted)
     except ModelError as error:
-        reason = f"{error}; the alias stays. Use `kpi-gate rollback {job.name} --reason ...`"
-        raise Refusal("champion_readable", reason) from error
-    try:
-        registry.fetch(job.place, job.name, anchor, folder / "anchor", trusted)
-    except ModelError as error:
-        reason = f"{error}; it is the anchor of the guardrails; {_reanchor(job)}"
-        raise Refusal("anchor_readable", reason) from error
-    return card
+        raise Refusal(check, f"{error}; {releases.remedy(job.name)}") from error
 
 
 def stand_in(job: Job, folder: Path) -> ModelCard:
@@ -44,41 +61,3 @@ def stand_in(job: Job, folder: Path) -> ModelCard:
     card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
     card.write(folder)
     return card
-
-
-def _require_what_the_ledger_knows(job: Job, champion: str, anchor: str) -> None:
-    """Refuse a lost alias, which would pass for a first model, and one that was moved by hand.
-
-    Against the baseline anything may win, from a new anchor a budget begins anew, and a champion
-    that no decision promoted was never judged.
-    """
-    entries = job.ledger.entries(job.name)
-    released, anchored = releases.champion(entries), releases.anchor(entries)
-    lost, known = "", ""
-    if released and not champion:
-        lost, known = registry.CHAMPION, released
-    elif (champion or anchored) and not anchor:
-        lost, known = registry.ANCHOR, anchored or f"v{champion}"
-    if lost:
-        raise Refusal(
-            f"{lost}_present",
-            f"MLflow at {job.place.mlflow_uri} has no {job.name}@{lost}, the ledger released "
-            f"{known}: point the alias to it in MLflow",
-        )
-    if champion and f"v{champion}" != released and not releases.open_intents(entries):
-        raise Refusal(
-            "champion_recorded",
-            f"{job.name}@champion is v{champion} in MLflow, the ledger's is {released or 'none'}: "
-            f"{'point the alias back' if released else 'take the alias away'}, or promote with "
-            f"`kpi-gate promote {job.name} --force`",
-        )
-    if anchor and f"v{anchor}" != anchored:
-        raise Refusal(
-            "anchor_recorded",
-            f"{job.name}@anchor is v{anchor} in MLflow, the ledger's is {anchored or 'none'}: "
-            f"{_reanchor(job)}, or point the alias back",
-        )
-
-
-def _reanchor(job: Job) -> str:
-    return f"use `kpi-gate reanchor {job.name} --reason ...`"

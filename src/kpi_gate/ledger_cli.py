@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,6 +14,7 @@ import typer
 
 from kpi_gate.call_checks import require_reason
 from kpi_gate.case_names import require_name
+from kpi_gate.words_cli import AsJson, print_json
 
 if TYPE_CHECKING:
     from kpi_gate.stores.ledger import Entry, Ledger
@@ -26,6 +28,7 @@ COLUMNS = (
     *("previous_hash", "hash"),
 )
 _FORMULA = ("=", "+", "-", "@")
+_NOTED = re.compile(r"[0-9a-fA-F]{12,64}")
 
 ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
 OneUseCase = Annotated[str | None, typer.Argument(metavar="[USE_CASE]")]
@@ -44,7 +47,7 @@ def show_ledger(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
     """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
-    entries = _entries(name)
+    entries = _entries(name, whole=as_json)
     if as_json:
         typer.echo(_json(entries))
         return
@@ -55,18 +58,35 @@ def show_ledger(
 @ledger_app.command("verify")
 def verify_ledger(
     noted: Annotated[
-        str, typer.Option(metavar="HASH", help="A last hash noted before: must still be there.")
-    ] = "",
+        str | None,
+        typer.Option(metavar="HASH", help="A last hash noted before, 12 digits or more."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Check the chain of hashes and the triggers; exit code 1 where something is wrong."""
-    ledger = _ledger()
-    faults = ledger.verify()
-    entries = [] if faults else ledger.entries()
-    if not faults and noted and not any(entry.hash.startswith(noted) for entry in entries):
-        faults = [f"no row has the hash {noted}: rows were cut off, or all written anew"]
-    head = f"{len(entries)} rows, the last is {entries[-1].hash[:12]}" if entries else "it is empty"
-    typer.echo("\n".join(faults) if faults else f"The chain is intact: {head}.")
-    raise typer.Exit(BROKEN if faults else 0)
+    """Check every row, its triggers and what MLflow names; exit code 1 where something is wrong."""
+    from kpi_gate.ledger_check import check_ledger
+    from kpi_gate.stores.settings import Place
+
+    if noted is not None and not _NOTED.fullmatch(noted):
+        raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
+    checked = check_ledger(Place(), noted or "")
+    if as_json:
+        print_json(checked.as_json())
+    else:
+        typer.echo("\n".join(checked.faults or checked.told))
+    raise typer.Exit(BROKEN if checked.faults else 0)
+
+
+@ledger_app.command("key")
+def key_ledger(
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+) -> None:
+    """Key the chain from the next row on, with the key at hand; it is recorded."""
+    reason = require_reason(reason, "a key")
+    from kpi_gate.moves import asked_by
+
+    row = _ledger().begin_keying(reason, asked_by())
+    typer.echo(f"The chain is keyed from row {row.number} on: keep the key, nothing reads without.")
 
 
 @ledger_app.command("export")
@@ -76,7 +96,7 @@ def export_ledger(
     to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
 ) -> None:
     """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
-    entries = _entries(name)
+    entries = _entries(name, whole=True)
     text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
     if to is None:
         sys.stdout.write(text)  # as it is: echo takes escape codes out
@@ -90,7 +110,7 @@ def export_ledger(
 def protect_ledger(
     reason: Annotated[str, typer.Option(help="Why the rows are right; it is recorded.")] = "",
 ) -> None:
-    """Put lost append-only triggers back, if the chain is intact; it is recorded."""
+    """Vouch for the rows where triggers or rows were lost, if the chain is intact; recorded."""
     reason = require_reason(reason, "a protection")
     from kpi_gate.moves import asked_by
 
@@ -98,13 +118,19 @@ def protect_ledger(
     typer.echo("The ledger is append-only again.")
 
 
-def _entries(name: str | None) -> "list[Entry]":
+def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
     """Return the rows of a use case, also of one that is gone; of None all.
+
+    Args:
+        name: Of the use case.
+        whole: Whether all bodies are wanted, so that every row is read anew.
 
     Raises:
         ConfigurationError: If neither the ledger nor the project knows the name.
     """
-    entries = _ledger().entries(name)
+    ledger = _ledger()
+    read = ledger.whole() if whole else ledger.entries()
+    entries = [entry for entry in read if name in (None, entry.use_case)]
     if name is not None and not entries:
         require_name(name)
     return entries
@@ -134,7 +160,7 @@ def _line(entry: "Entry") -> str:
 
 
 def _json(entries: Iterable["Entry"]) -> str:
-    whole = [{**vars(entry), "at": entry.at.isoformat()} for entry in entries]
+    whole = [entry.as_json() for entry in entries]
     return json.dumps(whole, indent=2, allow_nan=False)
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from kpi_gate import releases, usecases
 from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.releases import Releases
 from kpi_gate.stores import registry
 from kpi_gate.stores.ledger import Entry, Ledger, LedgerError
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE, ModelCard, ModelError, load_model
@@ -62,7 +63,8 @@ def begin(ledger: Ledger, use_case: str, kind: str, subject: str, body: dict[str
         LedgerError: If the ledger is broken or cannot be written; nothing has moved.
     """
     entries = ledger.entries(use_case)
-    if any(entry.subject == subject for entry in releases.open_intents(entries)):
+    said = _sound(use_case, entries)
+    if any(entry.subject == subject for entry in said.opened.values()):
         raise PromotionError(f"decision {subject} is under way in another process; run again")
     numbers = [entry.number for entry in entries if entry.subject == subject]
     content = {**body, "asked_by": asked_by()}
@@ -78,8 +80,8 @@ def finish(place: Place, ledger: Ledger, intent: Entry) -> Outcome:
     """
     act, body, use_case = releases.ACTS[intent.kind], intent.body, intent.use_case
     version, before = str(body["version"]), str(body["from"])
-    entries = ledger.entries(use_case)
-    opened = releases.open_intents(entries)
+    said = _sound(use_case, ledger.entries(use_case))
+    opened = list(said.opened.values())
     if intent not in opened:
         raise PromotionError(f"another process ended the move of {use_case} to {version}")
     current = pointed(place, use_case, act.alias)
@@ -95,10 +97,22 @@ def finish(place: Place, ledger: Ledger, intent: Entry) -> Outcome:
     fault = golden_fault(place, use_case, version) if version else ""
     if fault:
         _give_up(place, ledger, intent, back, fault)
-    if intent.kind == releases.PROMOTION and not releases.anchor(entries):
+    if intent.kind == releases.PROMOTION and not said.anchor:
         registry.point(place, use_case, registry.ANCHOR, version.removeprefix("v"))
     _write_end(place, ledger, intent, back)
     return Outcome(True, _words(intent))
+
+
+def _sound(use_case: str, entries: list[Entry]) -> Releases:
+    """Follow the rows; refuse to move anything while one of them does not count.
+
+    Raises:
+        PromotionError: If one does not.
+    """
+    said = releases.read(entries)
+    for fault in said.faults.values():
+        raise PromotionError(f"{fault}; {releases.remedy(use_case)}")
+    return said
 
 
 def _stale(intent: Entry, first: Entry, current: str) -> str:
@@ -130,7 +144,7 @@ def _write_end(place: Place, ledger: Ledger, intent: Entry, back: str) -> None:
         ledger.append(intent.use_case, act.done, intent.subject, body, after=intent.number)
     except LedgerError:
         # a row may be there although its writer was told that it is not: look before going back
-        if intent in releases.open_intents(ledger.entries(intent.use_case)):
+        if intent in releases.read(ledger.entries(intent.use_case)).opened.values():
             with contextlib.suppress(TrackingError):  # left open then: the next start ends it
                 _return(place, intent, back)
         raise
@@ -150,7 +164,8 @@ def _give_up(
     act, use_case, version = releases.ACTS[intent.kind], intent.use_case, intent.body["version"]
     if back is not None:
         _return(place, intent, back)
-    first = intent.kind == releases.PROMOTION and not releases.anchor(ledger.entries(use_case))
+    said = releases.read(ledger.entries(use_case))
+    first = intent.kind == releases.PROMOTION and not said.anchor
     if first and pointed(place, use_case, registry.ANCHOR) == version:  # set by this very move
         registry.point(place, use_case, registry.ANCHOR, "")
     body = {"version": version, "reason": reason, "asked_by": asked_by()}
@@ -171,7 +186,9 @@ def golden_fault(place: Place, use_case: str, version: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder, trusted = Path(scratch), usecases.load(use_case).trusted_types
         try:
-            card = registry.fetch(place, use_case, version.removeprefix("v"), folder, trusted)
+            judged = releases.read(place.ledger.entries(use_case)).judged(version)
+            number = version.removeprefix("v")
+            card = registry.fetch(place, use_case, number, folder, judged, trusted)
             golden = pd.read_parquet(folder / GOLDEN_FILE)
             return _differs(card, load_model(folder / MODEL_FILE, trusted), golden)
         except (ModelError, OSError, ValueError, KeyError) as error:  # half a parquet: ValueError

@@ -17,8 +17,9 @@ from kpi_gate.moves import (
     pointed,
     rejection,
 )
+from kpi_gate.releases import Releases
 from kpi_gate.stores import registry, tracking
-from kpi_gate.stores.brief import said
+from kpi_gate.stores.brief import stated
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
@@ -58,7 +59,7 @@ def record(
     ledger = place.ledger
     known = ledger.entries(use_case, "decision", decision.decision_id)
     if known:
-        return known[-1]
+        return _named(place, known[-1])
     recorded = tracking.record_run(place, use_case, decision, content)
     body = {
         **facts,
@@ -71,7 +72,13 @@ def record(
         "asked_by": asked_by(),
         "decision": decision.model_dump(mode="json"),
     }
-    return ledger.append(use_case, "decision", decision.decision_id, body, after=0)
+    return _named(place, ledger.append(use_case, "decision", decision.decision_id, body, after=0))
+
+
+def _named(place: Place, entry: Entry) -> Entry:
+    """Let the decision's run name its row in the ledger; return the row."""
+    tracking.name_row(place, entry.body["run_id"], entry.number, entry.hash)
+    return entry
 
 
 def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
@@ -92,8 +99,9 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
         raise PromotionError(
             f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
         )
+    uncounted = releases.read(ledger.entries(use_case)).uncounted
     rows = ledger.entries(use_case, subject=entry.subject)
-    last = [row for row in rows if row.kind in _STEPS][-1]
+    last = [row for row in rows if row.kind in _STEPS and row.number not in uncounted][-1]
     if last.kind == "done":
         return Outcome(False, f"{version} was promoted by this decision before")
     if last.kind in ("void", "rollback") and not forced:
@@ -130,16 +138,21 @@ def waiting(place: Place, use_case: str) -> list[Entry]:
     One that was measured against a champion of before waits no more: its evidence is stale.
     """
     entries = place.ledger.entries(use_case)
-    begun = {entry.subject for entry in entries if entry.kind in ("intent", "done", "void")}
+    said = releases.read(entries)
+    begun = {
+        entry.subject
+        for entry in entries
+        if entry.kind in ("intent", "done", "void") and entry.number not in said.uncounted
+    }
     asked = [
         entry
         for entry in entries
         if entry.kind == "decision"
         and entry.subject not in begun
         and entry.body["verdict"] == Verdict.PROMOTE
-        and said(entry.body, "decision.approval") == "required"
+        and stated(entry.body, "decision.approval") == "required"
     ]
-    champion = pointed(place, use_case, registry.CHAMPION) or BASELINE if asked else ""
+    champion = said.champion or BASELINE
     return [entry for entry in asked if entry.body["champion"] == champion]
 
 
@@ -148,7 +161,7 @@ def _approval(place: Place, entry: Entry) -> dict[str, str] | None:
 
     MLflow keeps no time of a tag, so the time is when this process read it, in UTC.
     """
-    if said(entry.body, "decision.approval") != "required":
+    if stated(entry.body, "decision.approval") != "required":
         return {"approved_by": "", "approved_seen_at": ""}
     tags = registry.tags_of(place, entry.use_case, entry.body["version"].removeprefix("v"))
     who = tags.get("approved_by", "").strip()
@@ -164,7 +177,7 @@ def heal(place: Place, use_case: str) -> list[Outcome]:
     """
     ledger = place.ledger
     outcomes = []
-    for intent in releases.open_intents(ledger.entries(use_case)):
+    for intent in releases.read(ledger.entries(use_case)).opened.values():
         try:
             outcomes.append(finish(place, ledger, intent))
         except PromotionError as error:  # voided, and said so in the ledger
@@ -182,25 +195,48 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
     if not reason.strip():
         raise PromotionError("a rollback needs a reason: --reason '...'")
     heal(place, use_case)
-    ledger = place.ledger
-    done = releases.standing(ledger.entries(use_case))
-    if not done:
+    said = releases.read(place.ledger.entries(use_case))
+    if not said.standing:
         raise PromotionError(f"{use_case} has no promotion to roll back")
-    last = done[-1]
-    current, previous = pointed(place, use_case, registry.CHAMPION), str(last.body["from"])
-    if current not in ("", last.body["version"], previous):  # a lost alias is put back
+    current, previous = pointed(place, use_case, registry.CHAMPION), said.standing[-1].body["from"]
+    if current not in ("", said.champion, previous):  # a lost alias is put back
         raise PromotionError(
-            f"{use_case}@champion is {current or 'unset'}, the ledger's last promotion is "
-            f"{last.body['version']}: somebody moved the alias by hand; set it back in MLflow first"
+            f"{use_case}@champion is {current} in MLflow, the ledger's is {said.champion}: "
+            f"somebody moved the alias by hand; {releases.remedy(use_case)}"
         )
-    fault = golden_fault(place, use_case, previous) if previous else ""
-    if fault:  # before the intent: a version that cannot be used is not even tried
-        raise PromotionError(
-            f"{previous} cannot be champion again: {fault}. The champion is {current or BASELINE}"
-        )
-    body = {"version": previous, "from": last.body["version"], "reason": reason.strip()}
+    return go_back(place, use_case, said, reason)
+
+
+def go_back(place: Place, use_case: str, said: Releases, reason: str) -> str:
+    """Return to the newest champion before that can be used, at last to the baseline.
+
+    Args:
+        place: Where files and services are.
+        use_case: Its name.
+        said: Where the ledger's rows lead to; at least one promotion stands.
+        reason: Why.
+
+    Raises:
+        PromotionError: If it had to be given up.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    last, passed_over, target = said.standing[-1], [], ""
+    for done in reversed(said.standing):
+        target = str(done.body["from"])
+        fault = golden_fault(place, use_case, target) if target else ""
+        if not fault:
+            break
+        passed_over.append(f"{target}: {fault}")
+        target = ""
+    body = {
+        "version": target,
+        "from": last.body["version"],
+        "reason": reason.strip(),
+        "passed_over": passed_over,
+    }
+    ledger = place.ledger
     finish(place, ledger, begin(ledger, use_case, releases.ROLLBACK, last.subject, body))
-    return previous
+    return target
 
 
 def reanchor(place: Place, use_case: str, reason: str) -> str:
@@ -213,23 +249,32 @@ def reanchor(place: Place, use_case: str, reason: str) -> str:
     if not reason.strip():
         raise PromotionError("an anchor needs a reason: --reason '...'")
     heal(place, use_case)
-    ledger = place.ledger
-    version = pointed(place, use_case, registry.CHAMPION)
+    said = releases.read(place.ledger.entries(use_case))
+    version, current = said.champion, pointed(place, use_case, registry.CHAMPION)
+    if current != version:
+        raise PromotionError(
+            f"{use_case}@champion is {current or 'unset'} in MLflow, the ledger's is "
+            f"{version or 'none'}; {releases.remedy(use_case)}"
+        )
     if not version:
         raise PromotionError(f"{use_case} has no champion to anchor to: the baseline is in use")
     fault = golden_fault(place, use_case, version)
     if fault:
         raise PromotionError(f"{version} cannot be the anchor: {fault}")
-    decided = [
-        entry.subject
-        for entry in ledger.entries(use_case, "decision")
-        if entry.body["version"] == version
-    ]
-    body = {
-        "version": version,
-        "from": pointed(place, use_case, registry.ANCHOR),
-        "reason": reason.strip(),
-    }
-    subject = decided[-1] if decided else f"version {version}"
-    finish(place, ledger, begin(ledger, use_case, releases.ANCHORING, subject, body))
+    anchor_to(place, use_case, version, reason)
     return version
+
+
+def anchor_to(place: Place, use_case: str, version: str, reason: str) -> None:
+    """Make the champion, or of none nobody, the anchor.
+
+    Raises:
+        PromotionError: If it had to be given up.
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    ledger = place.ledger
+    made = releases.read(ledger.entries(use_case)).decision_on(version)
+    subject = made.subject if made else BASELINE
+    before = pointed(place, use_case, registry.ANCHOR)
+    body = {"version": version, "from": before, "reason": reason.strip()}
+    finish(place, ledger, begin(ledger, use_case, releases.ANCHORING, subject, body))

@@ -12,8 +12,8 @@ from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.job import Job, Refusal
 from kpi_gate.replay import replay_facts, source_files
-from kpi_gate.stores import models
-from kpi_gate.stores.brief import said
+from kpi_gate.stores import models, registry
+from kpi_gate.stores.brief import stated
 from kpi_gate.stores.snapshots import Snapshot
 from kpi_gate.stores.tracking import RunContent
 
@@ -54,7 +54,12 @@ def run_content(
         snapshot_path=f"data/{job.name}/snapshot.parquet",
         sources=source_files(job),
     )
-    return content, {**facts, "replay": replay_facts(job, frozen=found is not None)}
+    files = sorted((job.work / "candidate").iterdir()) if trained else []
+    return content, {
+        **facts,
+        "model_files": {path.name: registry.file_hash(path) for path in files},
+        "replay": replay_facts(job, frozen=found is not None),
+    }
 
 
 def _sample(job: Job) -> pd.DataFrame:
@@ -102,9 +107,9 @@ def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
     first = evidence.lineage is not None and evidence.lineage.champion.is_baseline
     gains = []
     for body in earlier_decisions(job):
-        error = said(body, "decision.gain.standard_error")
+        error = stated(body, "decision.gain.standard_error")
         if error and (body["champion"] == BASELINE) == first:
-            gains.append((said(body, "decision.gain.estimate"), error))
+            gains.append((stated(body, "decision.gain.estimate"), error))
     return gains
 
 
@@ -114,7 +119,7 @@ def past_looks(job: Job, evidence: Evidence) -> int:
         return 0
     window, looks = evidence.lineage.window, 0
     for body in earlier_decisions(job):
-        ends = [said(body, f"decision.lineage.window.{end}") for end in ("start", "end")]
+        ends = [stated(body, f"decision.lineage.window.{end}") for end in ("start", "end")]
         if None not in ends:
             start, end = (datetime.fromisoformat(moment) for moment in ends)
             looks += start < window.end and window.start < end

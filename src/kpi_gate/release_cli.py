@@ -1,4 +1,4 @@
-"""What a person does with a champion at the door: promote, roll back, re-anchor."""
+"""What a person does with a champion at the door: promote, roll back, re-anchor, realign."""
 
 from functools import partial
 from typing import Annotated
@@ -72,7 +72,20 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
     typer.echo(f"{name}: the anchor is {version} now.")
 
 
+def realign(name: UseCaseName, reason: Reason = "") -> None:
+    """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason."""
+    reason = require_reason(reason, "a realignment")
+    from kpi_gate.job import open_job
+    from kpi_gate.realignment import realign as put_right
+    from kpi_gate.stores.lock import one_at_a_time
+
+    job = open_job(name)
+    with one_at_a_time(job.place, name):
+        done = put_right(job.place, name, reason)
+    typer.echo("\n".join(f"{name}: {words}." for words in done))
+
+
 def add_releases(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for verb in (promote, rollback, reanchor):
+    for verb in (promote, rollback, reanchor, realign):
         app.command()(verb)

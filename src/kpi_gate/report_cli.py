@@ -37,7 +37,7 @@ def report(
     from kpi_gate.usecase import ConfigurationError
 
     place, now = Place(), datetime.now(UTC)
-    entries = place.ledger.entries()
+    entries = place.ledger.whole()
     known = sorted({*usecases.names(), *(one.use_case for one in entries)} - {WHOLE})
     for name in names or ():
         if name not in known:

@@ -1,11 +1,12 @@
 """See that a tick was decided before and that nothing is new since, before anything is started."""
 
 from kpi_gate import releases, steps
+from kpi_gate.agreement import agrees_at_a_glance, differences
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, Refusal, Retrained
-from kpi_gate.stores import registry, snapshots
+from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
@@ -46,7 +47,8 @@ def _is_settled(job: Job) -> bool:
     decided = [entry for entry in entries if entry.kind == "decision"]
     here = [entry for entry in decided if entry.body["as_of"] == job.as_of.isoformat()]
     ended = {entry.subject for entry in entries if entry.kind in ("done", "void")}
-    champion = releases.champion(entries) or BASELINE
+    said = releases.read(entries)
+    champion = said.champion or BASELINE
     waiting = [
         entry
         for entry in decided
@@ -54,7 +56,7 @@ def _is_settled(job: Job) -> bool:
         and entry.body["champion"] == champion  # else its evidence is stale
         and entry.subject not in ended
     ]
-    return bool(here) and not waiting and not releases.open_intents(entries)
+    return bool(here) and not waiting and not said.opened and not said.faults
 
 
 def standing_decision(job: Job) -> Entry | None:
@@ -70,11 +72,9 @@ def standing_decision(job: Job) -> Entry | None:
     if not found:
         return None
     entry = found[-1]
-    champion = releases.champion(job.ledger.entries(job.name))
-    alias = registry.glance(job.place, job.name, registry.CHAMPION)
-    if alias is None:
-        alias = registry.version_of(job.place, job.name, registry.CHAMPION)
-    if champion != (f"v{alias}" if alias else ""):  # moved by hand, or lost: the run says so
+    champion = releases.read(job.ledger.entries(job.name)).champion
+    agrees = agrees_at_a_glance(job.place, job.name) or not differences(job.place, job.name)
+    if not agrees:  # the run says so
         return None
     rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
     return entry if champion in (rival, entry.body["version"]) else None

@@ -1,6 +1,7 @@
 """Registered versions: what comes back is the very file that was judged."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,13 @@ def candidate(folder, estimator):
     return rows
 
 
+def judged(folder):
+    """Return what the ledger would say of a candidate."""
+    files = {path.name: registry.file_hash(path) for path in folder.iterdir()}
+    digest = ModelCard.read(folder).contender.digest
+    return registry.Judged("d", digest, "2024-03-01T00:00:00+00:00", files)
+
+
 def register(place, name, folder, rows):
     """Record a decision with this candidate; return its version."""
     money = {"kpi": "profit", "unit": "EUR", "horizon_decisions": 1000, "min_effect": 0.02}
@@ -67,7 +75,7 @@ def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(place, tmp_
         folder, fetched = tmp_path / f"candidate-{number}", tmp_path / f"fetched-{number}"
         rows = candidate(folder, estimator)
         version = register(place, f"d{number}", folder, rows)
-        registry.fetch(place, "toy", version, fetched)
+        registry.fetch(place, "toy", version, fetched, judged(folder))
         for name in (models.MODEL_FILE, models.KEYS_FILE, models.GOLDEN_FILE):
             assert (fetched / name).read_bytes() == (folder / name).read_bytes()
         again = models.load_model(fetched / models.MODEL_FILE)
@@ -81,5 +89,10 @@ def test_another_model_beside_the_card_is_refused(place, tmp_path):
     version = register(place, "d", folder, rows)
     stored = next((place.home / "artifacts").rglob(models.MODEL_FILE))
     shutil.copy(other / models.MODEL_FILE, stored)
-    with pytest.raises(ModelError, match="not the one its card names"):
-        registry.fetch(place, "toy", version, tmp_path / "fetched")
+    with pytest.raises(ModelError, match=r"model\.skops is not the file, as decision d recorded"):
+        registry.fetch(place, "toy", version, tmp_path / "fetched", judged(folder))
+    before = replace(judged(folder), files={})  # a ledger that did not keep them yet
+    with pytest.raises(ModelError, match="the model is not the one of decision d in the ledger"):
+        registry.fetch(place, "toy", version, tmp_path / "fetched", before)
+    with pytest.raises(ModelError, match="toy version 9: it is not in MLflow"):
+        registry.fetch(place, "toy", "9", tmp_path / "fetched", before)

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from kpi_gate.stores import chain
-from kpi_gate.stores.brief import said
+from kpi_gate.stores.brief import stated
 from kpi_gate.stores.ledger import Ledger, LedgerError
 
 LONG = {"verdict": "HOLD", "notes": "x" * 2_000, "decision": {"approval": "none"}}
@@ -53,7 +53,7 @@ def test_a_remembered_row_says_the_same(opened):
     first, again = opened().entries(), opened().entries()
     assert again == first
     assert dict(again[0].body) == {**LONG, "gain": 0}
-    assert said(again[0].body, "decision.approval") == "none"
+    assert stated(again[0].body, "decision.approval") == "none"
     assert [entry.subject for entry in opened().entries("ads", "intent")] == ["a2"]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from kpi_gate import promotion, quarantine
+from kpi_gate import promotion, quarantine, releases
+from kpi_gate.agreement import CHECKS
 from kpi_gate.decision.evidence import BASELINE, Window
 from kpi_gate.decision.identity import digest
 from kpi_gate.decision.trigger import Choice, Proposal
@@ -15,7 +16,6 @@ from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_page import page
 from kpi_gate.operation.watched import Watched
-from kpi_gate.stores import registry
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import BusyError, one_at_a_time
 from kpi_gate.stores.reports import Report, log_report
@@ -24,15 +24,7 @@ WAIT_SECONDS = 900.0
 # what is the model's own fault, whatever rows it is given
 OF_THE_MODEL = frozenset({"champion_readable", "golden"})
 # a way back heals none of these: an alias is lost or was moved by hand, or the anchor is strange
-OF_THE_REGISTRY = frozenset(
-    {
-        "champion_present",
-        "champion_recorded",
-        "anchor_present",
-        "anchor_recorded",
-        "anchor_readable",
-    }
-)
+OF_THE_REGISTRY = CHECKS | {"anchor_readable"}
 
 
 def act(watch: Watch, seen: Watched) -> Watched:
@@ -78,9 +70,8 @@ def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     reason = f"monitor: {faults[0].sentence}"
     try:
         with one_at_a_time(job.place, job.name, WAIT_SECONDS):  # a retrain may be at work
-            now = registry.version_of(job.place, job.name, registry.CHAMPION)
-            if seen.champion not in (UNKNOWN, f"v{now}"):
-                yield f"no way back from {seen.champion}: it is not the champion any more"
+            if releases.read(job.ledger.entries(job.name)).champion != watch.version:
+                yield f"no way back from {watch.version}: it is not the champion any more"
                 return
             version = promotion.rollback(job.place, job.name, reason)
             while version and wanted == "baseline":

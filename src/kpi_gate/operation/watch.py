@@ -1,6 +1,6 @@
 """What a look at a champion works on: the rows known then, and who is in use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate import releases
 from kpi_gate.champion import freeze_champion
 from kpi_gate.job import Job
 from kpi_gate.learning.scoring import ScoringError, probabilities
@@ -30,11 +31,18 @@ class Watch:
         job: The use case and the moment; its work folder is the watch's own.
         rows: All rows known then.
         quarantined: Days that count for nothing.
+        version: Who was in use when the look began, as the ledger says; empty for the baseline.
     """
 
     job: Job
     rows: pd.DataFrame
     quarantined: frozenset[date]
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note who is in use before anything is read."""
+        said = releases.read(self.job.ledger.entries(self.job.name))
+        object.__setattr__(self, "version", said.champion)
 
     @cached_property
     def batches(self) -> Batches:

@@ -50,19 +50,21 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
         None for the baseline, which nobody promoted.
     """
     job, name = watch.job, watch.champion.contender.name
-    made = job.ledger.entries(job.name, "decision")
-    decided = [entry.body for entry in made if entry.body["version"] == name]
-    if watch.estimator is None or not decided:
+    said = releases.read(job.ledger.entries(job.name))
+    decided = said.decision_on(name)
+    if watch.estimator is None or decided is None:
         return None, []
-    body, found = decided[-1], []
-    done = releases.standing(job.ledger.entries(job.name))
-    before = next((e.body["from"] for e in reversed(done) if e.body["version"] == name), "")
+    body, found = decided.body, []
+    before = next(
+        (e.body["from"] for e in reversed(said.standing) if e.body["version"] == name), ""
+    )
     replaced = job.work / "replaced"
     snapshots.clear(replaced)
     try:
         if before:
             trusted = job.use_case.trusted_types
-            registry.fetch(job.place, job.name, before.removeprefix("v"), replaced, trusted)
+            judged, number = said.judged(before), before.removeprefix("v")
+            registry.fetch(job.place, job.name, number, replaced, judged, trusted)
         else:
             stand_in(job, replaced)
     except ModelError as error:

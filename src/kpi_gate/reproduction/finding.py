@@ -14,7 +14,7 @@ def find(ledger: Ledger, wanted: str) -> tuple[Entry, Sequence[Entry]]:
     Raises:
         ConfigurationError: If there is no such decision, or more than one.
     """
-    rows = ledger.entries()
+    rows = ledger.whole()
     decisions = [row for row in rows if row.kind == "decision"]
     found: list[Entry] = []
     if len(wanted) >= SHORTEST_PREFIX:

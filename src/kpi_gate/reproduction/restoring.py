@@ -9,8 +9,10 @@ from typing import Any
 import yaml
 
 from kpi_gate import releases
+from kpi_gate.agreement import CHECKS
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Verdict
+from kpi_gate.releases import Releases
 from kpi_gate.reproduction.code import require_settings, restore_code
 from kpi_gate.reproduction.scratch import ReproductionError, Scratch
 from kpi_gate.stores import registry, snapshots, tracking
@@ -50,7 +52,8 @@ def _require_restorable(entry: Entry) -> None:
             f"decision {entry.subject} was made before its rows were frozen, so there is nothing "
             f"to restore: {reason}"
         )
-    if body["decision"]["lineage"] is None and failed[0].startswith(("champion_", "anchor_")):
+    of_mlflow = failed and (failed[0] in CHECKS or failed[0].startswith(("champion_", "anchor_")))
+    if body["decision"]["lineage"] is None and of_mlflow:
         raise ReproductionError(
             f"decision {entry.subject} was a refusal of what MLflow held then, not of its rows: "
             f"{reason}"
@@ -102,21 +105,22 @@ def _restore_sides(
     place: Place, entry: Entry, history: Sequence[Entry], folder: Path, trusted: Sequence[str]
 ) -> Iterator[str]:
     decision, facts = entry.body["decision"], entry.body.get("replay")
-    own = [row for row in history if row.use_case == entry.use_case]
+    said = releases.read(row for row in history if row.use_case == entry.use_case)
     champion = (decision["lineage"] or {}).get("champion") or (facts or {}).get("champion")
-    champion = champion or {"name": releases.champion(own) or BASELINE, "digest": ""}
-    yield _restore_side(place, entry, champion, folder, trusted)
+    champion = champion or {"name": said.champion or BASELINE, "digest": ""}
+    yield _restore_side(place, said, entry, champion, folder, trusted)
     anchor = (facts or {}).get("anchor")
     if facts is None and champion["name"] != BASELINE:
-        anchor = {"name": releases.anchor(own), "digest": ""}
+        anchor = {"name": said.anchor, "digest": ""}
         yield "anchor: worked out from the ledger, since the decision kept none"
     if anchor is not None:
-        words = _restore_side(place, entry, anchor, folder / "anchor", trusted)
+        words = _restore_side(place, said, entry, anchor, folder / "anchor", trusted)
         yield words.replace("champion", "anchor", 1)
 
 
 def _restore_side(
     place: Place,
+    said: Releases,
     entry: Entry,
     contender: Mapping[str, Any],
     folder: Path,
@@ -129,7 +133,8 @@ def _restore_side(
         folder_card.write_text(json.dumps({"contender": contender}), encoding="utf-8")
         return "champion: the baseline"
     try:
-        card = registry.fetch(place, entry.use_case, name.removeprefix("v"), folder, trusted)
+        judged, number = said.judged(name), name.removeprefix("v")
+        card = registry.fetch(place, entry.use_case, number, folder, judged, trusted)
     except (ModelError, tracking.TrackingError) as error:
         raise ReproductionError(
             f"{name}, which decision {entry.subject} was compared with, cannot be had: "

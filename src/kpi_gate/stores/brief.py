@@ -41,7 +41,7 @@ def abridge(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**asked, **{path: value for path in PATHS if (value := _at(body, path)) is not None}}
 
 
-def said(body: Mapping[str, Any], path: str) -> Any:
+def stated(body: Mapping[str, Any], path: str) -> Any:
     """Return one of PATHS of a body without reading more than must be; None where it is not."""
     if isinstance(body, LongBody):
         return body.brief.get(path)

@@ -171,6 +171,20 @@ class Ledger:
             and (subject is None or entry.subject == subject)
         ]
 
+    @property
+    def shown(self) -> str:
+        """The address without its password."""
+        return f"ledger {self._table.shown}"
+
+    def exists(self) -> bool:
+        """Tell whether there is a table, also an empty one.
+
+        Raises:
+            LedgerError: If the database cannot be reached.
+        """
+        with self._table.connect() as connection:
+            return connection is not None
+
     def walk(self) -> Walk:
         """Read and verify every row, also those that were verified before.
 
@@ -228,4 +242,4 @@ class Ledger:
         return self.append(WHOLE, KEYED, WHOLE, body)
 
     def _error(self, words: str) -> LedgerError:
-        return LedgerError(f"ledger {self._table.shown}: {words}")
+        return LedgerError(f"{self.shown}: {words}")

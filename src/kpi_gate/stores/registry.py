@@ -2,10 +2,9 @@
 
 import hashlib
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kpi_gate.decision.evidence import Contender
@@ -17,7 +16,6 @@ from kpi_gate.stores.models import (
     ModelError,
     load_model,
 )
-from kpi_gate.stores.prepared import sqlite_file
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.tracking import client
 
@@ -37,32 +35,12 @@ def version_of(place: Place, use_case: str, alias: str) -> str:
             raise
 
 
-def glance(place: Place, use_case: str, alias: str) -> str | None:
-    """Return what `version_of` does without importing MLflow, which takes seconds.
-
-    It reads MLflow's own table, so it says None, for "ask MLflow", wherever that is not as the
-    installed version has it: another kind of store, another schema, a workspace beside the default.
-    """
-    path = sqlite_file(place.mlflow_uri)
-    if path is None or not path.exists():
-        return None
-    query = "SELECT version, workspace FROM registered_model_aliases WHERE name = ? AND alias = ?"
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute(query, (use_case, alias)).fetchall()
-    except sqlite3.Error:
-        return None
-    if any(workspace != "default" for _, workspace in rows):
-        return None
-    return str(rows[0][0]) if rows else ""
-
-
 def point(place: Place, use_case: str, alias: str, version: str) -> None:
     """Move an alias to a version; no version removes the alias."""
     with client(place) as mlflow_client:
         if version:
             mlflow_client.set_registered_model_alias(use_case, alias, version)
-        else:
+        elif version_of(place, use_case, alias):
             mlflow_client.delete_registered_model_alias(use_case, alias)
 
 
@@ -72,50 +50,114 @@ def tags_of(place: Place, use_case: str, version: str) -> dict[str, str]:
         return dict(mlflow_client.get_model_version(use_case, version).tags)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What the ledger says of a registered version: MLflow's files and tags are held against it.
+
+    Attributes:
+        decision: Id of the decision that registered it.
+        digest: Digest of its model with its card.
+        evidence_end: End of the gate window, ISO 8601: earlier rows were used up by it.
+        files: SHA-256 of each of its files by name; empty in ledgers from before they were kept.
+    """
+
+    decision: str
+    digest: str
+    evidence_end: str
+    files: Mapping[str, str]
+
+
 def fetch(
-    place: Place, use_case: str, version: str, folder: Path, trusted: Sequence[str] = ()
+    place: Place,
+    use_case: str,
+    version: str,
+    folder: Path,
+    judged: Judged,
+    trusted: Sequence[str] = (),
 ) -> ModelCard:
     """Download a registered version into `folder`: its model, card, golden rows and row keys.
 
+    Args:
+        place: Where MLflow is.
+        use_case: Name of the registered model.
+        version: Number of the version.
+        folder: Where to.
+        judged: What the ledger says of it.
+        trusted: Types that the use case trusts in its model.
+
     Raises:
-        ModelError: If it is unreadable, half-written, or not the model that its card describes.
+        ModelError: If it is gone, unreadable, half-written, or not what the ledger says.
         TrackingError: If MLflow cannot be reached.
     """
-    import mlflow
-
-    with tempfile.TemporaryDirectory() as scratch, client(place) as mlflow_client:
-        source = mlflow_client.get_model_version(use_case, version)
-        try:
-            path = mlflow.artifacts.download_artifacts(
-                f"models:/{source.name}/{source.version}", dst_path=scratch
-            )
-        except OSError as error:
-            raise ModelError(f"{use_case} version {version}: {error}") from error
-        files = {found.name: found for found in Path(path).rglob("*") if found.is_file()}
+    named = f"{use_case} version {version}"
+    with tempfile.TemporaryDirectory() as scratch:
+        files, tags = _download(place, use_case, version, Path(scratch))
         missing = [name for name in (MODEL_FILE, CARD_FILE, KEYS_FILE) if name not in files]
-        missing += [] if "evidence_end" in source.tags else ["tag evidence_end"]
+        missing += [] if "evidence_end" in tags else ["tag evidence_end"]
         if missing:
-            raise ModelError(f"{use_case} version {version}: {', '.join(missing)} is missing")
+            raise ModelError(f"{named}: {', '.join(missing)} is missing")
+        fault = _difference(files, tags, judged)
+        if fault:
+            raise ModelError(f"{named}: {fault}, as decision {judged.decision} recorded")
         try:
             card = ModelCard.read(files[CARD_FILE].parent)
             load_model(files[MODEL_FILE], trusted)
         except ModelError as error:
-            raise ModelError(f"{use_case} version {version}: {error}") from error
-        if digest(files[MODEL_FILE].read_bytes(), card) != card.contender.digest:
-            raise ModelError(
-                f"{use_case} version {version}: the model is not the one its card names"
-            )
+            raise ModelError(f"{named}: {error}") from error
+        found = digest(files[MODEL_FILE].read_bytes(), card)
+        if {found, card.contender.digest} != {judged.digest}:
+            words = f"the model is not the one of decision {judged.decision} in the ledger"
+            raise ModelError(f"{named}: {words}: digest {found}, recorded {judged.digest}")
         folder.mkdir(parents=True, exist_ok=True)
-        for name, found in files.items():
-            if found.parent == files[CARD_FILE].parent or name == MODEL_FILE:
-                shutil.copy(found, folder / name)
-        # the card was written before the promotion: the version knows what came of it
-        evidence_end = source.tags["evidence_end"]
-        known = {"name": f"v{version}", "promoted_on": evidence_end}
+        for name, path in files.items():
+            if path.parent == files[CARD_FILE].parent or name == MODEL_FILE:
+                shutil.copy(path, folder / name)
+        # the card was written before the promotion: the ledger knows what came of it
+        known = {"name": f"v{version}", "promoted_on": judged.evidence_end}
         contender = Contender.model_validate({**card.contender.model_dump(), **known})
         card = card.model_copy(update={"contender": contender})
         card.write(folder)
     return card
+
+
+def _download(
+    place: Place, use_case: str, version: str, scratch: Path
+) -> tuple[dict[str, Path], dict[str, str]]:
+    """Return a version's files by name, and its tags."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    with client(place) as mlflow_client:
+        try:
+            source = mlflow_client.get_model_version(use_case, version)
+            path = mlflow.artifacts.download_artifacts(
+                f"models:/{source.name}/{source.version}", dst_path=str(scratch)
+            )
+        except OSError as error:
+            raise ModelError(f"{use_case} version {version}: {error}") from error
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise ModelError(f"{use_case} version {version}: it is not in MLflow") from error
+        files = {found.name: found for found in Path(path).rglob("*") if found.is_file()}
+        return files, dict(source.tags)
+
+
+def _difference(files: Mapping[str, Path], tags: Mapping[str, str], judged: Judged) -> str:
+    """Say what of a version is not as the ledger says; empty where nothing is known to differ."""
+    for name, wanted in judged.files.items():
+        if name not in files:
+            return f"{name} is missing"
+        if file_hash(files[name]) != wanted:
+            return f"{name} is not the file"
+    if tags["evidence_end"] != judged.evidence_end:
+        return f"tag evidence_end is {tags['evidence_end']}, not {judged.evidence_end}"
+    return ""
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def digest(model: bytes, card: ModelCard) -> str:

@@ -18,6 +18,7 @@ from kpi_gate.stores.settings import Place
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
+LEDGER_ROW = "kpi_gate.ledger_row"  # `number:hash` of the row that holds the run's decision
 SOURCES = "settings"  # artifact folder of the user's own files
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
 
@@ -118,6 +119,16 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         mlflow_client.set_tag(run_id, COMPLETE, "true")
         mlflow_client.set_terminated(run_id)
         return Recorded(run_id, version)
+
+
+def name_row(place: Place, run_id: str, number: int, row_hash: str) -> None:
+    """Let a run name the ledger's row of its decision, so that a row that is lost is missed.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached, or refuses.
+    """
+    with client(place) as mlflow_client:
+        mlflow_client.set_tag(run_id, LEDGER_ROW, f"{number}:{row_hash}")
 
 
 def experiment_of(mlflow_client: Any, place: Place, name: str) -> str:
