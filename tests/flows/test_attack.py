@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -252,4 +253,34 @@ def test_a_record_that_is_changed_after_the_look_decides_nothing(door, folder):
         assert child.wait(120) == 0
     assert door.ended(run)["type"] == "COMPLETED"
     assert (folder / "ran").read_text() == "toy None True\n"
+    assert not (folder / "foreign").exists()
+
+
+class Foreign:
+    """Leaves a mark where it is unpickled."""
+
+    def __reduce__(self):
+        return Path.touch, (Path("foreign"),)
+
+
+def test_a_result_that_the_server_points_to_is_not_unpickled(door, folder):
+    from prefect.results import ResultRecord, ResultRecordMetadata
+    from prefect.serializers import PickleSerializer
+
+    pointed = ResultRecordMetadata(storage_key="foreign", serializer=PickleSerializer())
+    stored = folder / "client/storage/foreign"
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(ResultRecord(metadata=pointed, result=Foreign()).serialize())
+    flow = door.ask("POST", "/flows/", {"name": "pointed"}).json()["id"]
+    state = {"type": "COMPLETED", "data": pointed.model_dump(mode="json")}
+    asked = {"flow_id": flow, "parameters": {"name": "toy", "scheduled": True}}
+    run = door.ask("POST", "/flow_runs/", asked).json()["id"]
+    told = door.ask("POST", f"/flow_runs/{run}/set_state", {"state": state, "force": True})
+    assert told.json()["status"] == "ACCEPT"
+    (folder / "ran").unlink(missing_ok=True)
+    words = [sys.executable, "-m", "flows.one_run", "marked.marking"]
+    words += [json.dumps(asked["parameters"]), str(os.getpid())]
+    with process(words, folder, door, PREFECT__FLOW_RUN_ID=run) as child:
+        assert child.wait(120) == 0
+    assert not (folder / "ran").exists()  # the server says that it has run
     assert not (folder / "foreign").exists()
