@@ -87,7 +87,7 @@ def complaint(result):
 
 
 def failing(found):
-    return {check["name"] for check in found["checks"] if not check["passed"]}
+    return {check["name"] for check in found["checks"] if check["passed"] is False}
 
 
 def test_the_answer_has_its_keys(judge):
@@ -144,10 +144,14 @@ def test_ties_are_not_promoted(judge, objective):
     assert answer(judge(negative_zero, **objective))["verdict"] != "PROMOTE"
 
 
-def test_the_same_gain_on_every_row_is_promoted(judge):
+@pytest.mark.parametrize("more", [1.0, -1.0, 0.07])
+def test_the_same_gain_on_every_row_is_no_evidence(judge, more):
     rows = table()
-    found = answer(judge(rows.assign(value_candidate=rows["value_champion"] + 1)))
-    assert (found["verdict"], found["gain"]["estimate"]) == ("PROMOTE", pytest.approx(1))
+    rows["value_champion"] = np.round(np.random.default_rng(3).normal(1, 1, len(rows)), 2)
+    found = answer(judge(rows.assign(value_candidate=rows["value_champion"] + more)))
+    assert found["verdict"] == "INSUFFICIENT_EVIDENCE"
+    assert failing(found) >= {"differences_vary"}
+    assert "with a spread of zero" in str(found["checks"])
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf, 1e300])
@@ -223,6 +227,56 @@ def test_a_word_is_a_level_whatever_it_says(judge, suffix, word):
     found = answer(judge(table(region=word), suffix))
     assert found["verdict"] == "PROMOTE"
     assert [level["level"] for level in found["slices"]] == [word]
+
+
+def test_a_level_that_was_trained_on_and_is_gone_is_named(judge):
+    rail = {**OBJECTIVE["guardrails"][0], "levels": {"north": 0.6, "west": 0.02, "isle": 0.005}}
+    found = answer(judge(table(), wanted={**OBJECTIVE, "guardrails": [rail]}))
+    assert (found["verdict"], failing(found)) == ("INSUFFICIENT_EVIDENCE", {"levels region"})
+    assert "no row of region west (2.0% of the training rows)" in str(found["checks"])
+    assert "never trained on: south (300 rows)" in str(found["checks"])
+    retired = {**rail, "retired": ["west", "north"]}
+    found = answer(judge(table(), wanted={**OBJECTIVE, "guardrails": [retired]}))
+    assert found["verdict"] == "PROMOTE"
+    assert "back though declared retired: north (300 rows)" in str(found["checks"])
+
+
+@pytest.mark.parametrize("words", [{}, {"guardrails": []}])
+def test_guardrails_may_be_none_and_that_is_said(judge, tmp_path, words):
+    bare = {"objective": OBJECTIVE["objective"], **words}
+    page = tmp_path / "page.html"
+    found = answer(judge(table(), wanted=bare, options=["--html", page]))
+    assert found["verdict"] == "PROMOTE"
+    said = "no guardrails were declared, so nothing is watched beside the gain"
+    assert said in str(found["checks"])
+    assert said in page.read_text()
+
+
+def test_what_was_not_checked_is_neither_ok_nor_failed(judge):
+    found = answer(judge(table()))
+    left = {check["name"]: check for check in found["checks"] if check["passed"] is None}
+    assert left.keys() >= {"window_fresh", "labels_mature", "levels region"}
+    assert all(check["reason"].startswith("not checked: ") for check in left.values())
+    dated = answer(
+        judge(
+            table(),
+            options=[f"--{option}={word}" for option, word in FRESH.items()],
+        )
+    )
+    left = {check["name"] for check in dated["checks"] if check["passed"] is None}
+    made = {check["name"] for check in dated["checks"] if check["passed"]}
+    assert left >= {"no_shared_rows", "same_snapshot", "labels_mature", "window_long_enough"}
+    assert made >= {"window_fresh", "window_in_the_past", "window_recent"}
+
+
+def test_what_breaks_on_too_few_rows_asks_for_more(judge):
+    day = pd.Timestamp("2024-05-01T10:00Z")
+    for few in (table(rows=12), table(rows=600, event_time=day), table(0.0, sd=0.0)):
+        calls = answer(
+            judge(few, measures='{"candidate": {"calibration_error": 0.9}}', wanted=CALIBRATION)
+        )
+        assert calls["verdict"] == "INSUFFICIENT_EVIDENCE"
+        assert "calibration_error" in failing(calls)
 
 
 def test_a_level_of_one_row_is_listed(judge):
@@ -444,8 +498,8 @@ def test_measures_that_cannot_be_read_are_named(judge, measures):
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ({**OBJECTIVE, "guardrails": []}, "guardrails"),
-        ({"objective": OBJECTIVE["objective"]}, "guardrails: this key is needed"),
+        ({**OBJECTIVE, "guardrails": [{"slice": "region"}]}, "guardrails"),
+        ({**OBJECTIVE, "unguarded": True}, "guardrails"),
         ({**OBJECTIVE, "objective": {"kpi": "profit"}}, "objective.unit: this key is needed"),
         ({**OBJECTIVE, "more": 1}, "more"),
     ],

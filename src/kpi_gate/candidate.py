@@ -65,6 +65,7 @@ def train_candidate(
             last_rows=settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
             calibrate=settings.calibration == "sigmoid",
+            slices=[rail.slice for rail in settings.guardrails if rail.slice],
             complete=complete,
         )
         write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
@@ -122,6 +123,7 @@ def write_candidate(
         variants=tuple(asdict(variant) for variant in trained.variants),
         trained_rows=trained.rows,
         outcome_rate=trained.outcome_rate,
+        levels=trained.levels,
         snapshot=snapshot,
         trained_at=as_of,
     )

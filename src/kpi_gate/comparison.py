@@ -121,6 +121,7 @@ def lineage_of(
         missing_labels=missing_by_day(due),
         champion=champion.card.contender,
         candidate=candidate.card.contender,
+        trained_levels=candidate.card.levels,
     )
 
 

@@ -14,7 +14,7 @@ from kpi_gate.claims import read_measures, read_past
 from kpi_gate.data.given_columns import first_row
 from kpi_gate.decision import estimators
 from kpi_gate.decision.estimators import Estimate
-from kpi_gate.decision.evidence import SIDES, Contender, Evidence, Lineage, Window, fingerprint
+from kpi_gate.decision.evidence import SIDES, Contender, Evidence, Lineage, Window
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.measures import calibration_error
 from kpi_gate.decision.objective import EstimatorSettings, GateSettings
@@ -97,7 +97,7 @@ def judge_table(
     if origin is not None and len(table):
         lineage = _lineage(table, evidence, origin, rows)
         evidence = replace(evidence, lineage=lineage)
-    return decide(evidence, settings, read_past(past), tick=origin.as_of if origin else None)
+    return decide(evidence, settings, read_past(past))
 
 
 def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None) -> Evidence:
@@ -207,25 +207,27 @@ def _missing(table: pd.DataFrame, estimator: EstimatorSettings) -> list[str]:
 
 
 def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path) -> Lineage:
-    """Make of the table and its maker's words what a comparison would have written."""
+    """Make of the table and its maker's words what a comparison would have written.
+
+    What a comparison counts in the rows of both models is not said: the gate does not check it.
+    """
     content = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
     first, last = (table["event_time"].agg(how).to_pydatetime() for how in ("min", "max"))
     if last >= LAST_MOMENT:
         raise ConfigurationError(f"{path}: event_time goes up to {last}, which is no moment")
-    known = table["outcome"].notna().mean() if "outcome" in table else 1.0
-    key = evidence.rows.key
+    known = float(table["outcome"].notna().mean()) if "outcome" in table else None
     return Lineage(
         use_case=path.stem,
         as_of=origin.as_of,
         snapshot=content,
         snapshot_rows=len(table),
-        scored_snapshot=content,
+        scored_snapshot=None,
         window=Window(start=first, end=_end(last, origin)),
         shortest_window_days=0,
         label_delay_days=origin.label_delay_days,
-        row_fingerprint="" if key is None else fingerprint(key),
-        shared_rows=0,
-        matured=float(known),
+        row_fingerprint=None,
+        shared_rows=None,
+        matured=known,
         champion=Contender(name="champion", digest="", trained_until=origin.champion_until),
         candidate=Contender(name="candidate", digest="", trained_until=origin.candidate_until),
     )

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from kpi_gate.cron import cron_fault, zone_fault
-from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Range
+from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Guardrail, Range
 from kpi_gate.decision.watching import MonitorSettings, TriggerSettings
 from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
 from kpi_gate.files.faults import explain
@@ -130,7 +130,7 @@ class Settings(GateSettings):
 
     Attributes:
         objective: KPI and the gain worth a release.
-        guardrails: What must not worsen.
+        guardrails: What must not worsen; a use case that watches nothing says so: `[]`.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.
@@ -145,6 +145,7 @@ class Settings(GateSettings):
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
+    guardrails: tuple[Guardrail, ...]
     value: dict[str, Parameter] = Field(min_length=1)
     policy: PolicySettings = PolicySettings()
     window: WindowSettings
@@ -177,7 +178,10 @@ class Settings(GateSettings):
     def gate(self) -> GateSettings:
         """Return what the gate alone needs."""
         return GateSettings(
-            objective=self.objective, guardrails=self.guardrails, estimator=self.estimator
+            objective=self.objective,
+            guardrails=self.guardrails,
+            unguarded=self.unguarded,
+            estimator=self.estimator,
         )
 
 

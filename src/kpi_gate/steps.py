@@ -13,13 +13,12 @@ from kpi_gate.data.validating import validate_snapshot
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.job import Job, Refusal, plan, read_snapshot, unknown_name
-from kpi_gate.learning.windows import Windows
 from kpi_gate.operation.alarms import standing_alarm
 from kpi_gate.recording import past_gains, past_looks, run_content
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
-from kpi_gate.stores.models import ModelCard, ModelError
+from kpi_gate.stores.models import ModelError
 from kpi_gate.stores.snapshots import Snapshot
 
 if TYPE_CHECKING:
@@ -84,27 +83,15 @@ def train_on_snapshot(job: Job, frozen: str) -> None:
     """Train the candidate on the frozen rows, whose fingerprint is `frozen`, beside the champion.
 
     Raises:
-        Refusal: If there is too little data to train on.
+        Refusal: If there is too little data to train on, or nothing fresh to judge by.
     """
     from kpi_gate.candidate import train_candidate
+    from kpi_gate.data.fresh_rows import require_fresh_rows
 
     rows = read_learnable(job)
     windows = plan(job, rows)
-    require_fresh_rows(job, windows)
+    require_fresh_rows(job, rows, windows)
     train_candidate(job, rows, windows, job.work / "candidate", frozen)
-
-
-def require_fresh_rows(job: Job, windows: Windows) -> None:
-    """Refuse a tick that comes before the rows that the champion has seen."""
-    champion = ModelCard.read(job.work / "champion").contender
-    seen = champion.seen_until()
-    if seen is not None and windows.gate.end > job.as_of:
-        raise Refusal(
-            "rows_fresh",
-            f"champion {champion.name} has seen rows until {seen:%Y-%m-%d}, after this tick: there "
-            f"is nothing fresh to compare on as of {job.as_of:%Y-%m-%d}; choose a later --as-of",
-            Verdict.INSUFFICIENT_EVIDENCE,
-        )
 
 
 def compare(job: Job) -> bool:

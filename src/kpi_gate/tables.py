@@ -13,7 +13,8 @@ from kpi_gate.data.given_columns import first_row, identities, moments, numbers
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.small_file import require_plain_file
 from kpi_gate.files.wording import shorten
-from kpi_gate.stores.evidence import CORNER, as_text
+from kpi_gate.learning.levels import as_text
+from kpi_gate.stores.evidence import CORNER
 
 ROW_ID = "row_id"
 NEVER = 1e-6  # chance at which agreement is none

@@ -243,8 +243,15 @@ def test_a_probability_of_a_policy_may_be_zero_but_not_negative():
     assert "probability of the champion: 600 of 600 rows are not in [0, 1]" in wrong.faults[0]
 
 
-@pytest.mark.parametrize("wrong", ["hole", "propensity", "both actions"])
-def test_weights_that_do_not_average_to_one_are_invalid(wrong):
+@pytest.mark.parametrize(
+    ("wrong", "answer"),
+    [
+        ("hole", Verdict.INSUFFICIENT_EVIDENCE),
+        ("propensity", Verdict.INVALID),
+        ("both actions", Verdict.INVALID),
+    ],
+)
+def test_weights_that_do_not_average_to_one_are_no_evidence(wrong, answer):
     generator = np.random.default_rng(2)
     action = generator.integers(0, 2, 2_000)
     propensity, candidate = np.full(2_000, 0.5), np.where(action == 1, 0.9, 0.1)
@@ -256,7 +263,7 @@ def test_weights_that_do_not_average_to_one_are_invalid(wrong):
         candidate = np.ones(2_000)
     found = estimators.ips(action * 1.0, propensity, (propensity, candidate))
     decision = judged(found, "ips")
-    assert decision.verdict is Verdict.INVALID
+    assert decision.verdict is answer
     assert "weights of the candidate average to" in str(decision.failed)
 
 
@@ -307,11 +314,20 @@ def test_a_log_that_says_too_little_is_refused():
     assert decision.verdict is Verdict.INSUFFICIENT_EVIDENCE
 
 
-def test_a_policy_that_was_never_logged_is_invalid_for_snips():
+@pytest.mark.parametrize("kind", ["ips", "snips", "dr", "switch"])
+@pytest.mark.parametrize("side", ["champion", "candidate"])
+@pytest.mark.parametrize("reward", [1.0, -1.0])
+def test_a_policy_that_was_never_logged_has_no_evidence(kind, side, reward):
     ones = np.ones(600)
-    decision = judged(estimators.snips(ones, ones * 0.5, (0.5 * ones, 0 * ones)), "snips")
-    assert decision.verdict is Verdict.INVALID
-    assert "base of the candidate is zero in every row" in str(decision.failed)
+    chances = (0 * ones, 0.5 * ones) if side == "champion" else (0.5 * ones, 0 * ones)
+    log = reward * ones, ones * 0.5, chances
+    if kind in ("ips", "snips"):
+        found = getattr(estimators, kind)(*log)
+    else:
+        found = estimators.doubly_robust(*log, model_logged=0 * ones, model=(0 * ones, 0 * ones))
+    decision = judged(found, kind)
+    assert (decision.verdict, decision.gain) == (Verdict.INSUFFICIENT_EVIDENCE, None)
+    assert f"the log holds no decision of the {side}" in decision.sentence()
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_every_rule_has_its_verdict(found, objective, expected, check):
 
 def test_a_clear_loss_is_rejected():
     assert verdict(noise(gain=-0.5)) is Verdict.REJECT
-    assert verdict(np.zeros(500)) is Verdict.REJECT
+    assert verdict(noise(gain=-0.5) - 40.0) is Verdict.REJECT  # nobody wins
 
 
 def test_the_worst_verdict_wins():
@@ -116,9 +116,19 @@ def test_a_rule_that_is_silent_has_not_agreed(monkeypatch, rule, kpi_link):
     assert any(check.reason == f"rule {rule} gave no answer" for check in decision.failed)
 
 
-def test_no_guardrails_at_all_are_invalid():
-    bare = GateSettings.model_construct(objective=settings().objective, guardrails=())
-    assert decide(evidence(), bare).verdict is INVALID
+def test_guardrails_that_are_gone_are_invalid():
+    for gone in ((), []):
+        bare = GateSettings.model_construct(**{**vars(settings()), "guardrails": gone})
+        assert decide(evidence(), bare).verdict is INVALID
+
+
+def test_that_nothing_is_watched_is_said_on_every_page():
+    bare = GateSettings.model_validate({**settings().model_dump(), "guardrails": []})
+    decision = decide(evidence(), bare)
+    assert decision.verdict is PROMOTE
+    for text in (decision.table(), decision.markdown(), decision.html()):
+        assert "no guardrails were declared" in " ".join(text.split())
+    assert decide(evidence(noise(gain=-0.5)), bare).verdict is Verdict.REJECT
 
 
 @given(differences, objectives, st.sampled_from([0.4, 0.95, None]), st.integers(0, 2))

@@ -67,7 +67,13 @@ def skewed(sign, errors_above, rows=200):
 
 # past candidates that gained much: shrinkage then leaves a gain as it is
 GOOD_PAST = {"past": [(0.5, 0.1)] * 20}
-FREE = {"min_effect": 0.0, "switch_cost": 0, "min_effective_units": 5, "resamples": 10_000}
+FREE = {
+    "min_effect": 0.0,
+    "switch_cost": 0,
+    "min_effective_units": 5,
+    "min_days": 1,
+    "resamples": 10_000,
+}
 WEIGHTS = {
     f"{name}_{side}": value
     for side in ("champion", "candidate")
@@ -95,6 +101,16 @@ ATTACKS = {
     ),
     "largest_weight": (
         evidence(diagnostics=WEIGHTS | {"largest_weight_share_champion": 0.2}),
+        {},
+        TOO_LITTLE,
+    ),
+    "log_support": (
+        evidence(diagnostics=WEIGHTS | {"effective_share_candidate": 0.0}),
+        {},
+        TOO_LITTLE,
+    ),
+    "log_coverage": (
+        evidence(diagnostics=WEIGHTS | {"covered_share_candidate": 0.4}),
         {},
         TOO_LITTLE,
     ),
@@ -131,6 +147,15 @@ ATTACKS = {
         TOO_LITTLE,
     ),
     "days": (evidence(), {"min_days": 41}, TOO_LITTLE),
+    "differences_vary": (evidence(np.full(600, 0.5)), {}, TOO_LITTLE),
+    "levels region": (
+        evidence(
+            region=np.full(600, "north"),
+            lineage=lineage(trained_levels={"region": {"north": 0.9, "west": 0.1}}),
+        ),
+        {"rails": [RATE, SLICE]},
+        TOO_LITTLE,
+    ),
     "top_unit_share": (
         evidence(np.r_[noise(600, 0.5, 1.0), 90.0]),
         {"min_effective_units": 5},

@@ -46,11 +46,29 @@ def test_a_forgotten_objective_is_refused(missing):
         GateSettings.model_validate(content)
 
 
-def test_an_empty_guardrail_list_is_refused():
-    content = settings().model_dump()
-    for empty in ([], None):
-        with pytest.raises(ValidationError, match="guardrails"):
-            GateSettings.model_validate({**content, "guardrails": empty})
+@pytest.mark.parametrize("words", [{}, *({"guardrails": none} for none in ([], None, "none"))])
+def test_that_there_are_no_guardrails_is_said(words):
+    content = settings().model_dump(include={"objective"})
+    found = GateSettings.model_validate({**content, **words})
+    assert (found.guardrails, found.unguarded) == ((), True)
+    assert GateSettings.model_validate({**settings().model_dump()}).unguarded is False
+
+
+@pytest.mark.parametrize(
+    "lost", [{"guardrails": ()}, {"guardrails": [RAILS[0]], "unguarded": True}, {"guardrails": [1]}]
+)
+def test_guardrails_that_got_lost_are_not_said_to_be_none(lost):
+    content = settings().model_dump(include={"objective"})
+    with pytest.raises(ValidationError, match="guardrails"):
+        GateSettings.model_validate({**content, **lost})
+
+
+@pytest.mark.parametrize("level", [True, 1.5, ""])
+def test_a_level_is_written_as_the_rows_spell_it(level):
+    rail = {"slice": "region", "may_lose": 0.5, "min_events": 20}
+    assert settings({**rail, "retired": ["west", 7]}).guardrails[0].retired == ("west", "7")
+    with pytest.raises(ValidationError, match="retired"):
+        settings({**rail, "retired": [level]})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from kpi_gate.decision.validity import check_valid
 
 def wrong(found, *rails):
     checks = check_valid(found, settings(*rails))
-    return {check.name: check for check in checks if not check.passed}
+    return {check.name: check for check in checks if check.failed}
 
 
 def test_a_decision_that_is_counted_twice_is_invalid():

@@ -16,7 +16,7 @@ def enough(difference, unit=None, day=None, **objective):
     gain = paired_gain(difference, unit, day, threshold=0.02, resamples=1_000)
     return (
         gain,
-        {c.name for c in check_enough(gain, paired(difference), asked) if not c.passed},
+        {c.name for c in check_enough(gain, paired(difference), asked) if c.failed},
         asked,
     )
 

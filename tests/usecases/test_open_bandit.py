@@ -26,7 +26,7 @@ def judged(folder, name):
 
 
 def failed(decision):
-    return {check.name: check for check in decision.checks if not check.passed}
+    return {check.name: check for check in decision.checks if check.failed}
 
 
 def test_the_sample_is_what_its_authors_say():

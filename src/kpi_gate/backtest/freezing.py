@@ -16,6 +16,7 @@ from kpi_gate.backtest.scene import Scene
 from kpi_gate.candidate import train_candidate
 from kpi_gate.data import loading, ticks
 from kpi_gate.decision.identity import digest
+from kpi_gate.data.fresh_rows import require_fresh_rows
 from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.stores import snapshots
@@ -60,21 +61,23 @@ def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> No
 
 def train_once(job: Job, frozen: str, shelf: Path) -> None:
     """Train a player's candidate, or take it from the shelf where another has trained the same."""
-    windows = plan(job, ticks.read_learnable(job))
+    rows = ticks.read_learnable(job)
+    windows = plan(job, rows)
     name = digest([frozen, windows.model_dump(mode="json"), _what_trains(job)])[:16]
     shelved, mine = shelf / name, job.work / "candidate"
     if not shelved.exists():
         steps.train_on_snapshot(job, frozen)
         keep(shelved, lambda folder: copy(mine, folder))
         return
-    steps.require_fresh_rows(job, windows)  # refuses as training would
+    require_fresh_rows(job, rows, windows)  # refuses as training would
     snapshots.clear(mine)
     copy(shelved, mine)
 
 
 def _what_trains(job: Job) -> dict[str, Any]:
     names = {"model", "window", "policy", "value", "calibration", "data", "estimator"}
-    return job.use_case.settings.model_dump(mode="json", include=names)
+    trains = job.use_case.settings.model_dump(mode="json", include=names)
+    return {**trains, "slices": [rail.slice for rail in job.use_case.settings.guardrails]}
 
 
 def keep(folder: Path, fill: Any) -> None:

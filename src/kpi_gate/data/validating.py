@@ -12,6 +12,7 @@ import pandas as pd
 from kpi_gate import quarantine
 from kpi_gate.data.history import HistoryChange, compare_history
 from kpi_gate.data.ticks import days_of, outside_quarantine, read_tick
+from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import Job, read_snapshot
 from kpi_gate.refusal import Refusal
 from kpi_gate.stores import snapshots
@@ -47,6 +48,8 @@ def validate_snapshot(job: Job) -> None:
     kept = _quarantine(job, report.bad_rows)
     if not report.passed:
         reasons = "; ".join(failure.reason for failure in report.failures)
+        if all(failure.quiet for failure in report.failures):  # nothing is wrong, and nothing new
+            raise Refusal("rows_fresh", reasons, Verdict.INSUFFICIENT_EVIDENCE)
         raise Refusal("data_valid", f"{reasons}.{kept}")
     if history is not None and not history["passed"]:
         raise Refusal("history_unchanged", history["reason"])

@@ -78,6 +78,8 @@ def ips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
 def snips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
     """Divide by the sum of the weights and not by the rows: steadier, with a small bias."""
     found, weights = _weighted(reward, propensity, probability)
+    if not all(weight.any() for weight in weights):
+        return found  # nothing to divide by; the gate finds that the log does not speak of a side
     faults = found.faults or tuple(_no_base(weights))
     return replace(found, bases=weights, faults=faults)
 
@@ -222,25 +224,28 @@ def _weigh(propensity: Floats, probability: Pair) -> tuple[Pair, dict[str, float
         weight = chance / usable
         weights.append(weight)
         diagnostics |= {f"{name}_{side}": v for name, v in _concentration(weight).items()}
-        if not faults:
-            faults += tuple(_off_one(side, weight))
+        mean = _off_one(weight)
+        diagnostics[f"covered_share_{side}"] = min(mean, 1.0)
+        if mean > 1 and not faults:
+            faults += (
+                f"weights of the {side} average to {mean:.3g}, must be 1: a propensity is too "
+                "small",
+            )
     return (weights[0], weights[1]), diagnostics, faults
 
 
-def _off_one(side: str, weight: Floats) -> Iterator[str]:
-    """Say where weights do not average to one, as they do if the log covers the policy.
+def _off_one(weight: Floats) -> float:
+    """Return the mean of weights where it is surely not one, as it is if the log covers the policy.
 
-    They do not where a policy does what was never logged, or a propensity is not the true one.
+    It is below one where the policy does what was never logged, or a propensity is too large, and
+    above one only where a propensity is too small.
     """
     if weight.size == 0 or not weight.sum() > 0:
-        return
+        return 1.0
     error = float(weight.std()) / np.sqrt(weight.size)
     mean = float(weight.mean())
-    if effective_count(weight) >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01):
-        yield (
-            f"weights of the {side} average to {mean:.3g}, must be 1: it does what was never "
-            "logged, or a propensity is wrong"
-        )
+    sure = effective_count(weight) >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01)
+    return mean if sure else 1.0
 
 
 def _no_base(bases: Pair) -> Iterator[str]:

@@ -76,19 +76,22 @@ class Lineage(BaseModel):
         as_of: Moment of the decision; nothing later was known.
         snapshot: DVC fingerprint of the rows.
         snapshot_rows: Rows of the snapshot.
-        scored_snapshot: Fingerprint of the rows that both sides scored.
+        scored_snapshot: Fingerprint of the rows that both sides scored; None where nobody says.
         window: The gate window.
         shortest_window_days: Days that the gate window must span at least.
         label_delay_days: Days until an outcome is known: the window must end that near `as_of`.
-        row_fingerprint: Hash over the keys of the gate window's rows, in order.
-        shared_rows: Rows of the gate window that either side had trained or tuned on.
-        matured: Share of the window's rows whose outcome is known.
+        row_fingerprint: Hash over the keys of the gate window's rows, in order; None where nobody
+            took it before.
+        shared_rows: Rows of the gate window that either side had trained or tuned on; None where
+            nobody has looked.
+        matured: Share of the window's rows whose outcome is known; None where nobody says.
         missing_labels: Missing outcomes by day, of the days that lack more of them than chance
             explains.
         set_aside: Share of the snapshot's rows that broke a rule and were left out.
         tolerated: Largest such share that the settings allow.
         champion: The side to beat.
         candidate: The side that asks for promotion.
+        trained_levels: Share of the candidate's training rows by slice column and level.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,18 +100,19 @@ class Lineage(BaseModel):
     as_of: AwareDatetime
     snapshot: str
     snapshot_rows: int
-    scored_snapshot: str
+    scored_snapshot: str | None
     window: Window
     shortest_window_days: float
     label_delay_days: float | None = None
-    row_fingerprint: str
-    shared_rows: int
-    matured: float
+    row_fingerprint: str | None
+    shared_rows: int | None
+    matured: float | None
     missing_labels: Mapping[str, int] = Field(default_factory=dict)
     set_aside: float = 0.0
     tolerated: float = 0.0
     champion: Contender
     candidate: Contender
+    trained_levels: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True)

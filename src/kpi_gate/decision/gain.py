@@ -76,6 +76,11 @@ class Gain:
     unit_standard_error: float
     day_standard_error: float | None
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether even the upper bound is below what a release needs."""
+        return self.upper < self.threshold
+
     def rows_needed(self) -> int | None:
         """Return the decisions needed to open the gate with 80 % power.
 

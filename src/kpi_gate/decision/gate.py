@@ -11,6 +11,7 @@ from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gain import Gain
 from kpi_gate.decision.guardrails import check_measure, check_slices, slice_gains
 from kpi_gate.decision.identity import decision_id, digest
+from kpi_gate.decision.levels import check_levels
 from kpi_gate.decision.measures import is_finite
 from kpi_gate.decision.objective import GateSettings, Objective
 from kpi_gate.decision.sufficiency import check_enough, check_hidden, rows_for_enough
@@ -26,7 +27,8 @@ PRECEDENCE = (
     Verdict.AB_REQUIRED,
 )
 REQUIRED_RULES = {"V0", "V1", "V2", "V3", "V4"}
-UNMEASURABLE = {"rows_readable", "values_finite"}  # without them there is no gain to speak of
+# without them there is no gain to speak of
+UNMEASURABLE = {"rows_readable", "values_finite", "log_support"}
 
 
 def decide(
@@ -54,7 +56,7 @@ def decide(
     gain, summary = None, None
     slices: list[SliceGain] = []
     corners: dict[str, tuple[float, float]] = {}
-    if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if not check.passed):
+    if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if check.failed):
         shrink = partial(shrink_gain, past=past)
         gain = measure_gain(rows, objective)
         shrunk = shrink(gain)
@@ -67,13 +69,16 @@ def decide(
         checks += sensitive
         for guardrail in settings.guardrails:
             if guardrail.slice in rows.slices:
+                checks.append(check_levels(evidence, guardrail))
                 levels = slice_gains(evidence, guardrail, objective.confidence)
                 slices += levels
                 checks.append(check_slices(levels, guardrail, objective.unit))
     for guardrail in settings.guardrails if rows.size else ():
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
-    checks = _believed(checks)
+    if settings.unguarded and not settings.guardrails:
+        checks.append(_no_guardrails())
+    checks = _sufficing(checks)
     checks += check_link(objective)
     checks += _silent_rules(checks, measured=gain is not None)
     verdict = _verdict(checks)
@@ -139,26 +144,42 @@ def _finite(numbers: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in numbers.items() if is_finite(value)}
 
 
-def _believed(checks: Sequence[Check]) -> list[Check]:
-    """Let a log that does not speak of a side reject nothing: its bounds are none.
+def _no_guardrails() -> Check:
+    return Check(
+        name="guardrails",
+        rule="V4",
+        passed=None,
+        reason="not checked: no guardrails were declared, so nothing is watched beside the gain",
+        failing=Verdict.INVALID,
+    )
 
-    What would be REJECT for the money is then too little evidence.
+
+def _sufficing(checks: Sequence[Check]) -> list[Check]:
+    """Let evidence that would not have sufficed to promote reject nothing.
+
+    What breaks a rule on it is on the record, and asks for more evidence.
     """
-    silent = {"effective_share", "largest_weight"}
-    if not any(check.name in silent and not check.passed for check in checks):
+    if not any(check.failed and _is_too_little(check) for check in checks):
         return list(checks)
+    too_little = {"failing": Verdict.INSUFFICIENT_EVIDENCE}
     return [
-        check.model_copy(update={"failing": Verdict.INSUFFICIENT_EVIDENCE})
-        if check.failing is Verdict.REJECT
-        and (check.rule == "V1" or check.name.startswith("slice"))
-        else check
+        check.model_copy(update=too_little) if check.failing is Verdict.REJECT else check
         for check in checks
     ]
 
 
+def _is_too_little(check: Check) -> bool:
+    """Tell whether a failure says that even a good candidate could not have been promoted.
+
+    V0 says so of the rows; a slice without a number is one that nothing could be measured in.
+    """
+    asks_for_more = check.failing is Verdict.INSUFFICIENT_EVIDENCE
+    return asks_for_more and (check.rule == "V0" or check.value is None)
+
+
 def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]:
     """Yield a failure for every rule that did not speak: silence is no consent."""
-    if not measured and any(check.rule == "V0" and not check.passed for check in checks):
+    if not measured and any(check.rule == "V0" and check.failed for check in checks):
         return  # nothing could be said of a gain
     for rule in sorted(REQUIRED_RULES - {check.rule for check in checks}):
         yield Check(
@@ -171,7 +192,7 @@ def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]
 
 
 def _verdict(checks: Sequence[Check]) -> Verdict:
-    asked = {check.failing for check in checks if not check.passed}
+    asked = {check.failing for check in checks if check.failed}
     return next((verdict for verdict in PRECEDENCE if verdict in asked), Verdict.PROMOTE)
 
 

@@ -109,8 +109,8 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
     """
     name, first = guardrail.name, _has_no_champion(evidence)
     if first and name in NEEDS_CHAMPION:
-        reason = "compares two models, and there is no champion yet"
-        return [Check(name=name, rule="V4", passed=True, reason=reason, failing=Verdict.REJECT)]
+        reason = "not checked: compares two models, and there is no champion yet"
+        return [Check(name=name, rule="V4", passed=None, reason=reason, failing=Verdict.REJECT)]
     checks = []
     value = evidence.measures.get("candidate", {}).get(name)
     for words, side, bound, sign in _limits(guardrail):

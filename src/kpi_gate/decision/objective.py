@@ -1,6 +1,7 @@
 """What the business wants, as a person writes it in YAML: the objective and its guardrails."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -20,12 +21,22 @@ def _is_no_yes(value: object) -> object:
     return value
 
 
+def _as_level(value: object) -> object:
+    # what YAML reads as a number or as yes and no is text in the rows
+    if isinstance(value, bool | float):
+        raise ValueError(f"a level must be text: write {value} in quotes, as the rows spell it")
+    return str(value) if isinstance(value, int) else value
+
+
+Level = Annotated[str, BeforeValidator(_as_level), Field(min_length=1)]
 Finite = Annotated[float, BeforeValidator(_is_no_yes), Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, BeforeValidator(_is_no_yes), Field(ge=0, allow_inf_nan=False)]
 LARGEST = 1e15  # money beyond it is no money: a double holds no cents there
 Money = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
+Share = Annotated[float, BeforeValidator(_is_no_yes), Field(ge=0, le=1, allow_inf_nan=False)]
 
 NEED_BY = ("action_rate_gap",)
+_OF_A_SLICE = ("may_lose", "min_events", "min_share", "retired", "levels")
 
 
 class Frozen(BaseModel):
@@ -57,7 +68,8 @@ class Objective(Frozen):
         kpi_confidence: Probability with which the KPI must rise where the link is required.
         approval: Whether a reviewer must tag the version before the alias moves.
         min_effective_units: Least effective number of units whose value differs.
-        min_days: Least number of days with a decision; the scatter between fewer than 10 is unseen.
+        min_days: Least number of days with a decision: a shock of one day must not look like a
+            gain. The scatter between fewer than 10 is unseen.
         min_loss_events: Least number of units that carry nine tenths of the loss; 100 where money
             is in rare events.
         max_unit_share: Largest share of the absolute difference that one unit may carry.
@@ -77,7 +89,7 @@ class Objective(Frozen):
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
     approval: Literal["none", "required"] = "none"
     min_effective_units: int = Field(default=30, ge=2)
-    min_days: int = Field(default=1, ge=1)
+    min_days: int = Field(default=5, ge=1)
     min_loss_events: int = Field(default=0, ge=0)
     max_unit_share: float = Field(default=0.10, gt=0, le=1)
     max_tail_skew: float = Field(default=0.20, gt=0, allow_inf_nan=False)
@@ -104,6 +116,10 @@ class Guardrail(Frozen):
         slice: Column whose every level is tested.
         may_lose: Money per decision that a slice may lose against the champion.
         min_events: Decisions of a slice that must differ before the slice is tested.
+        min_share: Share of the training rows from which on a level of the slice must be in the gate
+            window too.
+        retired: Levels of the slice that are no more, and may be absent.
+        levels: Share by level of what the candidate was trained on, where only people know it.
     """
 
     measure: str | None = None
@@ -116,6 +132,9 @@ class Guardrail(Frozen):
     slice: str | None = None
     may_lose: NonNegative | None = None
     min_events: int | None = Field(default=None, ge=1)
+    min_share: Share = 0.01
+    retired: tuple[Level, ...] = ()
+    levels: Mapping[Level, Share] = {}
 
     @model_validator(mode="after")
     def _is_one_kind_with_a_bound(self) -> Self:
@@ -126,10 +145,11 @@ class Guardrail(Frozen):
             if self.may_lose is None or self.min_events is None:
                 raise ValueError("a slice needs `may_lose` (per decision) and `min_events`")
             if any(bound is not None for bound in (*bounds, self.budget, self.by)):
-                raise ValueError("a slice takes `may_lose` and `min_events` only")
+                raise ValueError(f"a slice takes {', '.join(_OF_A_SLICE)} only")
             return self
-        if self.may_lose is not None or self.min_events is not None:
-            raise ValueError("`may_lose` and `min_events` belong to a `slice`")
+        fields = type(self).model_fields
+        if any(getattr(self, name) != fields[name].default for name in _OF_A_SLICE):
+            raise ValueError(f"{', '.join(_OF_A_SLICE)} belong to a `slice`")
         if (self.measure in NEED_BY) != (self.by is not None):
             raise ValueError(f"`by` names a column for {', '.join(NEED_BY)}, and for nothing else")
         if all(bound is None for bound in bounds):
@@ -175,11 +195,35 @@ class EstimatorSettings(Frozen):
 
 
 class GateSettings(Frozen):
-    """All that the gate alone needs: what `kpi-gate judge --objective` reads."""
+    """All that the gate alone needs: what `kpi-gate judge --objective` reads.
+
+    Attributes:
+        objective: The KPI, and what a gain must reach.
+        guardrails: What must not worsen. Where nothing is watched the YAML says so, by `[]` or by
+            leaving the key out; a list that has come to be empty in any other way is no such word.
+        unguarded: Whether it was said that nothing is watched; every page repeats it.
+        estimator: How the value of each row is estimated.
+    """
 
     objective: Objective
-    guardrails: tuple[Guardrail, ...] = Field(min_length=1)
+    guardrails: tuple[Guardrail, ...] = ()
+    unguarded: bool = False
     estimator: EstimatorSettings = EstimatorSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_that_nothing_is_watched(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("guardrails") not in ([], None, "none"):
+            return given
+        if "guardrails" not in given and cls.model_fields["guardrails"].is_required():
+            return given
+        return {**given, "guardrails": (), "unguarded": True}
+
+    @model_validator(mode="after")
+    def _is_guarded_or_says_not(self) -> Self:
+        if bool(self.guardrails) == self.unguarded:
+            raise ValueError("guardrails: list at least 1, or say by [] that nothing is watched")
+        return self
 
 
 class Range(Frozen):

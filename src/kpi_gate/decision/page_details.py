@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from kpi_gate.decision.page_figures import axis_over, calibration_figure, digits, slice_mark
 from kpi_gate.decision.page_sections import cells, section, text
-from kpi_gate.decision.wording import clean, finite, mapping, number, percent, places, sequence
+from kpi_gate.decision.wording import (
+    UNKNOWN,
+    clean,
+    finite,
+    mapping,
+    number,
+    percent,
+    places,
+    sequence,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +138,7 @@ def _origin(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "outcomes known", percent(lineage.matured)
         yield "champion", _contender(lineage.champion)
         yield "candidate", _contender(lineage.candidate)
-        yield "gate rows", lineage.row_fingerprint
+        yield "gate rows", lineage.row_fingerprint or UNKNOWN
     else:
         for what in ("use_case", "as_of", "snapshot"):
             if decision.notes.get(what):

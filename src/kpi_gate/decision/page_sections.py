@@ -113,9 +113,13 @@ def parts(decision: Decision) -> str:
 
 
 def _check_row(check: Check) -> str:
-    mark = '<td class="ok">✓</td>' if check.passed else '<td class="bad">✗</td>'
+    mark = {
+        "ok": '<td class="ok">✓</td>',
+        "failed": '<td class="bad">✗</td>',
+        "not checked": '<td title="not checked">–</td>',
+    }[check.state]
     shown = ["" if v is None else digits(v) for v in (check.value, check.bound)]
-    style = "" if check.passed else ' class="failed"'
+    style = ' class="failed"' if check.failed else ""
     name = text(check.name.replace("_", " "))
     return (
         f'<tr{style}>{mark}<td>{name}</td><td class="n">{shown[0]}</td>'
@@ -128,9 +132,9 @@ def rules(decision: Decision) -> str:
     chips = []
     for rule, meaning in RULES.items():
         of_rule = [check for check in decision.checks if check.rule == rule]
-        failed = sum(not check.passed for check in of_rule)
+        states = {check.state for check in of_rule}
         mark, style = (
-            ("✓", "ok") if of_rule and not failed else ("✗", "bad") if failed else ("–", "")
+            ("✗", "bad") if "failed" in states else ("✓", "ok") if "ok" in states else ("–", "")
         )
         words = f"{rule} {meaning.split(':')[0]} {mark}"
         chips.append(f'<span class="chip {style}" title="{text(meaning)}">{text(words)}</span>')

@@ -137,10 +137,10 @@ def table(decision: Decision) -> str:
 
 
 def _check_lines(check: Check) -> list[str]:
-    mark = "ok" if check.passed else "FAIL"
+    mark = {"ok": "ok", "failed": "FAIL", "not checked": "-"}[check.state]
     head = f"  {mark:<6}{check.rule:<6}{shorten(clean(check.name), 26):<28}"
     room, reason = WIDTH - len(head), clean(check.reason)
-    if check.passed:
+    if not check.failed:
         return [head + shorten(reason, room)]
     first, *rest = wrap(reason, room, break_on_hyphens=False) or [""]
     return [head + first, *(" " * len(head) + line for line in rest)]
@@ -159,7 +159,7 @@ def _row(*cells: object) -> str:
 def _check_rows(checks: tuple[Check, ...]) -> list[str]:
     return [
         _row(
-            "ok" if check.passed else "FAILED",
+            "FAILED" if check.failed else check.state,
             check.rule,
             check.name,
             "" if check.value is None else number(check.value),
@@ -195,12 +195,13 @@ def markdown(decision: Decision) -> str:
     title = ["", _row("", "rule", "check", "value", "bound", "reason"), "|---|---|---|--:|--:|---|"]
     failed = _check_rows(decision.failed)
     passed = _check_rows(tuple(check for check in decision.checks if check.passed))
+    left = _check_rows(tuple(check for check in decision.checks if check.passed is None))
     counted = [_row("ok", "", f"{len(passed)} checks passed", "", "", "listed on the page")]
     rules = ["", "; ".join(f"{rule} {words}" for rule, words in RULES.items())]
     for lines in (
-        [*top, *title, *failed, *passed, *_money_rows(decision), *end, *rules],
-        [*top, *title, *failed, *passed, *end],
-        [*top, *title, *failed, *counted, *end],
+        [*top, *title, *failed, *left, *passed, *_money_rows(decision), *end, *rules],
+        [*top, *title, *failed, *left, *passed, *end],
+        [*top, *title, *failed, *left, *counted, *end],
     ):
         text = "\n".join(lines)
         if len(text) <= MARKDOWN_LIMIT:

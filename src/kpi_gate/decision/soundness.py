@@ -100,36 +100,40 @@ def check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Chec
         odd = int((alike & (np.abs(candidate - champion) > SMALL * usual)).sum())
         yield _wrong(
             name="same_action_same_value",
-            passed=odd == 0,
+            passed=odd == 0 if alike.any() else None,
             value=odd,
             bound=0,
-            reason=f"{odd} of {int(alike.sum())} rows on which both sides act alike differ in "
-            "value",
+            reason=f"{odd} of {int(alike.sum())} rows on which both sides act alike differ in value"
+            if alike.any()
+            else "not checked: both sides act alike on no row",
         )
-    share, factor = _other_unit(champion, candidate)
+    found = _other_unit(champion, candidate)
+    share, factor = found or (0.0, 1.0)
     yield _wrong(
         name="same_unit_of_money",
-        passed=share <= ODD_SHARE,
+        passed=None if found is None else share <= ODD_SHARE,
         value=share,
         bound=ODD_SHARE,
-        reason="both sides count in the same unit of money"
+        reason="not checked: on no row both sides have a value of one sign"
+        if found is None
+        else "both sides count in the same unit of money"
         if share <= ODD_SHARE
         else f"the candidate's value is {factor:g} times the champion's in {share:.0%} of the rows "
         "where both have one: is one of them in another unit?",
     )
 
 
-def _other_unit(champion: Floats, candidate: Floats) -> tuple[float, float]:
-    """Return the power of ten between the sides that most rows share, and their share.
+def _other_unit(champion: Floats, candidate: Floats) -> tuple[float, float] | None:
+    """Return the share of the rows that share a power of ten between the sides, and that power.
 
-    A factor counts only if values of many sizes share it: that one action costs 0.01 and another
-    1 is no other unit of money.
+    None where no row has a value on both sides. A factor counts only if values of many sizes share
+    it: that one action costs 0.01 and another 1 is no other unit of money.
     """
     sizes = np.abs(champion), np.abs(candidate)
     both = np.all([(size > 1e-9) & (size <= LARGEST) for size in sizes], axis=0)
     both &= np.sign(champion) == np.sign(candidate)
     if not both.any():
-        return 0.0, 1.0
+        return None
     exponent = np.log10(sizes[1][both] / sizes[0][both])
     shares = {}
     for power in (*range(-6, -1), *range(2, 7)):  # cents, thousandths, millions
@@ -147,6 +151,28 @@ def check_weights(diagnostics: Mapping[str, float], settings: EstimatorSettings)
         largest = diagnostics.get(f"largest_weight_share_{side}")
         if share is None or largest is None:
             continue
+        yield _too_little(
+            name="log_support",
+            passed=bool(share > 0),
+            value=share,
+            bound=0.0,
+            reason=f"the log holds decisions of the {side}"
+            if share > 0
+            else f"the log holds no decision of the {side}: nothing is known of its value",
+        )
+        if not share > 0:
+            continue
+        covered = diagnostics.get(f"covered_share_{side}", 1.0)
+        yield _too_little(
+            name="log_coverage",
+            passed=bool(covered >= 1),
+            value=covered,
+            bound=1.0,
+            reason=f"the log covers what the {side} does"
+            if covered >= 1
+            else f"the weights of the {side} average to {covered:.3g}, must be 1: so much of what "
+            "it does was ever logged, or a propensity is too large",
+        )
         yield _too_little(
             name="effective_share",
             passed=bool(share >= settings.min_effective_share),

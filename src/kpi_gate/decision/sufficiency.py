@@ -15,6 +15,8 @@ from kpi_gate.decision.verdict import Check, Verdict
 
 FEW_LOSSES = 30  # with fewer the interval has not seen what losses cost (METHODS 1.3)
 FEWEST_LOSSES = 3  # the same where what a loss costs is only guessed from the values
+SAME = 1e-9  # of the largest difference: how far they may stray and still be one amount
+MOOT = "not checked: at best the gain is too small, whatever it rests on"
 LARGE = 0.25  # of what is at stake: from there on a loss is one of those that matter
 
 _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
@@ -22,22 +24,27 @@ _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 
 def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
+    nothing = "" if gain.changed else ": no decision differs in value from the champion's"
     yield _too_little(
         name="effective_units",
         passed=gain.effective_units >= objective.min_effective_units,
         value=gain.effective_units,
         bound=objective.min_effective_units,
         reason=f"{gain.effective_units:.0f} effective units differ, "
-        f"{objective.min_effective_units} are needed",
+        f"{objective.min_effective_units} are needed{nothing}",
     )
+    if gain.changed:
+        yield _check_spread(rows, objective)
     # many tiny losses beside a few large gains look like many units, but the gain has few
     winners = objective.min_effective_units / 2
     yield _too_little(
         name="effective_winners",
-        passed=gain.effective_winners >= winners,
+        passed=None if gain.is_hopeless else gain.effective_winners >= winners,
         value=gain.effective_winners,
         bound=winners,
-        reason=f"the gains come from {gain.effective_winners:.0f} effective units, "
+        reason=MOOT
+        if gain.is_hopeless
+        else f"the gains come from {gain.effective_winners:.0f} effective units, "
         f"{winners:g} are needed",
     )
     yield _too_little(
@@ -59,6 +66,27 @@ def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator
     yield from _check_losses(gain, rows, objective)
 
 
+def _check_spread(rows: PairedRows, objective: Objective) -> Check:
+    """Check that not every decision differs by one and the same amount.
+
+    Its interval would have no width, whatever the world does: an amount that was added to every
+    row, or outcomes that were all the same.
+    """
+    difference = rows.difference
+    low, high = float(difference.min()), float(difference.max())
+    spread = high - low
+    return _too_little(
+        name="differences_vary",
+        passed=spread > SAME * max(abs(low), abs(high)),
+        value=spread,
+        bound=0.0,
+        reason=f"the differences reach from {low:+.4g} to {high:+.4g} {objective.unit}"
+        if spread > SAME * max(abs(low), abs(high))
+        else f"every decision differs by the same {high:+.4g} {objective.unit}, with a spread of "
+        "zero: an amount that was added to each shows no gain, nor do outcomes that are all alike",
+    )
+
+
 def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
     """Check that rare big losses were seen, or could not change the answer (METHODS 1.3)."""
     yield _too_little(
@@ -71,10 +99,12 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
     )
     yield _too_little(
         name="tail_skew",
-        passed=gain.tail_skew >= -objective.max_tail_skew,
+        passed=None if gain.is_hopeless else gain.tail_skew >= -objective.max_tail_skew,
         value=gain.tail_skew,
         bound=-objective.max_tail_skew,
-        reason=f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
+        reason=MOOT
+        if gain.is_hopeless
+        else f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
         "the losses are too rare and too large for the interval",
     )
     size = _at_stake(rows)

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 
 import numpy as np
+from scipy.special import bdtrc
 
 from kpi_gate.decision.evidence import (
     Contender,
@@ -19,9 +20,11 @@ from kpi_gate.decision.soundness import check_money, check_rows, check_weights
 from kpi_gate.decision.verdict import Check, Verdict
 
 MATURE = 0.95  # least share of known outcomes in a gate window
+CHANCE = 0.01  # from there on that so many outcomes are missing is no chance
 
 _wrong = partial(Check, rule="V0", failing=Verdict.INVALID)
 _too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
+_unasked = partial(Check, rule="V0", passed=None, failing=Verdict.INVALID)
 
 
 def check_valid(
@@ -57,6 +60,22 @@ def check_valid(
     if evidence.lineage is not None:
         yield from _check_lineage(evidence.lineage, rows, tick)
         yield from _check_origin(evidence.lineage, rows, fault)
+    elif rows.size:
+        yield from _without_lineage(tick)
+
+
+def _without_lineage(tick: datetime | None) -> Iterator[Check]:
+    """Say of rows that come from nowhere what was not checked; a tick must know its rows."""
+    if tick is not None:
+        yield _wrong(
+            name="evidence_of_this_tick",
+            passed=False,
+            reason=f"the evidence does not say of which moment it is, the decision is asked for "
+            f"{tick:%Y-%m-%d %H:%M}",
+        )
+    unsaid = "not checked: nobody says "
+    yield _unasked(name="window_fresh", reason=f"{unsaid}until when both models were trained")
+    yield _unasked(name="labels_mature", reason=f"{unsaid}when outcomes are known")
 
 
 def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) -> Iterator[Check]:
@@ -95,9 +114,11 @@ def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) ->
         )
     yield _wrong(
         name="evidence_of_this_tick",
-        passed=tick is None or lineage.as_of == tick,
-        reason=f"the evidence is of {lineage.as_of:%Y-%m-%d %H:%M}"
-        + ("" if tick is None else f", the decision is asked for {tick:%Y-%m-%d %H:%M}"),
+        passed=None if tick is None else lineage.as_of == tick,
+        reason="not checked: nobody says for which moment the decision is asked"
+        if tick is None
+        else f"the evidence is of {lineage.as_of:%Y-%m-%d %H:%M}, the decision is asked for "
+        f"{tick:%Y-%m-%d %H:%M}",
     )
     if lineage.label_delay_days is not None:
         # a window with nothing fresh in it ends where it begins, and is too short instead
@@ -110,42 +131,50 @@ def _check_lineage(lineage: Lineage, rows: PairedRows, tick: datetime | None) ->
             reason=f"the gate window {window} ends {late:.1f} days before the newest outcome that "
             "can be known, 0 to 1 is allowed",
         )
+    else:
+        yield _unasked(
+            name="window_recent",
+            reason="not checked: nobody says after how many days an outcome is known",
+        )
     yield _too_little(
         name="window_long_enough",
-        passed=window.days >= lineage.shortest_window_days,
+        passed=window.days >= lineage.shortest_window_days
+        if lineage.shortest_window_days
+        else None,
         value=window.days,
         bound=lineage.shortest_window_days,
         reason=f"the gate window {window} holds {rows.size} fresh rows in {window.days:.0f} days, "
-        f"{lineage.shortest_window_days:g} days are needed",
+        f"{lineage.shortest_window_days:g} days are needed"
+        if lineage.shortest_window_days
+        else "not checked: nobody says how long the window must be",
     )
 
 
 def _check_origin(lineage: Lineage, rows: PairedRows, fault: str) -> Iterator[Check]:
     """Check that the rows are those of the window, and new to both sides."""
+    scored = lineage.scored_snapshot
     yield _wrong(
         name="same_snapshot",
-        passed=bool(lineage.snapshot) and lineage.snapshot == lineage.scored_snapshot,
-        reason=f"the run froze {lineage.snapshot[:12]}, both sides scored "
-        f"{lineage.scored_snapshot[:12]}",
+        passed=None if scored is None else lineage.snapshot == scored != "",
+        reason="not checked: nobody says which rows both sides scored"
+        if scored is None
+        else f"the run froze {lineage.snapshot[:12]}, both sides scored {scored[:12]}",
     )
+    shared = lineage.shared_rows
     yield _wrong(
         name="no_shared_rows",
-        passed=lineage.shared_rows == 0,
-        value=lineage.shared_rows,
+        passed=None if shared is None else shared == 0,
+        value=shared,
         bound=0,
-        reason=f"{lineage.shared_rows} rows of the gate window were trained or tuned on",
+        reason="not checked: the rows that both sides have trained on are not at hand"
+        if shared is None
+        else f"{shared} rows of the gate window were trained or tuned on",
     )
-    missing = _missing(lineage.missing_labels)
-    yield _wrong(
-        name="labels_mature",
-        passed=not missing and (rows.size == 0 or lineage.matured >= MATURE),
-        value=lineage.matured,
-        bound=MATURE,
-        reason=f"{lineage.matured:.1%} of the window's outcomes are known, {MATURE:.0%} are needed"
-        f"{missing}",
-    )
+    yield _check_labels(lineage, rows)
     if fault:
         return
+    if lineage.row_fingerprint is None:
+        return  # the window was drawn around the rows
     if rows.time is not None:
         start, end = (int(t.timestamp() * 1e6) for t in (lineage.window.start, lineage.window.end))
         outside = int(((rows.time < start) | (rows.time >= end)).sum())
@@ -163,6 +192,27 @@ def _check_origin(lineage: Lineage, rows: PairedRows, fault: str) -> Iterator[Ch
             passed=found == lineage.row_fingerprint,
             reason=f"the rows' fingerprint is {found}, the lineage says {lineage.row_fingerprint}",
         )
+
+
+def _check_labels(lineage: Lineage, rows: PairedRows) -> Check:
+    """Check that outcomes are known; that few of few are late is no fault, but too little."""
+    known, missing = lineage.matured, _missing(lineage.missing_labels)
+    if known is None:
+        return _unasked(
+            name="labels_mature", reason="not checked: the table has no column of outcomes"
+        )
+    due = rows.size / known if known > 0 else 0.0
+    late = due - rows.size
+    chance = not missing and late >= 1 and bdtrc(round(late) - 1, round(due), 1 - MATURE) >= CHANCE
+    return Check(
+        name="labels_mature",
+        rule="V0",
+        passed=not missing and (rows.size == 0 or known >= MATURE),
+        value=known,
+        bound=MATURE,
+        reason=f"{known:.1%} of the window's outcomes are known, {MATURE:.0%} are needed{missing}",
+        failing=Verdict.INSUFFICIENT_EVIDENCE if chance else Verdict.INVALID,
+    )
 
 
 def _missing(by_day: Mapping[str, int]) -> str:

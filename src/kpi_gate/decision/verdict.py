@@ -42,7 +42,8 @@ class Check(BaseModel):
     Attributes:
         name: What was looked at.
         rule: The rule of the gate it belongs to: V0 to V5.
-        passed: Whether it lets the candidate through.
+        passed: Whether it lets the candidate through; None where it was not made, which is neither
+            a pass nor a failure.
         value: What was measured; None when it could not be.
         bound: What it was compared with.
         reason: The comparison in words, with the unit.
@@ -53,11 +54,21 @@ class Check(BaseModel):
 
     name: str
     rule: Literal["V0", "V1", "V2", "V3", "V4", "V5"]
-    passed: bool
+    passed: bool | None
     value: float | None = None
     bound: float | None = None
     reason: str
     failing: Verdict
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was made and stands in the candidate's way."""
+        return self.passed is False
+
+    @property
+    def state(self) -> Literal["ok", "failed", "not checked"]:
+        """What came of it, in words."""
+        return "not checked" if self.passed is None else "ok" if self.passed else "failed"
 
 
 class GainSummary(BaseModel):
@@ -169,7 +180,7 @@ class Decision(BaseModel):
     @property
     def failed(self) -> tuple[Check, ...]:
         """The checks that stand between the candidate and its promotion."""
-        return tuple(check for check in self.checks if not check.passed)
+        return tuple(check for check in self.checks if check.failed)
 
     @property
     def money(self) -> float | None:

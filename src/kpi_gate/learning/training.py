@@ -1,6 +1,6 @@
 """Train the variants, choose on the tune window, refit on everything before the gate window."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from kpi_gate.learning.classifiers import NotAClassifierError, require_probabilities
 from kpi_gate.learning.row_scoring import require_scores
+from kpi_gate.learning.levels import level_shares
 from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
 from kpi_gate.learning.windows import Windows, mature_before, never_known, within
 
@@ -59,6 +60,7 @@ class Trained:
         rows: Rows of the final fit.
         row_keys: Sorted keys of every row that was trained or tuned on.
         outcome_rate: Share of positive outcomes among the rows of the final fit.
+        levels: Share of those rows by slice column and level.
     """
 
     estimator: BaseEstimator
@@ -67,6 +69,7 @@ class Trained:
     rows: int
     row_keys: NDArray[np.uint64]
     outcome_rate: float
+    levels: Mapping[str, Mapping[str, float]]
 
 
 def train(  # noqa: PLR0913  (each says one thing of the recipe)
@@ -79,6 +82,7 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
     last_rows: Sequence[int | None],
     threads: int,
     calibrate: bool = True,
+    slices: Sequence[str] = (),
     complete: Complete = lambda classifier, rows: classifier,
 ) -> Trained:
     """Train every variant, calibrate and choose on tune, refit the chosen one.
@@ -98,6 +102,7 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
         threads: Native threads of one fit.
         calibrate: Whether to map the probabilities onto what happened on tune. The map of a model
             that the world has left behind would also bind the refitted one.
+        slices: Columns whose levels are counted.
         complete: (fitted classifier, the rows that it learnt from) to the model with whatever else
             acting needs, such as what an amount will be.
 
@@ -148,6 +153,7 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
         rows=len(final),
         row_keys=np.unique(np.concatenate([row_keys(final), row_keys(tune)])),
         outcome_rate=float(final["outcome"].mean()),
+        levels=level_shares(final, slices),
     )
 
 

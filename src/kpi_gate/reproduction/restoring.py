@@ -45,7 +45,7 @@ def restore(place: Place, entry: Entry, history: Sequence[Entry], scratch: Scrat
 
 def _require_restorable(entry: Entry) -> None:
     body = entry.body
-    failed = [check["name"] for check in body["decision"]["checks"] if not check["passed"]]
+    failed = [check["name"] for check in body["decision"]["checks"] if check["passed"] is False]
     reason = " ".join(body["reasons"])
     if not body["snapshot"]:
         raise ReproductionError(

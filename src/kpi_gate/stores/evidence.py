@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import SIDES, Evidence, Lineage, PairedRows
 from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.learning.levels import as_text
 from kpi_gate.learning.scoring import row_keys
 
 Floats = NDArray[np.float64]
@@ -96,11 +97,3 @@ def corners_of(table: pd.DataFrame) -> dict[str, tuple[Floats, Floats]]:
         )
         found[parameter] = (low, high)
     return found
-
-
-def as_text(column: pd.Series) -> pd.Series:
-    """Return each value as text without outer blanks; None where nothing is left."""
-    codes, values = pd.factorize(column)
-    words = [str(value).strip() or None for value in values]
-    found = np.array([*words, None], dtype=object)[codes]  # a missing value has the code -1
-    return pd.Series(found, column.index, dtype=object)

@@ -31,6 +31,7 @@ class Failure:
         reason: One plain sentence: what was expected, what was found, an example.
         count: Offending rows; 0 where the expectation is on an aggregate.
         broken: Whether the check itself could not run, which says nothing of the data.
+        quiet: Whether it says that nothing new has come, and not that something is wrong.
     """
 
     expectation: str
@@ -38,6 +39,7 @@ class Failure:
     reason: str
     count: int
     broken: bool
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,14 @@ def validate_rows(
         **_tally(findings),
     }
     failures = tuple(
-        Failure(found.rule.type, found.rule.about, found.reason, found.rows, found.broken)
+        Failure(
+            found.rule.type,
+            found.rule.about,
+            found.reason,
+            found.rows,
+            found.broken,
+            found.rule.quiet and not found.broken,
+        )
         for found in failed
     )
     positions = tuple(bad_rows.index.tolist()) if aside else ()

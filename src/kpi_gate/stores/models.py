@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class ModelCard(BaseModel):
         variants: How each variant did there.
         trained_rows: Rows of the final fit.
         outcome_rate: Share of positive outcomes among them: the baseline's probability.
+        levels: Share of those rows by slice column and level.
         snapshot: Fingerprint of the rows it was trained from.
         trained_at: As-of time of the run that trained it.
     """
@@ -50,6 +51,7 @@ class ModelCard(BaseModel):
     variants: tuple[dict[str, Any], ...] = ()
     trained_rows: int = 0
     outcome_rate: float | None = None
+    levels: Mapping[str, Mapping[str, float]] = {}
     snapshot: str = ""
     trained_at: AwareDatetime | None = None
 

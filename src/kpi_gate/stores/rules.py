@@ -44,6 +44,7 @@ class Rule:
         about: Column that it is about; empty for the whole table.
         expected: What is expected, in words.
         recent: Whether it looks at the recent rows only.
+        quiet: Whether it also fails where nothing is wrong, but nothing new has come.
         helper: Column that stands in where the original cannot be checked as it is, such as the
             difference of two times. It is named `<about>: <expected>`.
         by_row: Whether a row that breaks it may be set aside; a rule on what is late or missing
@@ -55,6 +56,7 @@ class Rule:
     about: str
     expected: str
     recent: bool = False
+    quiet: bool = False
     helper: pd.Series | None = None
     by_row: bool = True
 
@@ -162,13 +164,14 @@ def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) ->
         min_value=0,
         strict_min=True,
     )
-    yield _helped(
+    newest = _helped(
         "expect_column_min_to_be_between",
         age_days,
         "event_time",
         f"the newest row to be at most {freshness_days:g} days old on {as_of:%Y-%m-%d}",
         max_value=freshness_days,
     )
+    yield replace(newest, quiet=True)
 
 
 def _identity_rules(frame: pd.DataFrame) -> Iterator[Rule]:
