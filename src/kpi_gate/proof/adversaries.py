@@ -12,7 +12,8 @@ from kpi_gate.proof import false_evidence, foreknowing, weak_models
 from kpi_gate.proof.arena import Arena
 
 INVALID, REJECT, PROMOTE = Verdict.INVALID, Verdict.REJECT, Verdict.PROMOTE
-NO_GAIN = (REJECT, Verdict.HOLD, Verdict.INSUFFICIENT_EVIDENCE)
+TOO_LITTLE = Verdict.INSUFFICIENT_EVIDENCE
+NO_GAIN = (REJECT, Verdict.HOLD, TOO_LITTLE)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Adversary:
 
 ADVERSARIES = (
     Adversary(weak_models.oracle, (PROMOTE,)),
-    Adversary(weak_models.identical_twin, NO_GAIN),
+    Adversary(weak_models.identical_twin, (TOO_LITTLE,)),
     Adversary(weak_models.random_scores, NO_GAIN),
     Adversary(weak_models.inverted, NO_GAIN),
     Adversary(weak_models.constant, NO_GAIN),

@@ -98,7 +98,7 @@ def ten_times_slower(arena: Arena) -> Decision:
     """Is an oracle that takes ten times as long."""
     _require(arena, "latency_ms", "latency_ratio")
     arena = arena.beside_the_baseline()
-    fast = arena.acting(best(arena))
+    fast = arena.acting(nearly_best(arena))
     slow = replace(fast, estimator=_Slow(arena.champion.estimator))
     return arena.judge(arena.evidence(slow, timings=arena.timings(slow)))
 
