@@ -4,13 +4,13 @@ import errno
 import sqlite3
 
 import pytest
+from kpi_gate.stores.transient import is_transient
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from kpi_gate import cli, disk
 from kpi_gate.disk import DiskFullError, full_disk, require_room
 from kpi_gate.stores.settings import Place
-from kpi_gate.stores.transient import is_transient
 
 EVERYTHING = 10**12  # megabytes that no disk has
 

@@ -15,8 +15,8 @@ from kpi_gate import steps
 from kpi_gate.backtest.scene import Scene
 from kpi_gate.candidate import train_candidate
 from kpi_gate.data import loading, ticks
-from kpi_gate.decision.identity import digest
 from kpi_gate.data.fresh_rows import require_fresh_rows
+from kpi_gate.decision.identity import digest
 from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.stores import snapshots

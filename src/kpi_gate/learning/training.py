@@ -13,8 +13,8 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from kpi_gate.learning.classifiers import NotAClassifierError, require_probabilities
-from kpi_gate.learning.row_scoring import require_scores
 from kpi_gate.learning.levels import level_shares
+from kpi_gate.learning.row_scoring import require_scores
 from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
 from kpi_gate.learning.windows import Windows, mature_before, never_known, within
 
