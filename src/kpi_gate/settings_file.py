@@ -130,7 +130,7 @@ class Settings(GateSettings):
 
     Attributes:
         objective: KPI and the gain worth a release.
-        guardrails: What must not worsen; a use case that watches nothing says so: `[]`.
+        guardrails: What must not worsen; at least one, for nobody watches a schedule.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.
@@ -145,7 +145,7 @@ class Settings(GateSettings):
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
-    guardrails: tuple[Guardrail, ...]
+    guardrails: tuple[Guardrail, ...] = Field(min_length=1)
     value: dict[str, Parameter] = Field(min_length=1)
     policy: PolicySettings = PolicySettings()
     window: WindowSettings
@@ -180,7 +180,6 @@ class Settings(GateSettings):
         return GateSettings(
             objective=self.objective,
             guardrails=self.guardrails,
-            unguarded=self.unguarded,
             estimator=self.estimator,
         )
 

@@ -200,7 +200,8 @@ class GateSettings(Frozen):
     Attributes:
         objective: The KPI, and what a gain must reach.
         guardrails: What must not worsen. Where nothing is watched the YAML says so, by `[]` or by
-            leaving the key out; a list that has come to be empty in any other way is no such word.
+            leaving the key out; a list that has come to be empty in any other way is no such word,
+            and what promotes by itself, a use case, must watch something.
         unguarded: Whether it was said that nothing is watched; every page repeats it.
         estimator: How the value of each row is estimated.
     """
@@ -213,9 +214,9 @@ class GateSettings(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _says_that_nothing_is_watched(cls, given: Any) -> Any:
-        if not isinstance(given, dict) or given.get("guardrails") not in ([], None, "none"):
+        if cls.model_fields["guardrails"].is_required() or not isinstance(given, dict):
             return given
-        if "guardrails" not in given and cls.model_fields["guardrails"].is_required():
+        if given.get("guardrails") not in ([], None, "none"):
             return given
         return {**given, "guardrails": (), "unguarded": True}
 

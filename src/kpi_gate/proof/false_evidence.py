@@ -96,8 +96,6 @@ def other_schema(arena: Arena) -> Decision:
 
 def no_guardrails(arena: Arena) -> Decision:
     """Is an oracle before a gate whose list of guardrails is empty."""
-    if arena.settings.unguarded:
-        raise CannotTryError("the YAML says that nothing is watched: add guardrails")
     evidence = arena.evidence(arena.acting(best(arena)))
     bare = GateSettings.model_construct(**{**vars(arena.settings), "guardrails": ()})
     return replace(arena, settings=bare).judge(evidence)

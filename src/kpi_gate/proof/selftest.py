@@ -46,7 +46,8 @@ class Bout(BaseModel):
     @property
     def required(self) -> str:
         """The right verdicts in words."""
-        return "not PROMOTE" if self.must == NO_GAIN else " or ".join(self.must)
+        words = (word.removesuffix("_EVIDENCE") for word in self.must)
+        return "not PROMOTE" if self.must == NO_GAIN else " or ".join(words)
 
 
 class SelfTest(BaseModel):
