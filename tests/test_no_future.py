@@ -19,6 +19,7 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation.health import check_batch
 from kpi_gate.operation.label_free import expect_value
+from kpi_gate.own_code import CodeRefusal
 from kpi_gate.sides import actions, expect, make_side, score
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE, ModelCard, load_model
@@ -159,10 +160,9 @@ def test_a_rule_of_thumb_that_reads_the_future_is_told_which_column(late, rows):
         assert told in str(caught.value)
 
 
-def test_a_column_that_is_nowhere_stays_a_plain_error(rows):
-    with pytest.raises(KeyError) as caught:
+def test_a_column_that_is_nowhere_is_a_fault_of_the_function(rows):
+    with pytest.raises(CodeRefusal, match="'nowhere' is not there"):
         rule_of_thumb(spenders(baseline=lambda rows: rows["nowhere"]), rows)
-    assert not isinstance(caught.value, UnseenColumnError)
 
 
 def test_a_champion_does_not_see_a_feature_that_is_known_to_be_late_by_now(rows, trained):
