@@ -347,3 +347,32 @@ def test_at_the_door(history, tmp_path):
         answer = door(*words)
         assert answer.returncode == 2
         assert reason in answer.stderr
+
+
+FOREST = """from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(20, max_depth=3, random_state=model["seed"])"""
+STACK = """from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+    from xgboost import XGBClassifier
+    boosted = XGBClassifier(n_estimators=20, max_depth=2, n_jobs=1, random_state=model["seed"])
+    forest = RandomForestClassifier(20, max_depth=3, random_state=model["seed"])
+    return StackingClassifier([("boosted", boosted), ("forest", forest)], cv=2)"""
+TRUSTED = 'trusted_types=("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"),'
+
+
+def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, tmp_path):
+    module, limits = project / MODULE, 'limits=("Nobody shops here.",),'
+    edit(module, 'return LogisticRegression(C=model["c"], random_state=model["seed"])', FOREST)
+    entries = [play(project, FIRST_TICK)]
+    edit(module, FOREST, STACK)
+    edit(module, limits, f"{limits} {TRUSTED}")
+    entries.append(play(project, AFTER_DRIFT))
+    place = Place(root=project)
+    done = [row.body["version"] for row in Ledger(place.ledger_url).entries("toy", "done")]
+    assert [entry.body["verdict"] for entry in entries] == ["PROMOTE", "PROMOTE"]
+    assert done == ["v1", "v2"]
+    seen = steps.monitor(Job(usecases.load("toy"), AFTER_DRIFT, place))
+    assert (seen.champion, seen.those("severe")) == ("v2", [])
+    for entry in entries:
+        found = reproduce(place, entry.subject, tmp_path / entry.subject)
+        assert found.same, found.sentence()
+        assert not [note for note in found.notes if "other bytes" in note]
