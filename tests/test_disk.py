@@ -4,13 +4,13 @@ import errno
 import sqlite3
 
 import pytest
-from kpi_gate.stores.transient import is_transient
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
 from kpi_gate import cli, disk
 from kpi_gate.disk import DiskFullError, full_disk, require_room
 from kpi_gate.stores.settings import Place
+from kpi_gate.transient import is_transient
 
 EVERYTHING = 10**12  # megabytes that no disk has
 
@@ -107,6 +107,22 @@ def test_a_disk_that_fills_up_is_one_line(cause, monkeypatch, capsys, tmp_path):
         cli.main()
     assert ended.value.code == 1
     assert capsys.readouterr().err.startswith("kpi-gate: the disk is full")
+
+
+def test_a_fault_on_a_full_disk_names_the_disk_too(monkeypatch, capsys, tmp_path):
+    def fails():
+        raise RuntimeError("the server ended")
+
+    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path))
+    for free, more in ((10**9, ""), (1_000, f"; the disk of the state ({tmp_path}) is full: make")):
+        usage = type("Usage", (), {"free": free})
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda _, usage=usage: usage)
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == 1
+        told = capsys.readouterr().err
+        assert told.startswith(f"kpi-gate: RuntimeError: the server ended{more}")
 
 
 def test_a_full_disk_does_not_pass_by_itself():

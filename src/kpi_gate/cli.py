@@ -273,16 +273,21 @@ def main() -> None:
     gc.set_threshold(
         100_000, 50, 50
     )  # imports make objects that stay; looking for others costs a tenth
+    place = None
     try:
-        prepare_environment(Place())
+        place = Place()
+        prepare_environment(place)
         app()
     except Exception as error:
         if os.environ.get("KPI_GATE_TRACEBACK"):
             raise
-        from kpi_gate.disk import full_disk
+        from kpi_gate.disk import crowded, full_disk
 
+        wrong = isinstance(error, ConfigurationError)
         words = " ".join(str(error).split())
         known = type(error).__module__.startswith("kpi_gate")
         told = full_disk(error) or (words if known else f"{type(error).__name__}: {words}")
-        typer.echo(f"kpi-gate: {told}", err=True)
-        sys.exit(WRONG_CALL if isinstance(error, ConfigurationError) else UNEXPECTED)
+        alone = wrong or told.startswith("the disk")
+        more = "" if alone or place is None else crowded(place)
+        typer.echo(f"kpi-gate: {'; '.join(filter(None, (told, more)))}", err=True)
+        sys.exit(WRONG_CALL if wrong else UNEXPECTED)

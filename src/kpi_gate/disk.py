@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kpi_gate.stores.settings import Place
 
+FULL_MB = 1.0  # less is no room for anything
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _WORDS = ("database or disk is full", "no space left on device", "disk quota exceeded")
 
@@ -23,8 +24,7 @@ def require_room(place: Place) -> None:
         DiskFullError: If one has less.
     """
     for what, folder in _written(place):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        free = shutil.disk_usage(there).free / 1e6
+        free = _free_mb(folder)
         if free < place.min_free_mb:
             raise DiskFullError(
                 f"the disk is full: {free:,.0f} MB are free for {what} ({folder}), "
@@ -46,6 +46,22 @@ def full_disk(error: BaseException) -> str:
             return f"the disk is full: make room and run it again ({' '.join(str(error).split())})"
         cause = cause.__cause__ or cause.__context__
     return ""
+
+
+def crowded(place: Place) -> str:
+    """Name a folder whose disk is full by now, as a process of ours may have filled it; else "".
+
+    Such a process ends for a reason of its own; the disk is the one to act on.
+    """
+    for what, folder in _written(place):
+        if _free_mb(folder) < FULL_MB:
+            return f"the disk of {what} ({folder}) is full: make room and run it again"
+    return ""
+
+
+def _free_mb(folder: Path) -> float:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return shutil.disk_usage(there).free / 1e6
 
 
 def _written(place: Place) -> Iterator[tuple[str, Path]]:
