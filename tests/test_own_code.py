@@ -162,3 +162,17 @@ def test_what_may_pass_or_is_no_fault_of_the_code_goes_on(toy, error):
     with pytest.raises(type(error)) as told:
         replace(toy, baseline=raises).baseline(ROWS)
     assert told.value is error
+
+
+@pytest.mark.slow
+def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(job):
+    from test_steps import play
+
+    made = job()
+    entry, outcome, _ = play(replace(made, use_case=replace(made.use_case, baseline=asks)))
+    assert entry.body["verdict"] == "INVALID"
+    assert "baseline of toy fails: KeyError: 'tast' is not there" in entry.body["sentence"]
+    assert "function asks" in entry.body["sentence"]
+    assert entry.body["run_id"]
+    assert not outcome.moved
+    assert [found.kind for found in made.ledger.entries()] == ["decision"]

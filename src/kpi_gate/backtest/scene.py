@@ -12,7 +12,7 @@ from kpi_gate.decision.identity import digest
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.job import Job
 from kpi_gate.proof.record import code_hash
-from kpi_gate.stores import snapshots
+from kpi_gate.stores import raw_folder
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import UseCase
 
@@ -132,7 +132,7 @@ def lay_out(
         )
     settings, source = use_case.settings, _source(use_case, changes, place)
     if use_case.fetch is not None:  # once, before several processes want to; and it names the play
-        snapshots.fetch_once(source.raw(name), use_case.fetch, settings.data)
+        raw_folder.fetch_once(source.raw(name), use_case.fetch, settings.data)
     known = _all_over(now, end, settings.window.label_delay_days)
     rows = [
         settings.data,

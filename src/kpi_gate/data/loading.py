@@ -11,7 +11,7 @@ from kpi_gate.data.kinds import kinds_of
 from kpi_gate.job import Job, maturity
 from kpi_gate.refusal import Refusal
 from kpi_gate.settings_file import ConfigurationError
-from kpi_gate.stores import snapshots
+from kpi_gate.stores import raw_folder, snapshots
 from kpi_gate.usecase import ROLES, UseCase
 
 
@@ -25,9 +25,9 @@ def load_rows(job: Job) -> pd.DataFrame:
     """
     raw = job.place.raw(job.name)
     if job.use_case.fetch is not None:
-        snapshots.fetch_once(raw, job.use_case.fetch, job.use_case.settings.data)
+        raw_folder.fetch_once(raw, job.use_case.fetch, job.use_case.settings.data)
     else:
-        snapshots.stand_in_for_files(raw)
+        raw_folder.stand_in_for_files(raw)
     rows = known_rows(job.use_case, raw, job.as_of)
     if rows.empty:
         early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kpi_gate.stores.snapshots import fetch_once
+from kpi_gate.stores.raw_folder import fetch_once
 
 
 def lay(folder, words, wanted):
