@@ -19,8 +19,8 @@ from kpi_gate.learning.leakage import knowledge
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.measuring import slice_columns
 from kpi_gate.rehearsal import rehearse
+from kpi_gate.stores.raw_folder import NO_FILES
 from kpi_gate.stores.settings import Place
-from kpi_gate.stores.snapshots import NO_FILES
 from kpi_gate.usecase import ROLES, ROLES_OF, ConfigurationError, Feature
 from kpi_gate.valuation import per_decision, row_values
 from kpi_gate.views import at_decision, once_over, rule_of_thumb

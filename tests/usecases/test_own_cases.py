@@ -18,7 +18,7 @@ from kpi_gate.cli import app
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.job import open_job
 from kpi_gate.stores import case_list
-from kpi_gate.stores.snapshots import stand_in_for_files
+from kpi_gate.stores.raw_folder import stand_in_for_files
 
 REPOSITORY = Path(__file__).parents[2]
 FETCHED = "    fetch=fetch,\n"
