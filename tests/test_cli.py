@@ -149,7 +149,7 @@ def test_rollback_and_promote_without_a_decision(project):
 
 
 def test_force_needs_a_reason():
-    answer = RUNNER.invoke(app, ["promote", "campaign", "--force"])
+    answer = RUNNER.invoke(app, ["promote", usecases.names()[0], "--force"])
     assert answer.exit_code == 2
     assert "--force and --reason go together" in answer.output
 
