@@ -63,9 +63,10 @@ def counts(answer: Any, given: Given) -> str:
 
 
 def number(answer: Any, given: Given) -> str:
-    """Tell what is wrong with a measure."""
+    """Tell what is wrong with a measure; of actions that are none it may be none either."""
+    acted = np.isfinite(np.asarray(given[0], dtype=np.float64)).all()
     scalar = answer.item() if isinstance(answer, np.ndarray) and answer.ndim == 0 else answer
-    if not isinstance(scalar, Real | np.bool_) or not np.isfinite(float(scalar)):
+    if not isinstance(scalar, Real | np.bool_) or (acted and not np.isfinite(float(scalar))):
         return f"it gives {_shown(answer)}, must be one finite number"
     return ""
 
