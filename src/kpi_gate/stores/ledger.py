@@ -194,12 +194,12 @@ class Ledger:
         return self._reader.walk()
 
     def whole(self) -> list[Entry]:
-        """Read and verify every row with its whole body.
+        """Read and verify every row with its whole body; nothing is written.
 
         Raises:
             LedgerError: If the ledger cannot be read, or its chain is broken.
         """
-        walk = self.walk()
+        walk = self._reader.walk(remember=False)
         if walk.faults:
             self._reader.refuse()
         return walk.entries

@@ -71,8 +71,12 @@ class LedgerReader:
                 self._mark.write(*self._known)
             return self._known[0]
 
-    def walk(self) -> Walk:
-        """Read and verify every row, also against what was known of them before."""
+    def walk(self, *, remember: bool = True) -> Walk:
+        """Read and verify every row, also against what was known of them before.
+
+        Args:
+            remember: Whether the home is to remember how far it was verified.
+        """
         with self._lock:
             with self._table.connect() as connection:
                 found = [] if connection is None else _after(connection, None)
@@ -81,7 +85,7 @@ class LedgerReader:
             faults += [] if protected or not found else [GONE]
             before = self._known or self._remembered()
             faults += [] if before is None else _cut_off(before[1], entries)
-            if not faults and entries and self._mark is not None:
+            if remember and not faults and entries and self._mark is not None:
                 self._mark.write(entries, end)
             return Walk(entries, faults, end.keyed_from)
 
