@@ -101,13 +101,15 @@ def fetch(
             raise ModelError(f"{named}: {fault}, as decision {judged.decision} recorded")
         try:
             card = ModelCard.read(files[CARD_FILE].parent)
-            load_model(files[MODEL_FILE], trusted)
+            found = digest(files[MODEL_FILE].read_bytes(), card)
+            if {found, card.contender.digest} != {judged.digest}:
+                raise ModelError(
+                    f"the model is not the one of decision {judged.decision} in the ledger: "
+                    f"digest {found}, recorded {judged.digest}"
+                )
+            load_model(files[MODEL_FILE], trusted)  # not before: it may be anybody's
         except ModelError as error:
             raise ModelError(f"{named}: {error}") from error
-        found = digest(files[MODEL_FILE].read_bytes(), card)
-        if {found, card.contender.digest} != {judged.digest}:
-            words = f"the model is not the one of decision {judged.decision} in the ledger"
-            raise ModelError(f"{named}: {words}: digest {found}, recorded {judged.digest}")
         folder.mkdir(parents=True, exist_ok=True)
         for name, path in files.items():
             if path.parent == files[CARD_FILE].parent or name == MODEL_FILE:
