@@ -35,6 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuse to go on where groups are ignored: what a module makes would be made in each process.
+
+    Raises:
+        pytest.UsageError: If pytest-xdist has not put the groups' names into the ids.
+    """
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if session.config.getoption("loadgroup", False) and not all("@" in i.nodeid for i in grouped):
+        raise pytest.UsageError("this pytest-xdist ignores xdist_group: see pyproject.toml")
+
+
 def make_project(root: Path) -> Path:
     """Lay out a project with the toy as its one use case, as a clone would have it."""
     for part in ("src", "flows"):

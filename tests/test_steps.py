@@ -184,7 +184,7 @@ def test_a_champion_whose_model_was_exchanged_is_refused(job, first_champion):
     stored[1].write_bytes(contents[0])
     entry, _, _ = play(job(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
-    assert "not the one its card names" in entry.body["sentence"]
+    assert "model.skops is not the file" in entry.body["sentence"]
 
 
 def test_the_record_tells_everything(job):

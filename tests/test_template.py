@@ -205,7 +205,11 @@ def test_what_was_asked_for_is_kept_and_nothing_else(project):
     listed = (project / "use_cases.yaml").read_text(encoding="utf-8")
     assert yaml.safe_load(listed)["use_cases"] == kept
     tests = {path.stem for path in (project / "tests/usecases").glob("*.py")}
-    assert tests == {"test_contract", *(f"test_{name}" for name in kept if name != OWN)}
+    assert tests == {
+        "test_contract",
+        "test_own_cases",
+        *(f"test_{name}" for name in kept if name != OWN),
+    }
 
     first = "campaign" in kept
     assert (project / "src" / package / "simulators").exists() != first

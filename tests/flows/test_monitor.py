@@ -113,11 +113,12 @@ def test_the_monitor_at_the_door(prefect_server, project, job, monkeypatch, caps
         return end.value.code, told.out, told.err
 
     assert release("2024-03-19", "--reason", "why not") == (
-        1,
+        2,
         "",
         "kpi-gate: toy: 2024-03-19 is not in quarantine\n",
     )
-    assert release("2024-03-20")[2] == "kpi-gate: a quarantine needs a reason: --reason '...'\n"
+    told = "a release from quarantine needs a reason, which is recorded: --reason '...'"
+    assert release("2024-03-20")[2] == f"kpi-gate: {told}\n"
     code, _, err = release("someday", "--reason", "x")
     assert code == 2
     assert "'someday' is no day" in err

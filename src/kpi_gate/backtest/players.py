@@ -129,6 +129,7 @@ def _note(job: Job, decision: Decision, rows: int, candidate: str) -> None:
     body = {
         "as_of": job.as_of.isoformat(),
         "verdict": decision.verdict.value,
+        "snapshot": "",  # a play keeps none in DVC
         "snapshot_rows": rows,
         "champion": decision.lineage.champion.name if decision.lineage else "",
         "version": candidate,

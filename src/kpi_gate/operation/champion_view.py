@@ -128,6 +128,8 @@ def look(job: Job, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
     in_time = (rows["event_time"] >= begin) & (rows["event_time"] < job.as_of)
     scored = rows[in_time].reset_index(drop=True)
     side = score_side("champion", champion, champion, scored, job)
+    if side.failed.any() and side.failed.all():  # then nothing of it can be seen
+        raise ScoringError(f"the champion cannot score {side.fault}")
     due = (scored["event_time"] < until).to_numpy()
     usable = due.copy()
     usable[due] = judged(scored[due])
