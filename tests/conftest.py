@@ -25,6 +25,7 @@ for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFE
     del os.environ[name]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist puts the groups' names into the ids
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep in one process the tests that share what their module makes: it is made once."""
     for item in items:
