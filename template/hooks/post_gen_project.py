@@ -33,6 +33,7 @@ TEMPLATE_ONLY = [
     "docs/*.svg",
     "dvc.lock",  # what was run here
     "template/*",
+    "tests/golden/*",  # what this repository decided
     "tests/test_readme.py",
     "tests/test_selection.py",
     "tests/test_template.py",
