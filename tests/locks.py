@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 SOURCES = {
-    "requirements.lock": ["pyproject.toml"],
-    "requirements-dev.lock": ["pyproject.toml", "--group", "dev"],
+    "requirements.lock": ["pyproject.toml", "--extra", "pipeline"],
+    "requirements-dev.lock": ["pyproject.toml", "--extra", "pipeline", "--group", "dev"],
     "requirements-data.lock": ["--group", "data", "--no-deps"],
 }
 OPTIONS = ["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11"]
@@ -28,7 +28,9 @@ OPTIONS += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-
 def wanted(root: Path, lock: str) -> list[str]:
     """Return the requirements that a lock must satisfy."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    needed = list(project["project"]["dependencies"]) if "pyproject.toml" in SOURCES[lock] else []
+    whole, needed = project["project"], []
+    if "pyproject.toml" in SOURCES[lock]:
+        needed = [*whole["dependencies"], *whole["optional-dependencies"]["pipeline"]]
     for group in ("dev", "data"):
         if group in SOURCES[lock]:
             needed += project["dependency-groups"][group]

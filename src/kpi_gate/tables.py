@@ -75,7 +75,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
         if file.read(4) != b"PAR1":
             raise ValueError("is no Parquet by its content; a text table must end in .csv")
-    table = pd.read_parquet(path)
+    try:
+        table = pd.read_parquet(path)
+    except ImportError:
+        raise ValueError("Parquet needs pyarrow: install it, or write CSV") from None
     twice = table.columns[table.columns.duplicated()]
     if len(twice):
         raise ValueError(f"a column name is there twice: {shorten(twice[0])}")

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-from pyarrow import csv as arrow_csv
 
+from kpi_gate.data.storage import TEXT
 from kpi_gate.files.wording import shorten
 
 _OTHERS = {";": "';'", "\t": "a tab", "|": "'|'"}
@@ -40,20 +39,10 @@ def read_csv(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     """
     _require_text(path)
     names = _names(path, wanted)
-    places = [str(number) for number in range(len(names))]
-    try:
-        table = arrow_csv.read_csv(
-            path,
-            arrow_csv.ReadOptions(column_names=places, use_threads=False),
-            arrow_csv.ParseOptions(newlines_in_values=True),
-            arrow_csv.ConvertOptions(column_types=dict.fromkeys(places, pa.string())),
-        )
-    except pa.ArrowInvalid as error:
-        raise ValueError(_reason(path, len(names), error)) from None
+    rows = _rows(path, len(names))
     columns: dict[str, pd.Series] = {}
     for number, name in enumerate(names):
-        below = table.column(number).slice(1)  # the first row are the names
-        words = below.to_pandas().astype(str).str.strip()
+        words = pd.Series([fields[number] for fields in rows], dtype=TEXT).str.strip()
         words = words.where(words != "", None)
         if name:
             columns[name] = words
@@ -100,6 +89,20 @@ def _lines(path: Path) -> Iterator[list[str]]:
             raise ValueError(_undecodable(path) or str(error)) from None
 
 
+def _rows(path: Path, width: int) -> list[list[str]]:
+    """Read all lines but the first; each must have as many fields."""
+    rows = list(_lines(path))[1:]
+    for number, fields in enumerate(rows, start=1):
+        if len(fields) != width:
+            more = "more fields than the header" if len(fields) > width else "fewer fields"
+            raise ValueError(
+                f"row {number} has {len(fields)} fields, the header {width}: {more}; a comma "
+                "within a field (such as a decimal comma) needs quotes, and a decimal point is "
+                "better"
+            )
+    return rows
+
+
 def _undecodable(path: Path) -> str:
     """Name the first line that is no UTF-8; empty where all are."""
     with path.open("rb") as file:
@@ -110,16 +113,3 @@ def _undecodable(path: Path) -> str:
                 byte = line[error.start]
                 return f"line {number}: byte 0x{byte:02x} is no UTF-8; save the file as UTF-8"
     return ""
-
-
-def _reason(path: Path, width: int, error: pa.ArrowInvalid) -> str:
-    """Say in which line a table ends to be one."""
-    for number, fields in enumerate(_lines(path)):
-        if number and len(fields) != width:
-            words = f"row {number} has {len(fields)} fields, the header {width}"
-            more = "more fields than the header" if len(fields) > width else "fewer fields"
-            return (
-                f"{words}: {more}; a comma within a field (such as a decimal comma) needs quotes, "
-                "and a decimal point is better"
-            )
-    return _undecodable(path) or shorten(str(error), quoted=False)

@@ -3,16 +3,18 @@
 import numbers
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from kpi_gate.data.errors import FrameError
 
-TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TEXT = pd.StringDtype(na_value=np.nan)
 TYPED = "columns_readable"
 _LEFT_OUT = "leave it out of load(), or write it as text or numbers"
 
@@ -75,8 +77,10 @@ def _microseconds(column: pd.Series) -> pd.Series:
         raise FrameError(TYPED, f"{column.name}: {error}") from None
 
 
-def _from_arrow(column: pd.Series, kind: pa.DataType) -> pd.Series:
+def _from_arrow(column: pd.Series, kind: "pa.DataType") -> pd.Series:
     """Take a column out of Arrow."""
+    import pyarrow as pa
+
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     types = pa.types

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from joblib import parallel_config
 from numpy.typing import NDArray
 
 from kpi_gate.decision.value import ValueModel
@@ -35,6 +34,8 @@ def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -
         ScoringError: If the estimator fails, or answers with another shape or no probability.
     """
     try:
+        from joblib import parallel_config  # scikit-learn brings it; the gate alone does without
+
         with parallel_config(backend="sequential"):
             answer = np.asarray(estimator.predict_proba(rows[list(features)]), dtype=float)
     except Exception as error:
