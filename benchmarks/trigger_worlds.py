@@ -89,8 +89,8 @@ def years(
     return results
 
 
-def _year(asked: list[str], days: int, rows: int, job: tuple[int, int]) -> dict[str, Lived]:
-    number, seed = job
+def _year(asked: list[str], days: int, rows: int, run: tuple[int, int]) -> dict[str, Lived]:
+    number, seed = run
     year = Year(WORLDS[number], seed, days, rows)
     with threadpool_limits(1):
         return {p.name: live(year, p) for p in POLICIES if p.name in (*asked, NEVER.name)}

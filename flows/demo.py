@@ -19,7 +19,7 @@ from flows.at_hand import prefect_at_hand
 from kpi_gate.stores.settings import Place, prepare_environment
 
 if TYPE_CHECKING:
-    from kpi_gate.job import Retrained
+    from kpi_gate.run.context import Retrained
 
 USE_CASE = "campaign"
 MARK = "demo"  # in the home: hash of the last ledger row that the demo wrote

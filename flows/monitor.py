@@ -12,7 +12,7 @@ from flows.plans import PROPOSED, resource
 from flows.retrain import key, run_name, step
 from flows.silence import tell_silence
 from kpi_gate import steps
-from kpi_gate.job import open_job
+from kpi_gate.run.context import open_run
 from kpi_gate.stores.lock import one_look
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         as_of: Nothing later is known; by default now.
         scheduled: Whether nobody watches: silence of the schedule is then told too.
     """
-    job = open_job(name, as_of)
+    run = open_run(name, as_of)
     log = get_run_logger()
-    told = telling(job.place, name, log.warning)
-    with one_look(job.place, name), tags(name), told:
-        seen = look(job)
+    told = telling(run.place, name, log.warning)
+    with one_look(run.place, name), tags(name), told:
+        seen = look(run)
     publish(name, seen)
     if seen.choice is not None and seen.choice.action == "retrain":
         # an automation of the deployment starts the retraining
@@ -44,7 +44,7 @@ def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False
             payload={"rule": seen.choice.rule, "reason": seen.choice.reason},
         )
     if scheduled:
-        tell_silence(job.place, name, job.as_of, log.warning)
+        tell_silence(run.place, name, run.as_of, log.warning)
     return seen
 
 

@@ -19,7 +19,7 @@ from flows.notify import telling
 from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.trigger import Choice
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.job import Refusal, Retrained, open_job
+from kpi_gate.run.context import Refusal, Retrained, open_run
 from kpi_gate.standing import standing_decision
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import one_at_a_time
@@ -87,34 +87,34 @@ def retrain(
         as_of: Nothing later is known; by default now.
         scheduled: Whether nobody watches: the gate must then have passed its self-test.
     """
-    job, found = open_job(name, as_of), None
-    told = telling(job.place, name, get_run_logger().warning)
-    with one_at_a_time(job.place, name), tags(name), told:
+    run, found = open_run(name, as_of), None
+    told = telling(run.place, name, get_run_logger().warning)
+    with one_at_a_time(run.place, name), tags(name), told:
         done = Progress(name)
-        heal(job.place, name)
-        settle(job, proved=scheduled)
+        heal(run.place, name)
+        settle(run, proved=scheduled)
         try:
-            choice = choose_to_retrain(job) if scheduled else None
+            choice = choose_to_retrain(run) if scheduled else None
             if choice is not None and choice.action == "skip":
                 get_run_logger().info(choice.reason)
                 done.show(1)
                 return choice
-            found = done(snapshot(job))
-            standing = standing_decision(job)
+            found = done(snapshot(run))
+            standing = standing_decision(run)
             if standing is not None:  # nothing new: no training
                 done.show(1)
                 return Retrained(
-                    standing, promote(job, standing, proved=scheduled).words, repeated=True
+                    standing, promote(run, standing, proved=scheduled).words, repeated=True
                 )
-            freeze_champion(job)
-            done(validate(job))
-            done(train(job))
-            done(compare(job))
-            decision = done(decide(job))
+            freeze_champion(run)
+            done(validate(run))
+            done(train(run))
+            done(compare(run))
+            decision = done(decide(run))
         except Refusal as refusal:
-            decision = recording.refused(job, refusal, found)
-        entry = done(record(job, decision, found, str(runtime.flow_run.id)))
-        outcome = promote(job, entry, proved=scheduled)
+            decision = recording.refused(run, refusal, found)
+        entry = done(record(run, decision, found, str(runtime.flow_run.id)))
+        outcome = promote(run, entry, proved=scheduled)
         publish(name, decision, entry)
         done.show(1)
     return Retrained(entry, outcome.words)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from flows import notify
 from kpi_gate import usecases
-from kpi_gate.job import now
 from kpi_gate.notices import Notice, silence
+from kpi_gate.run.context import now
 from kpi_gate.stores.settings import Place
 
 LOOK_SECONDS = 600.0

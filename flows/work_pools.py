@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.plans import Plan, plans_of
 from kpi_gate import usecases
-from kpi_gate.job import follow_use_cases
+from kpi_gate.run.context import follow_use_cases
 from kpi_gate.stores import case_list
 from kpi_gate.stores.settings import ENVIRONMENT
 

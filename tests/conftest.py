@@ -12,7 +12,7 @@ import pytest
 from starts import begin_from
 
 from kpi_gate import usecases
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 from kpi_gate.stores import case_list, prepared
 from kpi_gate.stores.settings import ENVIRONMENT, Place
 
@@ -104,39 +104,39 @@ def project(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def job(project: Path) -> Callable[..., Job]:
-    """Make jobs of the toy at a moment; keywords replace parts of its settings."""
+def run_at(project: Path) -> Callable[..., Run]:
+    """Make runs of the toy at a moment; keywords replace parts of its settings."""
 
-    def make(as_of: datetime = FIRST_TICK, **changes: Any) -> Job:
+    def make(as_of: datetime = FIRST_TICK, **changes: Any) -> Run:
         use_case = usecases.load("toy")
         if changes:
             settings = use_case.settings.model_copy(update=changes)
             use_case = type(use_case)(**{**vars(use_case), "settings": settings})
-        return Job(use_case, as_of, Place(root=project))
+        return Run(use_case, as_of, Place(root=project))
 
     return make
 
 
 @pytest.fixture
 def first_champion(
-    project: Path, job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory
+    project: Path, run_at: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """The first tick is decided on, and its candidate is the champion."""
     from test_steps import play
 
-    begin_from(project, _shared(tmp_path_factory), "first-champion", lambda: play(job()))
+    begin_from(project, _shared(tmp_path_factory), "first-champion", lambda: play(run_at()))
 
 
 @pytest.fixture
 def second_champion(
-    project: Path, job: Callable[..., Job], tmp_path_factory: pytest.TempPathFactory
+    project: Path, run_at: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """So is a tick after the drift: there is a champion before the present one."""
     from test_steps import AFTER_DRIFT, play
 
     def both() -> None:
-        play(job())
-        play(job(AFTER_DRIFT))
+        play(run_at())
+        play(run_at(AFTER_DRIFT))
 
     begin_from(project, _shared(tmp_path_factory), "second-champion", both)
 

@@ -29,8 +29,8 @@ from test_promotion import decided
 from test_steps import champion, play
 
 from kpi_gate import candidate, comparison, promotion, releases, steps, usecases  # noqa: F401
-from kpi_gate.job import Job
 from kpi_gate.learning import training  # noqa: F401
+from kpi_gate.run.context import Run
 from kpi_gate.stores import registry, snapshots, tracking
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.models import MODEL_FILE
@@ -93,9 +93,9 @@ ACT = {
 }
 
 
-def job_of(as_of=AFTER_DRIFT):
-    """Return a job of the toy; places are read anew, as by a new process."""
-    return Job(usecases.load("toy"), as_of, Place(root=Path.cwd()))
+def run_of(as_of=AFTER_DRIFT):
+    """Return a run of the toy; places are read anew, as by a new process."""
+    return Run(usecases.load("toy"), as_of, Place(root=Path.cwd()))
 
 
 def start(work):
@@ -144,26 +144,26 @@ def bring_back(name):
 
 def plays(as_of=AFTER_DRIFT):
     """Play a tick; nothing of it can be handed through a pipe."""
-    play(job_of(as_of))
+    play(run_of(as_of))
 
 
 def restarted(again):
     """Look at what a kill left, start again, and report what is there then."""
-    job = job_of()
-    left, broken = len(job.ledger.entries()), job.ledger.verify()
+    run = run_of()
+    left, broken = len(run.ledger.entries()), run.ledger.verify()
     again()
-    entries = job.ledger.entries()
-    version = champion(job)
+    entries = run.ledger.entries()
+    version = champion(run)
     said = releases.read(entries)
-    registry.fetch(job.place, job.name, version, Path("loaded"), said.judged(f"v{version}"))
+    registry.fetch(run.place, run.name, version, Path("loaded"), said.judged(f"v{version}"))
     done = Counter(entry.subject for entry in entries if entry.kind == "done")
     return {
         "left": left,
-        "chain": broken + job.ledger.verify(),
+        "chain": broken + run.ledger.verify(),
         "kinds": [entry.kind for entry in entries],
         "alias": f"v{version}",
         "in_ledger": said.champion,
-        "anchor": f"v{registry.version_of(job.place, job.name, registry.ANCHOR)}",
+        "anchor": f"v{registry.version_of(run.place, run.name, registry.ANCHOR)}",
         "anchor_in_ledger": said.anchor,
         "done_twice": [subject for subject, count in done.items() if count > 1],
     }
@@ -268,7 +268,7 @@ def exchange_the_model():
 def races(same):
     """Two processes promote at the same moment: different decisions, or the same one."""
     bring_back("first")
-    must(lambda: [decided(job_of(AFTER_DRIFT + timedelta(days=n))).number for n in (0, 2)])
+    must(lambda: [decided(run_of(AFTER_DRIFT + timedelta(days=n))).number for n in (0, 2)])
     keep("two-decisions")
     chance, results = random.Random(SEED), {}  # noqa: S311
     for number in range(ROUNDS):
@@ -277,13 +277,13 @@ def races(same):
 
         def promotes(which, delay, gate=gate, opened=opened):
             os.close(opened)
-            job = job_of()
-            entry = job.ledger.entries("toy", "decision")[-1 if same else which]
-            champion(job)  # MLflow is warm
+            run = run_of()
+            entry = run.ledger.entries("toy", "decision")[-1 if same else which]
+            champion(run)  # MLflow is warm
             os.read(gate, 1)
             time.sleep(delay)
             try:
-                outcome = promotion.promote(job.place, entry)
+                outcome = promotion.promote(run.place, entry)
             except RuntimeError as error:
                 return [False, str(error)]
             return [outcome.moved, outcome.words]
@@ -298,7 +298,7 @@ def races(same):
         os.close(opened)
         outcomes = [end(*one)[1] for one in both]
         restart, found = end(
-            *start(lambda: restarted(lambda: promotion.heal(job_of().place, "toy")))
+            *start(lambda: restarted(lambda: promotion.heal(run_of().place, "toy")))
         )
         results[str(number)] = {"outcomes": outcomes, "restart": restart, **(found or {})}
     return results
@@ -306,12 +306,12 @@ def races(same):
 
 def rolls_back():
     """Return to the first champion."""
-    promotion.rollback(job_of().place, "toy", "refunds rose")
+    promotion.rollback(run_of().place, "toy", "refunds rose")
 
 
 def reanchors():
     """Make the second champion the anchor."""
-    promotion.reanchor(job_of().place, "toy", "a new year")
+    promotion.reanchor(run_of().place, "toy", "a new year")
 
 
 SCENARIOS = {

@@ -13,8 +13,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.value import ValueModel
-from kpi_gate.job import Job
 from kpi_gate.learning.windows import Windows
+from kpi_gate.run.context import Run
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import Feature, UseCase, read_settings
 
@@ -75,9 +75,9 @@ def spenders(**changes) -> UseCase:
     return UseCase(**{**given, **changes})
 
 
-def job_of(use_case: UseCase, root: Path) -> Job:
-    """Return a job after the last outcome of the world is known."""
-    return Job(use_case, datetime(2024, 3, 23, tzinfo=UTC), Place(root=root))
+def run_of(use_case: UseCase, root: Path) -> Run:
+    """Return a run after the last outcome of the world is known."""
+    return Run(use_case, datetime(2024, 3, 23, tzinfo=UTC), Place(root=root))
 
 
 def windows() -> Windows:

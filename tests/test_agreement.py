@@ -12,9 +12,9 @@ from test_steps import AFTER_DRIFT, LATER, play
 
 from kpi_gate import promotion, releases, steps, usecases
 from kpi_gate.agreement import agrees_at_a_glance, differences
-from kpi_gate.job import Job, Refusal
 from kpi_gate.promotion import PromotionError
 from kpi_gate.realignment import realign
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
 from kpi_gate.stores.settings import Place
@@ -36,7 +36,7 @@ def kept(tmp_path_factory, migrated):
         patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
         sys.modules.pop("kpi_gate.usecases.toy", None)
         for moment in (FIRST, LATER):
-            play(Job(usecases.load("toy"), moment, Place(root=root)))
+            play(Run(usecases.load("toy"), moment, Place(root=root)))
         shutil.copytree(root / ".kpi-gate", root / "kept")
         yield root
     sys.modules.pop("kpi_gate.usecases.toy", None)
@@ -60,10 +60,10 @@ def world(kept):
     ):
         then.backup(db)  # MLflow keeps the file open
     place = Place(root=kept)
-    job = Job(usecases.load("toy"), AFTER_DRIFT, place)
+    run = Run(usecases.load("toy"), AFTER_DRIFT, place)
     stored = sorted((place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime)
     with client(place) as mlflow_client:
-        yield SimpleNamespace(place=place, job=job, mlflow=mlflow_client, stored=stored)
+        yield SimpleNamespace(place=place, run=run, mlflow=mlflow_client, stored=stored)
 
 
 def say(world):
@@ -167,7 +167,7 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     attack(world)
     world.place.ledger.entries()
     with pytest.raises(Refusal, match=words) as refusal:
-        steps.freeze_champion(world.job)
+        steps.freeze_champion(world.run)
     assert refusal.value.check == check
     assert agrees_at_a_glance(world.place, "toy") == (check == "champion_readable")
     assert "`kpi-gate realign toy --reason ...`" in str(refusal.value)
@@ -177,7 +177,7 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     wanted = AFTERWARDS.get(name, "v1")
     assert say(world).champion == wanted
     assert registry.version_of(world.place, "toy", registry.CHAMPION) == wanted.removeprefix("v")
-    assert steps.freeze_champion(world.job).contender.name == (wanted or "baseline")
+    assert steps.freeze_champion(world.run).contender.name == (wanted or "baseline")
     (row,) = world.place.ledger.entries("toy", "realigned")
     assert (row.body["reason"], bool(row.body["found"])) == ("found on Monday", True)
     with pytest.raises(PromotionError, match="nothing differs"):
@@ -187,11 +187,11 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
 @pytest.mark.parametrize("name", ["promotion forged", "version deleted"])
 def test_after_it_the_next_retraining_gives_a_verdict(world, name):
     ATTACKS[name][0](world)
-    entry, outcome, _ = play(world.job)
+    entry, outcome, _ = play(world.run)
     assert entry.body["verdict"] == "INVALID"
     assert not outcome.moved
     realign(world.place, "toy", "found on Monday")
-    entry, outcome, _ = play(world.job)
+    entry, outcome, _ = play(world.run)
     assert entry.body["verdict"] != "INVALID", entry.body["sentence"]
     assert say(world).champion == registry_champion(world)
 

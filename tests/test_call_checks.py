@@ -16,7 +16,7 @@ from kpi_gate.call_checks import require_rows
 from kpi_gate.case_names import names_in
 from kpi_gate.cli import app
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import Refusal
+from kpi_gate.run.context import Refusal
 
 RUNNER = CliRunner(env={"COLUMNS": "300"})
 WRONG = [
@@ -103,21 +103,21 @@ def test_a_wrong_call_starts_no_tool(project):
     assert heavy.isdisjoint(modules)
 
 
-def test_a_moment_after_the_first_row_is_right(job):
-    require_rows(job(FIRST_TICK))
-    require_rows(job(datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC)))
+def test_a_moment_after_the_first_row_is_right(run_at):
+    require_rows(run_at(FIRST_TICK))
+    require_rows(run_at(datetime(2024, 1, 1, 0, 0, 1, tzinfo=UTC)))
 
 
-def test_what_is_wrong_with_the_rows_is_for_a_run_to_record(job, monkeypatch):
+def test_what_is_wrong_with_the_rows_is_for_a_run_to_record(run_at, monkeypatch):
     def broken(_):
         raise Refusal("rows_loadable", "it is broken")
 
     monkeypatch.setattr(steps, "load_rows", broken)
-    require_rows(job(FIRST_TICK))
+    require_rows(run_at(FIRST_TICK))
 
 
-def test_rows_that_are_frozen_need_no_loading(job, monkeypatch):
-    asked = job(FIRST_TICK)
+def test_rows_that_are_frozen_need_no_loading(run_at, monkeypatch):
+    asked = run_at(FIRST_TICK)
     asked.work.mkdir(parents=True)
     rows = pd.DataFrame({"event_time": [FIRST_TICK - timedelta(days=1)]})
     rows.to_parquet(asked.work / "snapshot.parquet")

@@ -4,8 +4,8 @@ import pytest
 from test_steps import AFTER_DRIFT, LATER, champion, play
 
 from kpi_gate import promotion, releases, steps
-from kpi_gate.job import Refusal
 from kpi_gate.promotion import PromotionError
+from kpi_gate.run.context import Refusal
 from kpi_gate.stores import registry
 from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.models import MODEL_FILE
@@ -13,88 +13,88 @@ from kpi_gate.stores.models import MODEL_FILE
 pytestmark = pytest.mark.slow
 
 
-def anchor(job):
-    return registry.version_of(job.place, job.name, registry.ANCHOR)
+def anchor(run):
+    return registry.version_of(run.place, run.name, registry.ANCHOR)
 
 
-def two_champions(job):
-    play(job())
-    play(job(AFTER_DRIFT))
-    assert (champion(job()), anchor(job())) == ("2", "1")
+def two_champions(run_at):
+    play(run_at())
+    play(run_at(AFTER_DRIFT))
+    assert (champion(run_at()), anchor(run_at())) == ("2", "1")
 
 
-def test_reanchoring_is_a_recorded_act(job):
-    two_champions(job)
-    assert promotion.reanchor(job().place, "toy", "a new year's budget") == "v2"
-    assert anchor(job()) == "2"
-    intent, last = job().ledger.entries()[-2:]
+def test_reanchoring_is_a_recorded_act(run_at):
+    two_champions(run_at)
+    assert promotion.reanchor(run_at().place, "toy", "a new year's budget") == "v2"
+    assert anchor(run_at()) == "2"
+    intent, last = run_at().ledger.entries()[-2:]
     assert (intent.kind, last.kind) == ("anchor_intent", "anchor")
     assert (last.body["version"], last.body["from"]) == ("v2", "v1")
     assert last.body["reason"] == "a new year's budget"
     assert "@" in last.body["asked_by"]
-    assert releases.read(job().ledger.entries()).anchor == "v2"
-    steps.snapshot(job(AFTER_DRIFT))
-    assert steps.freeze_champion(job(AFTER_DRIFT)).contender.name == "v2"
-    assert (job().work / "champion/anchor" / MODEL_FILE).exists()
+    assert releases.read(run_at().ledger.entries()).anchor == "v2"
+    steps.snapshot(run_at(AFTER_DRIFT))
+    assert steps.freeze_champion(run_at(AFTER_DRIFT)).contender.name == "v2"
+    assert (run_at().work / "champion/anchor" / MODEL_FILE).exists()
 
 
-def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(job):
-    two_champions(job)
-    registry.point(job().place, "toy", registry.ANCHOR, "2")
+def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(run_at):
+    two_champions(run_at)
+    registry.point(run_at().place, "toy", registry.ANCHOR, "2")
     with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*realign toy") as refusal:
-        steps.freeze_champion(job())
+        steps.freeze_champion(run_at())
     assert refusal.value.check == "anchor_recorded"
     assert refusal.value.verdict == "INVALID"
-    registry.point(job().place, "toy", registry.ANCHOR, "1")
-    steps.freeze_champion(job())
-    registry.point(job().place, "toy", registry.ANCHOR, "2")
-    promotion.reanchor(job().place, "toy", "it was meant")
-    steps.freeze_champion(job())
+    registry.point(run_at().place, "toy", registry.ANCHOR, "1")
+    steps.freeze_champion(run_at())
+    registry.point(run_at().place, "toy", registry.ANCHOR, "2")
+    promotion.reanchor(run_at().place, "toy", "it was meant")
+    steps.freeze_champion(run_at())
 
 
-def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(job, first_champion):
-    registry.point(job().place, "toy", registry.ANCHOR, "")
+def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(run_at, first_champion):
+    registry.point(run_at().place, "toy", registry.ANCHOR, "")
     with pytest.raises(Refusal, match="has no toy@anchor, the ledger released v1"):
-        steps.freeze_champion(job())
-    promotion.rollback(job().place, "toy", "back to the baseline")
-    entry = job().ledger.entries("toy", "decision")[-1]
-    assert promotion.promote(job().place, entry, forced="on again").moved
-    assert anchor(job()) == ""
+        steps.freeze_champion(run_at())
+    promotion.rollback(run_at().place, "toy", "back to the baseline")
+    entry = run_at().ledger.entries("toy", "decision")[-1]
+    assert promotion.promote(run_at().place, entry, forced="on again").moved
+    assert anchor(run_at()) == ""
 
 
-def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(job, first_champion):
-    job().ledger.entries()  # this home remembers it
-    (job().place.home / "ledger.db").unlink()
+def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(run_at, first_champion):
+    run_at().ledger.entries()  # this home remembers it
+    (run_at().place.home / "ledger.db").unlink()
     with pytest.raises(LedgerError, match=r"verified before with hash .* is missing"):
-        play(job(LATER))
-    for path in job().place.home.glob("ledger-*"):  # on another machine nothing remembers it
+        play(run_at(LATER))
+    for path in run_at().place.home.glob("ledger-*"):  # on another machine nothing remembers it
         path.unlink()
-    entry, outcome, _ = play(job(LATER))
+    entry, outcome, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "toy@champion is v1 in MLflow, the ledger's is none" in entry.body["sentence"]
     assert not outcome.moved
 
 
 @pytest.mark.parametrize("moved", ["1", "2"])
-def test_a_reanchoring_that_a_crash_left_open_is_finished(job, moved):
-    two_champions(job)
-    subject = job().ledger.entries("toy", "decision")[-1].subject
+def test_a_reanchoring_that_a_crash_left_open_is_finished(run_at, moved):
+    two_champions(run_at)
+    subject = run_at().ledger.entries("toy", "decision")[-1].subject
     body = {"version": "v2", "from": "v1", "reason": "x", "asked_by": "jane"}
-    job().ledger.append("toy", "anchor_intent", subject, body)
-    registry.point(job().place, "toy", registry.ANCHOR, moved)
-    (outcome,) = promotion.heal(job().place, "toy")
+    run_at().ledger.append("toy", "anchor_intent", subject, body)
+    registry.point(run_at().place, "toy", registry.ANCHOR, moved)
+    (outcome,) = promotion.heal(run_at().place, "toy")
     assert outcome.words == "v2 is the anchor now, after v1"
-    assert anchor(job()) == "2"
-    assert job().ledger.entries()[-1].kind == "anchor"
+    assert anchor(run_at()) == "2"
+    assert run_at().ledger.entries()[-1].kind == "anchor"
 
 
-def test_what_cannot_be_the_anchor(job):
+def test_what_cannot_be_the_anchor(run_at):
     with pytest.raises(PromotionError, match="needs a reason"):
-        promotion.reanchor(job().place, "toy", " ")
+        promotion.reanchor(run_at().place, "toy", " ")
     with pytest.raises(PromotionError, match="no champion to anchor to"):
-        promotion.reanchor(job().place, "toy", "x")
-    play(job())
-    next((job().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
+        promotion.reanchor(run_at().place, "toy", "x")
+    play(run_at())
+    next((run_at().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
     with pytest.raises(PromotionError, match="v1 cannot be the anchor"):
-        promotion.reanchor(job().place, "toy", "x")
-    assert job().ledger.entries()[-1].kind == "done"
+        promotion.reanchor(run_at().place, "toy", "x")
+    assert run_at().ledger.entries()[-1].kind == "done"

@@ -8,7 +8,7 @@ from test_promotion import decided, kinds
 from test_steps import AFTER_DRIFT, champion, play
 
 from kpi_gate import promotion, recording, steps
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Ledger, LedgerError
 from kpi_gate.stores.settings import Place
@@ -16,24 +16,24 @@ from kpi_gate.stores.settings import Place
 pytestmark = pytest.mark.slow
 
 
-def elsewhere(job, ledger_url):
-    """The same job with its ledger at another address."""
-    made = job(AFTER_DRIFT)
+def elsewhere(run_at, ledger_url):
+    """The same run with its ledger at another address."""
+    made = run_at(AFTER_DRIFT)
     place = Place(root=made.place.root, ledger_url=ledger_url)
-    return Job(made.use_case, made.as_of, place)
+    return Run(made.use_case, made.as_of, place)
 
 
-def completes(job, rows):
+def completes(run_at, rows):
     """After the fault, the next run ends what was begun, once."""
-    play(job(AFTER_DRIFT))
-    assert champion(job()) == "2"
-    assert kinds(job()) == rows
-    assert job().ledger.verify() == []
+    play(run_at(AFTER_DRIFT))
+    assert champion(run_at()) == "2"
+    assert kinds(run_at()) == rows
+    assert run_at().ledger.verify() == []
 
 
-def test_a_broken_chain_closes_the_gate(job, first_champion):
-    entry = decided(job(AFTER_DRIFT))
-    place, evidence = job().place, read_evidence(job().work / "evidence")
+def test_a_broken_chain_closes_the_gate(run_at, first_champion):
+    entry = decided(run_at(AFTER_DRIFT))
+    place, evidence = run_at().place, read_evidence(run_at().work / "evidence")
     with sqlite3.connect(place.home / "ledger.db") as connection:
         connection.executescript(
             "DROP TRIGGER ledger_no_update; UPDATE ledger SET body = replace(body, '0.1', '0.9') "
@@ -45,16 +45,16 @@ def test_a_broken_chain_closes_the_gate(job, first_champion):
         "force": lambda: promotion.promote(place, entry, forced="please"),
         "rollback": lambda: promotion.rollback(place, "toy", "refunds"),
         "reanchor": lambda: promotion.reanchor(place, "toy", "new year"),
-        "past gains": lambda: recording.past_gains(job(AFTER_DRIFT), evidence),
-        "decide": lambda: steps.decide(job(AFTER_DRIFT)),
-        "freeze": lambda: steps.freeze_champion(job(AFTER_DRIFT)),
-        "a whole run": lambda: play(job(AFTER_DRIFT)),
+        "past gains": lambda: recording.past_gains(run_at(AFTER_DRIFT), evidence),
+        "decide": lambda: steps.decide(run_at(AFTER_DRIFT)),
+        "freeze": lambda: steps.freeze_champion(run_at(AFTER_DRIFT)),
+        "a whole run": lambda: play(run_at(AFTER_DRIFT)),
     }
     for name, act in acts.items():
         with pytest.raises(LedgerError, match=r"row 1 \(decision .*was changed.*verify") as error:
             act()
         assert "nothing moves until it is whole" in str(error.value), name
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     with sqlite3.connect(place.home / "ledger.db") as connection:
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (4,)
 
@@ -68,21 +68,21 @@ def test_a_broken_chain_closes_the_gate(job, first_champion):
         ("postgresql://127.0.0.1:9/ledger", "ledger postgresql://127.0.0.1:9/ledger: "),
     ],
 )
-def test_a_ledger_that_cannot_be_written_promotes_nothing(job, url, fault, first_champion):
-    broken = elsewhere(job, url.format(home=job().place.home))
+def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, first_champion):
+    broken = elsewhere(run_at, url.format(home=run_at().place.home))
     with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
         play(broken)
-    assert champion(job()) == "1"
-    assert kinds(job()) == ["decision", "intent", "done"]
-    completes(job, ["decision", "intent", "done"] * 2)
+    assert champion(run_at()) == "1"
+    assert kinds(run_at()) == ["decision", "intent", "done"]
+    completes(run_at, ["decision", "intent", "done"] * 2)
 
 
 @pytest.mark.parametrize(
     ("rows", "written"), [(0, []), (1, ["decision"]), (2, ["decision", "intent"])]
 )
-def test_a_full_disk_promotes_nothing(job, monkeypatch, rows, written):
+def test_a_full_disk_promotes_nothing(run_at, monkeypatch, rows, written):
     """The disk fills up before the n-th row of the run; SQLite itself says so."""
-    play(job())
+    play(run_at())
     real, calls, full = Ledger.append, [], []
 
     def fill_up(connection, *_):
@@ -100,9 +100,9 @@ def test_a_full_disk_promotes_nothing(job, monkeypatch, rows, written):
         with monkeypatch.context() as patch:
             patch.setattr(Ledger, "append", append)
             with pytest.raises(LedgerError, match=r"full; nothing was recorded"):
-                play(job(AFTER_DRIFT))
+                play(run_at(AFTER_DRIFT))
     finally:
         sql.event.remove(sql.pool.Pool, "checkout", fill_up)
-    assert champion(job()) == "1"
-    assert kinds(job()) == ["decision", "intent", "done", *written]
-    completes(job, ["decision", "intent", "done"] * 2)
+    assert champion(run_at()) == "1"
+    assert kinds(run_at()) == ["decision", "intent", "done", *written]
+    completes(run_at, ["decision", "intent", "done"] * 2)

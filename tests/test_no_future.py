@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from future_world import job_of, parts, spenders, windows, world
+from future_world import parts, run_of, spenders, windows, world
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -47,16 +47,16 @@ def rows():
 
 @pytest.fixture(scope="module")
 def trained(rows, tmp_path_factory):
-    """Return a job, and the folder of a candidate trained on the world."""
-    job = job_of(spenders(), tmp_path_factory.mktemp("spenders"))
-    stand_in(job, job.work / "champion")
-    candidate.train_candidate(job, rows, windows(), job.work / "candidate", "frozen")
-    return job
+    """Return a run, and the folder of a candidate trained on the world."""
+    run = run_of(spenders(), tmp_path_factory.mktemp("spenders"))
+    stand_in(run, run.work / "champion")
+    candidate.train_candidate(run, rows, windows(), run.work / "candidate", "frozen")
+    return run
 
 
-def decided(use_case, rows, job):
+def decided(use_case, rows, run):
     """Return everything that is decided of the rows, before any outcome is known."""
-    folder = job.work / "candidate"
+    folder = run.work / "candidate"
     model = load_model(folder / MODEL_FILE)
     features = use_case.feature_names
     scores = score(model, rows, features, use_case)
@@ -182,23 +182,23 @@ def test_a_champion_without_a_model_of_the_amount_cannot_act(rows, trained):
 
 def test_a_declared_expectation_stands_for_the_amount(rows, tmp_path):
     use_case = spenders(amount_estimator=None, expected={"spent": "guess"})
-    job = job_of(use_case, tmp_path)
-    candidate.train_candidate(job, rows, windows(), job.work / "candidate", "frozen")
-    folder = job.work / "candidate"
+    run = run_of(use_case, tmp_path)
+    candidate.train_candidate(run, rows, windows(), run.work / "candidate", "frozen")
+    folder = run.work / "candidate"
     side = make_side("candidate", folder, use_case, rows, ModelCard.read(folder))
     assert np.array_equal(side.action, side.scores * rows["guess"] - 4 > 0)
 
 
 def verdict_of(use_case, rows, root):
     """Train and judge on the rows as a retraining does, against the rule of thumb."""
-    job = job_of(use_case, root)
-    rows = mask_future(rows, job.as_of, use_case.times.with_outcome)
-    shutil.rmtree(job.work, ignore_errors=True)
-    stand_in(job, job.work / "champion")
-    candidate.train_candidate(job, rows, windows(), job.work / "candidate", "frozen")
-    comparison.write_evidence(job.work, use_case, rows, windows(), job.as_of, "frozen", timed=False)
-    evidence = read_evidence(job.work / "evidence")
-    return decide(evidence, use_case.settings.gate(), tick=job.as_of)
+    run = run_of(use_case, root)
+    rows = mask_future(rows, run.as_of, use_case.times.with_outcome)
+    shutil.rmtree(run.work, ignore_errors=True)
+    stand_in(run, run.work / "champion")
+    candidate.train_candidate(run, rows, windows(), run.work / "candidate", "frozen")
+    comparison.write_evidence(run.work, use_case, rows, windows(), run.as_of, "frozen", timed=False)
+    evidence = read_evidence(run.work / "evidence")
+    return decide(evidence, use_case.settings.gate(), tick=run.as_of)
 
 
 def told_of(decision):
@@ -335,7 +335,7 @@ def test_what_is_known_with_the_outcome_is_blanked_while_that_is_not_known(rows)
 def test_an_amount_must_be_a_number_and_there_with_its_outcome(spoil, words, rows, tmp_path):
     use_case = spenders()
     spoilt = rows.assign(spent=spoil(rows))
-    rules = rules_for(spoilt, use_case, job_of(use_case, tmp_path).as_of, None)
+    rules = rules_for(spoilt, use_case, run_of(use_case, tmp_path).as_of, None)
     broken = [
         rule.says
         for rule in rules

@@ -165,10 +165,10 @@ def test_what_may_pass_or_is_no_fault_of_the_code_goes_on(toy, error):
 
 
 @pytest.mark.slow
-def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(job):
+def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(run_at):
     from test_steps import play
 
-    made = job()
+    made = run_at()
     entry, outcome, _ = play(replace(made, use_case=replace(made.use_case, baseline=asks)))
     assert entry.body["verdict"] == "INVALID"
     assert "baseline of toy fails: KeyError: 'tast' is not there" in entry.body["sentence"]

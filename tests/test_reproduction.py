@@ -16,10 +16,10 @@ from conftest import FIRST_TICK, REPOSITORY, make_project
 
 from kpi_gate import recording, steps, usecases
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import Job, Refusal
 from kpi_gate.reproduction.differences import Finding, Reproduction
 from kpi_gate.reproduction.reproduce import find, reproduce
 from kpi_gate.reproduction.scratch import ReproductionError
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.tracking import client
@@ -41,18 +41,18 @@ MODULE, YAML = "src/kpi_gate/usecases/toy.py", "src/kpi_gate/usecases/toy.yaml"
 def play(root, as_of):
     """Run every verb of a retraining, as the flow does; return the ledger's row."""
     sys.modules.pop("kpi_gate.usecases.toy", None)
-    job, found = Job(usecases.load("toy"), as_of, Place(root=root)), None
+    run, found = Run(usecases.load("toy"), as_of, Place(root=root)), None
     try:
-        found = steps.snapshot(job)
-        steps.freeze_champion(job)
-        steps.validate(job)
-        steps.train(job)
-        steps.compare(job)
-        decision = steps.decide(job)
+        found = steps.snapshot(run)
+        steps.freeze_champion(run)
+        steps.validate(run)
+        steps.train(run)
+        steps.compare(run)
+        decision = steps.decide(run)
     except Refusal as refusal:
-        decision = recording.refused(job, refusal, found)
-    entry = steps.record(job, decision, found)
-    steps.promote(job, entry)
+        decision = recording.refused(run, refusal, found)
+    entry = steps.record(run, decision, found)
+    steps.promote(run, entry)
     return entry
 
 
@@ -370,7 +370,7 @@ def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, 
     done = [row.body["version"] for row in Ledger(place.ledger_url).entries("toy", "done")]
     assert [entry.body["verdict"] for entry in entries] == ["PROMOTE", "PROMOTE"]
     assert done == ["v1", "v2"]
-    seen = steps.monitor(Job(usecases.load("toy"), AFTER_DRIFT, place))
+    seen = steps.monitor(Run(usecases.load("toy"), AFTER_DRIFT, place))
     assert (seen.champion, seen.those("severe")) == ("v2", [])
     for entry in entries:
         found = reproduce(place, entry.subject, tmp_path / entry.subject)

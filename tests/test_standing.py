@@ -27,8 +27,8 @@ finally:
 """
 
 
-def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(job):
-    here = job()
+def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(run_at):
+    here = run_at()
     assert repeated(here) is None
     assert not here.work.exists(), "nothing is loaded for a tick that nobody has decided"
     play(here)
@@ -36,7 +36,7 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(j
     assert found is not None
     assert found.repeated
     assert found.entry == here.ledger.entries("toy", "decision")[-1]
-    assert repeated(job(here.as_of + timedelta(days=1))) is None
+    assert repeated(run_at(here.as_of + timedelta(days=1))) is None
 
     words = [sys.executable, "-W", "ignore", "-c", LOOK, here.as_of.isoformat()]
     root = here.place.root
@@ -55,11 +55,11 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(j
     assert repeated(here) is None
 
 
-def test_a_glance_at_mlflow_says_what_mlflow_says(job):
-    place = job().place
+def test_a_glance_at_mlflow_says_what_mlflow_says(run_at):
+    place = run_at().place
     asked = (place, "toy", ["v1", "v9"])
     assert glance_at_claims(*asked) == read_claims(*asked)
-    play(job())
+    play(run_at())
     with client(place) as mlflow_client:
         mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
     seen, told = glance_at_claims(*asked), read_claims(*asked)

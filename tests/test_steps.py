@@ -10,7 +10,7 @@ import pytest
 
 from kpi_gate import promotion, recording, steps
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Refusal, read_snapshot
+from kpi_gate.run.context import Refusal, read_snapshot
 from kpi_gate.standing import standing_decision
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import MODEL_FILE
@@ -20,30 +20,30 @@ LATER = datetime(2024, 4, 1, tzinfo=UTC)
 AFTER_DRIFT = datetime(2024, 7, 1, tzinfo=UTC)
 
 
-def play(job, promote=True):
+def play(run, promote=True):
     """Run every verb of a retraining, as the flow does."""
-    promotion.heal(job.place, job.name)
+    promotion.heal(run.place, run.name)
     found = None
     try:
-        found = steps.snapshot(job)
-        standing = standing_decision(job)
+        found = steps.snapshot(run)
+        standing = standing_decision(run)
         if standing is not None:
-            return standing, steps.promote(job, standing), False
-        steps.freeze_champion(job)
-        trained = [steps.validate(job), steps.train(job), steps.compare(job)]
-        decision = steps.decide(job)
+            return standing, steps.promote(run, standing), False
+        steps.freeze_champion(run)
+        trained = [steps.validate(run), steps.train(run), steps.compare(run)]
+        decision = steps.decide(run)
     except Refusal as refusal:
-        trained, decision = [], recording.refused(job, refusal, found)
-    entry = steps.record(job, decision, found)
-    return entry, steps.promote(job, entry) if promote else None, any(trained)
+        trained, decision = [], recording.refused(run, refusal, found)
+    entry = steps.record(run, decision, found)
+    return entry, steps.promote(run, entry) if promote else None, any(trained)
 
 
-def champion(job):
-    return registry.version_of(job.place, job.name, registry.CHAMPION)
+def champion(run):
+    return registry.version_of(run.place, run.name, registry.CHAMPION)
 
 
-def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(job):
-    first = job()
+def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(run_at):
+    first = run_at()
     entry, outcome, trained = play(first)
     assert (entry.body["verdict"], outcome.moved, trained) == ("PROMOTE", True, True), entry.body[
         "sentence"
@@ -51,13 +51,13 @@ def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(job):
     assert champion(first) == "1"
     assert registry.version_of(first.place, first.name, registry.ANCHOR) == "1"
 
-    quiet = job(LATER)
+    quiet = run_at(LATER)
     entry, outcome, _ = play(quiet)
     assert entry.body["verdict"] != "PROMOTE"
     assert not outcome.moved
     assert champion(quiet) == "1"
 
-    drifted = job(AFTER_DRIFT)
+    drifted = run_at(AFTER_DRIFT)
     entry, outcome, _ = play(drifted)
     assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
     assert champion(drifted) == entry.body["version"].removeprefix("v") != "1"
@@ -66,16 +66,16 @@ def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(job):
     assert drifted.ledger.verify() == []
 
 
-def test_nothing_new_means_no_training_and_the_same_answer(job):
-    entry, _, _ = play(job())
-    again, outcome, trained = play(job())
+def test_nothing_new_means_no_training_and_the_same_answer(run_at):
+    entry, _, _ = play(run_at())
+    again, outcome, trained = play(run_at())
     assert again == entry
     assert not trained
     assert "promoted by this decision before" in outcome.words
-    assert [found.kind for found in job().ledger.entries()] == ["decision", "intent", "done"]
+    assert [found.kind for found in run_at().ledger.entries()] == ["decision", "intent", "done"]
 
 
-def test_dvc_repro_after_a_run_says_that_nothing_changed(job, project, first_champion):
+def test_dvc_repro_after_a_run_says_that_nothing_changed(run_at, project, first_champion):
     command = [sys.executable, "-m", "dvc", "repro"]
     answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
     assert "Data and pipelines are up to date." in answer.stdout
@@ -83,115 +83,115 @@ def test_dvc_repro_after_a_run_says_that_nothing_changed(job, project, first_cha
 
 
 def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(
-    job, project, first_champion
+    run_at, project, first_champion
 ):
     model = project / "data/toy/candidate" / MODEL_FILE
     before, card = model.read_bytes(), (model.parent / "card.json").read_text()
     snapshots.clear(model.parent)
-    assert steps.train(job())
+    assert steps.train(run_at())
     assert model.read_bytes() == before
     assert (model.parent / "card.json").read_text() == card
 
 
-def test_a_snapshot_has_one_fingerprint_which_restores_it(job, tmp_path):
-    first, second = steps.snapshot(job()), steps.snapshot(job())
+def test_a_snapshot_has_one_fingerprint_which_restores_it(run_at, tmp_path):
+    first, second = steps.snapshot(run_at()), steps.snapshot(run_at())
     assert first.fingerprint == second.fingerprint
-    rows = read_snapshot(job())
-    other = steps.snapshot(job(LATER))
+    rows = read_snapshot(run_at())
+    other = steps.snapshot(run_at(LATER))
     assert other.fingerprint != first.fingerprint
-    snapshots.restore(job().place.root, first.fingerprint, tmp_path / "back.parquet")
+    snapshots.restore(run_at().place.root, first.fingerprint, tmp_path / "back.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "back.parquet"), rows)
     with pytest.raises(snapshots.SnapshotError, match="no snapshot"):
-        snapshots.restore(job().place.root, "0" * 32, tmp_path / "none.parquet")
+        snapshots.restore(run_at().place.root, "0" * 32, tmp_path / "none.parquet")
 
 
-def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(job, project, tmp_path):
-    found = steps.snapshot(job())
+def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(run_at, project, tmp_path):
+    found = steps.snapshot(run_at())
     snapshots.clear(project / ".dvc/cache")
     snapshots.restore(project, found.fingerprint, tmp_path / "back.parquet")
     assert len(pd.read_parquet(tmp_path / "back.parquet")) == found.rows
 
 
-def test_a_snapshot_holds_nothing_of_the_future(job):
-    steps.snapshot(job())
-    rows = read_snapshot(job())
-    assert (rows["event_time"] < job().as_of).all()
-    assert not (rows["label_time"] >= job().as_of).any()
-    fresh = rows["event_time"] >= job().as_of - timedelta(days=2)
+def test_a_snapshot_holds_nothing_of_the_future(run_at):
+    steps.snapshot(run_at())
+    rows = read_snapshot(run_at())
+    assert (rows["event_time"] < run_at().as_of).all()
+    assert not (rows["label_time"] >= run_at().as_of).any()
+    fresh = rows["event_time"] >= run_at().as_of - timedelta(days=2)
     assert rows.loc[fresh, "outcome"].isna().all()
     assert rows.loc[~fresh, "outcome"].notna().all()
 
 
 def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(
-    job, project, first_champion
+    run_at, project, first_champion
 ):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw)
     visits.loc[2000:2019, "taste"] = 400.0
     visits.to_csv(raw, index=False)
-    entry, outcome, trained = play(job(LATER))
+    entry, outcome, trained = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "taste" in entry.body["sentence"]
     assert not outcome.moved
     assert not trained
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     kept = list((project / ".kpi-gate/quarantine/toy").glob("*.parquet"))
     assert len(kept) == 1
     bad = pd.read_parquet(kept[0])
     assert list(bad["unit"]) == [f"v{number}" for number in range(2000, 2020)]
     assert bad["reason"].str.contains("taste").all()
-    again, _, _ = play(job(LATER))
+    again, _, _ = play(run_at(LATER))
     assert again == entry, "the same refusal is recorded once"
 
 
-def test_rows_that_cannot_be_loaded_are_an_invalid_decision(job, project, first_champion):
+def test_rows_that_cannot_be_loaded_are_an_invalid_decision(run_at, project, first_champion):
     (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
-    entry, _, _ = play(job(LATER))
+    entry, _, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "cannot be loaded" in entry.body["sentence"]
 
 
-def test_no_rows_before_the_data_begins(job):
-    entry, _, _ = play(job(datetime(2020, 1, 1, tzinfo=UTC)))
+def test_no_rows_before_the_data_begins(run_at):
+    entry, _, _ = play(run_at(datetime(2020, 1, 1, tzinfo=UTC)))
     assert entry.body["verdict"] == "INVALID"
     assert "0 rows before 2020-01-01" in entry.body["sentence"]
 
 
-def test_too_little_history_is_insufficient_evidence(job):
-    entry, _, _ = play(job(datetime(2024, 1, 8, tzinfo=UTC)))
+def test_too_little_history_is_insufficient_evidence(run_at):
+    entry, _, _ = play(run_at(datetime(2024, 1, 8, tzinfo=UTC)))
     assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"
 
 
 @pytest.mark.parametrize("content", [b"", b"PK half a model"])
-def test_an_unreadable_champion_stops_the_run_and_stays(job, content, first_champion):
-    stored = list((job().place.home / "artifacts").rglob(MODEL_FILE))
+def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_champion):
+    stored = list((run_at().place.home / "artifacts").rglob(MODEL_FILE))
     assert len(stored) == 1
     stored[0].write_bytes(content)
-    entry, outcome, trained = play(job(LATER))
+    entry, outcome, trained = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert MODEL_FILE in entry.body["sentence"]
     assert not (outcome.moved)
     assert not trained
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
 
 
-def test_a_champion_whose_model_was_exchanged_is_refused(job, first_champion):
-    play(job(LATER))
-    stored = sorted((job().place.home / "artifacts").rglob(MODEL_FILE))
+def test_a_champion_whose_model_was_exchanged_is_refused(run_at, first_champion):
+    play(run_at(LATER))
+    stored = sorted((run_at().place.home / "artifacts").rglob(MODEL_FILE))
     contents = [path.read_bytes() for path in stored]
     assert contents[0] != contents[1]
     stored[0].write_bytes(contents[1])
     stored[1].write_bytes(contents[0])
-    entry, _, _ = play(job(AFTER_DRIFT))
+    entry, _, _ = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
     assert "model.skops is not the file" in entry.body["sentence"]
 
 
-def test_the_record_tells_everything(job):
+def test_the_record_tells_everything(run_at):
     from kpi_gate.stores.tracking import client
 
-    entry, _, _ = play(job())
-    with client(job().place) as mlflow_client:
+    entry, _, _ = play(run_at())
+    with client(run_at().place) as mlflow_client:
         run = mlflow_client.get_run(entry.body["run_id"])
         version = mlflow_client.get_model_version_by_alias("toy", "champion")
         files = {
@@ -213,23 +213,23 @@ def test_the_record_tells_everything(job):
         assert entry.body[key]
 
 
-def test_recording_twice_makes_one_run_one_version_one_row(job):
+def test_recording_twice_makes_one_run_one_version_one_row(run_at):
     from kpi_gate.stores.tracking import client
 
-    entry, _, _ = play(job())
-    found = snapshots.Snapshot("toy", job().as_of, 1, entry.body["snapshot"], job().work)
-    again = steps.record(job(), steps.decide(job()), found)
+    entry, _, _ = play(run_at())
+    found = snapshots.Snapshot("toy", run_at().as_of, 1, entry.body["snapshot"], run_at().work)
+    again = steps.record(run_at(), steps.decide(run_at()), found)
     assert again == entry
-    with client(job().place) as mlflow_client:
+    with client(run_at().place) as mlflow_client:
         query = f"tags.decision_id = '{entry.subject}'"
         assert len(mlflow_client.search_runs(["1"], query)) == 1
         assert len(mlflow_client.search_model_versions("name = 'toy'")) == 1
 
 
-def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
+def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path):
     from kpi_gate.judging import judge_table
 
-    entry, _, _ = play(job())
+    entry, _, _ = play(run_at())
     measures = tmp_path / "measures.json"
     measures.write_text(json.dumps(entry.body["decision"]["measures"]))
     decision = judge_table(
@@ -242,9 +242,9 @@ def test_evidence_files_are_what_judge_reads(job, project, tmp_path):
 
 
 @pytest.mark.parametrize("alias", ["champion", "anchor"])
-def test_a_lost_alias_is_no_first_model(job, alias, first_champion):
-    registry.point(job().place, "toy", alias, "")
-    entry, outcome, trained = play(job(AFTER_DRIFT))
+def test_a_lost_alias_is_no_first_model(run_at, alias, first_champion):
+    registry.point(run_at().place, "toy", alias, "")
+    entry, outcome, trained = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
     assert f"no toy@{alias}, the ledger released v1" in entry.body["sentence"]
     assert not outcome.moved
@@ -252,35 +252,35 @@ def test_a_lost_alias_is_no_first_model(job, alias, first_champion):
 
 
 @pytest.mark.parametrize("part", ["card.json", "rows.bin"])
-def test_what_a_champion_had_seen_cannot_be_edited_away(job, part, first_champion):
-    path = next((job().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
-    path = path or next((job().place.home / "artifacts").rglob(part))
+def test_what_a_champion_had_seen_cannot_be_edited_away(run_at, part, first_champion):
+    path = next((run_at().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
+    path = path or next((run_at().place.home / "artifacts").rglob(part))
     if part == "card.json":
         text = path.read_text()
         assert '"trained_until":"20' in text.replace(" ", "")
         path.write_text(text.replace("2024-0", "2023-0"))
     else:
         path.unlink()
-    entry, _, _ = play(job(AFTER_DRIFT))
+    entry, _, _ = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
     assert "toy version 1" in entry.body["sentence"]
 
 
-def test_a_month_that_is_lost_does_not_hide_behind_new_rows(job, project, first_champion):
+def test_a_month_that_is_lost_does_not_hide_behind_new_rows(run_at, project, first_champion):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw)
     visits[~visits["at"].between("2024-02-01", "2024-02-10")].to_csv(raw, index=False)
-    entry, _, _ = play(job(LATER))
+    entry, _, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "rows before 2024-03-01, as there were on that day" in entry.body["sentence"]
 
 
-def test_text_among_numbers_is_an_invalid_decision(job, project, first_champion):
+def test_text_among_numbers_is_an_invalid_decision(run_at, project, first_champion):
     raw = project / "data/raw/toy/visits.csv"
     visits = pd.read_csv(raw).astype({"taste": object})
     visits.loc[5, "taste"] = "sweet"
     visits.to_csv(raw, index=False)
-    entry, _, _ = play(job(LATER))
+    entry, _, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert "taste" in entry.body["sentence"]
 
@@ -289,12 +289,12 @@ def halve(values):
     return values / 2
 
 
-def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(job):
+def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(run_at):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
     def decided(**more):
-        made = job()
+        made = run_at()
         model = made.use_case.estimator(made.use_case.settings.model)
         changes = {"estimator": lambda _: make_pipeline(FunctionTransformer(halve), model)}
         use_case = type(made.use_case)(**{**vars(made.use_case), **changes, **more})

@@ -9,7 +9,7 @@ from kpi_gate.errors import ConfigurationError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kpi_gate.job import Job
+    from kpi_gate.run.context import Run
     from kpi_gate.stores.settings import Place
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
@@ -81,28 +81,28 @@ def require_decision_id(wanted: str) -> None:
     find(_place().ledger, wanted)
 
 
-def require_rows(job: "Job") -> None:
+def require_rows(run: "Run") -> None:
     """Check that there are rows before the moment; where there are none at all, a run says so.
 
     Raises:
         ConfigurationError: If the first row comes later; the message has the range there is.
     """
     from kpi_gate.data.loading import load_rows
-    from kpi_gate.job import Refusal, now
+    from kpi_gate.run.context import Refusal, now
 
-    if _is_after_known_rows(job):
+    if _is_after_known_rows(run):
         return
     try:
-        load_rows(job)
+        load_rows(run)
     except Refusal as refusal:
         if refusal.check != "rows_present":
             return  # a run records what is wrong with the rows
         try:
-            times = load_rows(replace(job, as_of=now()))["event_time"]
+            times = load_rows(replace(run, as_of=now()))["event_time"]
         except Refusal:
             return
         raise ConfigurationError(
-            f"--as-of {job.as_of:%Y-%m-%dT%H:%M}Z: {job.name} has no rows before it; its rows are "
+            f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: {run.name} has no rows before it; its rows are "
             f"from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}"
         ) from None
 
@@ -113,18 +113,18 @@ def _place() -> "Place":
     return Place()
 
 
-def _is_after_known_rows(job: "Job") -> bool:
+def _is_after_known_rows(run: "Run") -> bool:
     """Tell whether the last snapshot has rows before the moment; it is read in no time."""
     import pandas as pd
 
-    path: Path = job.work / "snapshot.parquet"
+    path: Path = run.work / "snapshot.parquet"
     if not path.exists():
         return False
     try:
         first = pd.read_parquet(path, columns=["event_time"])["event_time"].min()
     except (ValueError, OSError):
         return False
-    return bool(first < job.as_of)
+    return bool(first < run.as_of)
 
 
 def require_champion(name: str) -> None:

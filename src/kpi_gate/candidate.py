@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job, Refusal, unknown_name
 from kpi_gate.learning import training
 from kpi_gate.learning.amounts import with_amounts
 from kpi_gate.learning.classifiers import NotAClassifierError
@@ -22,6 +21,7 @@ from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.rehearsal import rehearse
+from kpi_gate.run.context import Refusal, Run, unknown_name
 from kpi_gate.settings_file import Settings
 from kpi_gate.sides import actions, expect, score
 from kpi_gate.stores import models, registry, snapshots
@@ -35,12 +35,12 @@ GOLDEN_ROWS = 20
 
 
 def train_candidate(
-    job: Job, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
+    run: Run, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
 ) -> None:
     """Train on what lies before the gate window and write the candidate's files.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: The snapshot.
         windows: Time windows.
         folder: Where to.
@@ -51,7 +51,7 @@ def train_candidate(
     Raises:
         Refusal: If there is too little data, or the model cannot score or be stored.
     """
-    settings, use_case = job.use_case.settings, job.use_case
+    settings, use_case = run.use_case.settings, run.use_case
     complete = partial(with_its_amounts, use_case=use_case)
     try:
         past = rows[rows["event_time"] < windows.gate.start]
@@ -68,9 +68,9 @@ def train_candidate(
             slices=[rail.slice for rail in settings.guardrails if rail.slice],
             complete=complete,
         )
-        write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=job.as_of)
+        write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=run.as_of)
     except KeyError as error:
-        raise unknown_name(job, error) from error
+        raise unknown_name(run, error) from error
     except training.TrainingError as error:
         raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
     except NotAClassifierError as error:

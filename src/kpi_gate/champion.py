@@ -5,31 +5,31 @@ from pathlib import Path
 from kpi_gate import releases
 from kpi_gate.agreement import differences
 from kpi_gate.decision.evidence import BASELINE, Contender
-from kpi_gate.job import Job, Refusal
 from kpi_gate.releases import Releases
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
 
 
-def freeze_champion(job: Job) -> ModelCard:
+def freeze_champion(run: Run) -> ModelCard:
     """Fetch the champion in use and the anchor beside the snapshot, or stand the baseline in.
 
     Raises:
         Refusal: If the champion or the anchor cannot be read, or is not the one of the ledger.
         LedgerError: If the ledger's chain is broken.
     """
-    folder = job.work / "champion"
+    folder = run.work / "champion"
     snapshots.clear(folder)
-    require_agreement(job)
-    said = releases.read(job.ledger.entries(job.name))
+    require_agreement(run)
+    said = releases.read(run.ledger.entries(run.name))
     if not said.champion:
-        return stand_in(job, folder)
-    card = _fetch(job, said, said.champion, folder, "champion_readable")
-    _fetch(job, said, said.anchor, folder / "anchor", "anchor_readable")
+        return stand_in(run, folder)
+    card = _fetch(run, said, said.champion, folder, "champion_readable")
+    _fetch(run, said, said.anchor, folder / "anchor", "anchor_readable")
     return card
 
 
-def require_agreement(job: Job) -> None:
+def require_agreement(run: Run) -> None:
     """Refuse what MLflow says otherwise than the ledger.
 
     Against the baseline anything may win, from a new anchor a budget begins anew, and a champion
@@ -39,25 +39,25 @@ def require_agreement(job: Job) -> None:
         Refusal: If they differ.
         LedgerError: If the ledger's chain is broken.
     """
-    found = differences(job.place, job.name)
+    found = differences(run.place, run.name)
     if found:
         words = "; ".join(difference.words for difference in found)
-        raise Refusal(found[0].check, f"{words}; {releases.remedy(job.name)}")
+        raise Refusal(found[0].check, f"{words}; {releases.remedy(run.name)}")
 
 
-def _fetch(job: Job, said: Releases, version: str, folder: Path, check: str) -> ModelCard:
-    trusted = job.use_case.trusted_types
+def _fetch(run: Run, said: Releases, version: str, folder: Path, check: str) -> ModelCard:
+    trusted = run.use_case.trusted_types
     try:
         judged, number = said.judged(version), version.removeprefix("v")
-        return registry.fetch(job.place, job.name, number, folder, judged, trusted)
+        return registry.fetch(run.place, run.name, number, folder, judged, trusted)
     except ModelError as error:
-        raise Refusal(check, f"{error}; {releases.remedy(job.name)}") from error
+        raise Refusal(check, f"{error}; {releases.remedy(run.name)}") from error
 
 
-def stand_in(job: Job, folder: Path) -> ModelCard:
+def stand_in(run: Run, folder: Path) -> ModelCard:
     """Write the card of what the business does without a model, and return it."""
     nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
-    digest = registry.digest(job.use_case.baseline_name.encode(), nobody)
+    digest = registry.digest(run.use_case.baseline_name.encode(), nobody)
     card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
     card.write(folder)
     return card

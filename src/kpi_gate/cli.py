@@ -27,7 +27,7 @@ from kpi_gate.words_cli import (
 )
 
 if TYPE_CHECKING:
-    from kpi_gate.job import Retrained
+    from kpi_gate.run.context import Retrained
 
 UNEXPECTED, WRONG_CALL = 1, 2
 READING = ("list", "ledger", "decide", "judge")  # the others write, and need room to
@@ -80,16 +80,16 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
-    from kpi_gate.job import open_job
+    from kpi_gate.run.context import open_run
     from kpi_gate.standing import repeated
 
-    job = open_job(name, as_of)
+    run = open_run(name, as_of)
     if as_of is not None:
-        require_rows(job)
-    work_pools.follow(job.place.root, name)  # a wrong call has ended before
-    result = repeated(job)
+        require_rows(run)
+    work_pools.follow(run.place.root, name)  # a wrong call has ended before
+    result = repeated(run)
     if result is None:
-        with prefect_at_hand(job.place):
+        with prefect_at_hand(run.place):
             from flows.retrain import retrain as flow
 
             result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
@@ -140,8 +140,8 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     """
     require_file_target(html, "--html")
     read_mapping(objective)  # what must not be built is refused before pandas is imported
-    from kpi_gate.job import now
     from kpi_gate.judging import Origin, judge_table
+    from kpi_gate.run.context import now
 
     said = (as_of, trained_until, champion_trained_until, label_delay_days)
     origin = None
@@ -169,25 +169,25 @@ def selftest(
     """
     require_file_target(html, "--html")
     from kpi_gate import steps
-    from kpi_gate.job import Refusal, open_job
     from kpi_gate.proof.record import page_of
     from kpi_gate.proof.terminal import show
+    from kpi_gate.run.context import Refusal, open_run
 
-    job = open_job(name, as_of)
+    run = open_run(name, as_of)
     if as_of is not None:
-        require_rows(job)
+        require_rows(run)
     try:
         with show(quiet=as_json) as each:
-            result = steps.selftest(job, each)
+            result = steps.selftest(run, each)
     except Refusal as refusal:
-        refuse(job, refusal, as_json)
+        refuse(run, refusal, as_json)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(result.html(), encoding="utf-8")
     if as_json:
         print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:
-        typer.echo(f"{name}: {result.sentence()}. Page: {job.place.shown(page_of(job))}")
+        typer.echo(f"{name}: {result.sentence()}. Page: {run.place.shown(page_of(run))}")
     raise typer.Exit(0 if result.passed else UNEXPECTED)
 
 

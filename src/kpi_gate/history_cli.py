@@ -9,14 +9,14 @@ def accept_history(name: UseCaseName, reason: Reason = "") -> None:
     """Take what changed since the last tick for right, in the last snapshot alone; recorded."""
     from kpi_gate import usecases
     from kpi_gate.data.accepting import accept
-    from kpi_gate.job import same_tick
+    from kpi_gate.run.context import same_tick
     from kpi_gate.stores.lock import one_at_a_time
     from kpi_gate.stores.settings import Place
 
-    job = same_tick(usecases.load(name), Place())
-    with one_at_a_time(job.place, name):
-        entry = accept(job, reason)
+    run = same_tick(usecases.load(name), Place())
+    with one_at_a_time(run.place, name):
+        entry = accept(run, reason)
     typer.echo(
         f"{name}: the history of snapshot {entry.body['snapshot'][:12]} is accepted. Go on with "
-        f"`kpi-gate retrain {name} --as-of {job.as_of:%Y-%m-%dT%H:%M:%S}`."
+        f"`kpi-gate retrain {name} --as-of {run.as_of:%Y-%m-%dT%H:%M:%S}`."
     )

@@ -42,21 +42,21 @@ def monitor(
         require_champion(name)
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
-    from kpi_gate.job import open_job
+    from kpi_gate.run.context import open_run
 
-    job = open_job(name, as_of)  # a wrong call is told before anything is started
+    run = open_run(name, as_of)  # a wrong call is told before anything is started
     if release is not None:
         from kpi_gate import quarantine
         from kpi_gate.stores.lock import one_at_a_time
 
-        with one_at_a_time(job.place, name):
-            quarantine.put(job, [release], quarantine.RELEASE, reason)
+        with one_at_a_time(run.place, name):
+            quarantine.put(run, [release], quarantine.RELEASE, reason)
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return
     if as_of is not None:
-        require_rows(job)
-    work_pools.follow(job.place.root, name)
-    with prefect_at_hand(job.place):
+        require_rows(run)
+    work_pools.follow(run.place.root, name)
+    with prefect_at_hand(run.place):
         from flows.monitor import monitor as flow
         from kpi_gate.operation.acting import page_of
 
@@ -65,7 +65,7 @@ def monitor(
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:
         _show(seen)
-        typer.echo(f"Page: {job.place.shown(page_of(job))}, and in MLflow.")
+        typer.echo(f"Page: {run.place.shown(page_of(run))}, and in MLflow.")
     raise typer.Exit(SEVERE if seen.severe else 0)
 
 

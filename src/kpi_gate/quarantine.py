@@ -7,8 +7,8 @@ from datetime import date, datetime
 import pandas as pd
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import Job
 from kpi_gate.moves import asked_by
+from kpi_gate.run.context import Run
 from kpi_gate.stores.ledger import Entry
 
 KIND, ADD, RELEASE = "quarantine", "add", "release"
@@ -18,31 +18,31 @@ class QuarantineError(ConfigurationError):
     """The call was wrong; the message says what to change."""
 
 
-def quarantined(job: Job) -> frozenset[date]:
-    """Return the days, in UTC, that were in quarantine at the job's moment."""
-    return _days(job, ADD)
+def quarantined(run: Run) -> frozenset[date]:
+    """Return the days, in UTC, that were in quarantine at the run's moment."""
+    return _days(run, ADD)
 
 
-def released(job: Job) -> frozenset[date]:
-    """Return the days, in UTC, that a person had let out at the job's moment."""
-    return _days(job, RELEASE)
+def released(run: Run) -> frozenset[date]:
+    """Return the days, in UTC, that a person had let out at the run's moment."""
+    return _days(run, RELEASE)
 
 
-def _days(job: Job, action: str) -> frozenset[date]:
+def _days(run: Run, action: str) -> frozenset[date]:
     """Return the days about which the last word was `add`, or `release`."""
     days: set[date] = set()
-    for entry in job.ledger.entries(job.name, KIND):
-        if datetime.fromisoformat(entry.body["as_of"]) <= job.as_of:
+    for entry in run.ledger.entries(run.name, KIND):
+        if datetime.fromisoformat(entry.body["as_of"]) <= run.as_of:
             named = {date.fromisoformat(day) for day in entry.body["days"]}
             days = days | named if entry.body["action"] == action else days - named
     return frozenset(days)
 
 
-def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
+def put(run: Run, days: Iterable[date], action: str, reason: str) -> Entry:
     """Put days into quarantine, or let them out, recorded with its reason.
 
     Args:
-        job: The use case, and since when it holds.
+        run: The use case, and since when it holds.
         days: Days in UTC.
         action: `add` or `release`.
         reason: Why.
@@ -56,17 +56,17 @@ def put(job: Job, days: Iterable[date], action: str, reason: str) -> Entry:
         raise QuarantineError("days == [], must be one at least")
     if not reason.strip():
         raise QuarantineError("a quarantine needs a reason: --reason '...'")
-    free = sorted(set(named) - quarantined(job)) if action == RELEASE else []
+    free = sorted(set(named) - quarantined(run)) if action == RELEASE else []
     if free:
-        raise QuarantineError(f"{job.name}: {free[0]} is not in quarantine")
+        raise QuarantineError(f"{run.name}: {free[0]} is not in quarantine")
     body = {
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "days": [day.isoformat() for day in named],
         "action": action,
         "reason": reason.strip(),
         "asked_by": asked_by(),
     }
-    return job.ledger.append(job.name, KIND, f"{KIND} {named[0]}", body)
+    return run.ledger.append(run.name, KIND, f"{KIND} {named[0]}", body)
 
 
 def outside(rows: pd.DataFrame, days: AbstractSet[date]) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from kpi_gate import promotion
 from kpi_gate.decision.evidence import BASELINE, Evidence
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.job import Job, Refusal
 from kpi_gate.replay import replay_facts, source_files
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores import models, registry
 from kpi_gate.stores.brief import stated
 from kpi_gate.stores.snapshots import Snapshot
@@ -19,20 +19,20 @@ from kpi_gate.stores.tracking import RunContent
 
 
 def run_content(
-    job: Job, decision: Decision, found: Snapshot | None, prefect_run: str
+    run: Run, decision: Decision, found: Snapshot | None, prefect_run: str
 ) -> tuple[RunContent, dict[str, Any]]:
     """Return what goes into the MLflow run of a decision, and its facts for the ledger."""
-    settings, trained = job.use_case.settings, decision.lineage is not None
+    settings, trained = run.use_case.settings, decision.lineage is not None
     facts: dict[str, Any] = {
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "snapshot": found.fingerprint if found else "",
         "snapshot_rows": found.rows if found else 0,
         "policy_hash": promotion.policy_hash(settings.model_dump_json()),
-        "code": job.place.code_version(),
-        "environment": job.place.environment_hash(),
+        "code": run.place.code_version(),
+        "environment": run.place.environment_hash(),
         "prefect_run": prefect_run,
     }
-    names = {"use_case": job.name, "decision_id": decision.decision_id, "verdict": decision.verdict}
+    names = {"use_case": run.name, "decision_id": decision.decision_id, "verdict": decision.verdict}
     tags = {**names, **{name: str(value) for name, value in facts.items()}}
     if decision.lineage is not None:
         tags["evidence_end"] = decision.lineage.window.end.isoformat()
@@ -44,29 +44,29 @@ def run_content(
         },
         tags=tags,
         artifacts={
-            "validation": job.work / "validation",
-            **({"evidence": job.work / "evidence"} if trained else {}),
+            "validation": run.work / "validation",
+            **({"evidence": run.work / "evidence"} if trained else {}),
         },
-        model=job.work / "candidate" if trained else None,
-        sample=_sample(job) if trained else None,
-        trusted_types=job.use_case.trusted_types,
+        model=run.work / "candidate" if trained else None,
+        sample=_sample(run) if trained else None,
+        trusted_types=run.use_case.trusted_types,
         snapshot=facts["snapshot"],
-        snapshot_path=f"data/{job.name}/snapshot.parquet",
-        sources=source_files(job),
+        snapshot_path=f"data/{run.name}/snapshot.parquet",
+        sources=source_files(run),
     )
-    files = sorted((job.work / "candidate").iterdir()) if trained else []
+    files = sorted((run.work / "candidate").iterdir()) if trained else []
     return content, {
         **facts,
         "model_files": {path.name: registry.file_hash(path) for path in files},
-        "replay": replay_facts(job, frozen=found is not None),
+        "replay": replay_facts(run, frozen=found is not None),
     }
 
 
-def _sample(job: Job) -> pd.DataFrame:
+def _sample(run: Run) -> pd.DataFrame:
     """Return rows for the model's signature; as floats, whole numbers may be missing too."""
-    golden = pd.read_parquet(job.work / "candidate" / models.GOLDEN_FILE)
-    numbers = {feature.name: float for feature in job.use_case.features if feature.kind == "number"}
-    return golden[job.use_case.feature_names].head(5).astype(numbers)
+    golden = pd.read_parquet(run.work / "candidate" / models.GOLDEN_FILE)
+    numbers = {feature.name: float for feature in run.use_case.features if feature.kind == "number"}
+    return golden[run.use_case.feature_names].head(5).astype(numbers)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -79,46 +79,46 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def refused(job: Job, error: Refusal, found: Snapshot | None) -> Decision:
+def refused(run: Run, error: Refusal, found: Snapshot | None) -> Decision:
     """Return the decision of a run that a step refused."""
     marks = found.fingerprint if found else ""
     notes = {
-        "title": job.use_case.title,
-        "use_case": job.name,
-        "as_of": job.as_of.isoformat(),
+        "title": run.use_case.title,
+        "use_case": run.name,
+        "as_of": run.as_of.isoformat(),
         "snapshot": marks,
-        "limits": list(job.use_case.limits),
+        "limits": list(run.use_case.limits),
     }
     return refuse(
         error.reason,
-        job.use_case.settings.gate(),
+        run.use_case.settings.gate(),
         check=error.check,
-        subject=f"{job.name} {job.as_of.isoformat()} {marks}",
+        subject=f"{run.name} {run.as_of.isoformat()} {marks}",
         verdict=error.verdict,
         notes=notes,
     )
 
 
-def past_gains(job: Job, evidence: Evidence) -> Sequence[tuple[float, float]]:
+def past_gains(run: Run, evidence: Evidence) -> Sequence[tuple[float, float]]:
     """Return (gain, standard error) of every earlier candidate, also the rejected ones.
 
     Comparisons with the baseline and with a champion are different populations.
     """
     first = evidence.lineage is not None and evidence.lineage.champion.is_baseline
     gains = []
-    for body in earlier_decisions(job):
+    for body in earlier_decisions(run):
         error = stated(body, "decision.gain.standard_error")
         if error and (body["champion"] == BASELINE) == first:
             gains.append((stated(body, "decision.gain.estimate"), error))
     return gains
 
 
-def past_looks(job: Job, evidence: Evidence) -> int:
+def past_looks(run: Run, evidence: Evidence) -> int:
     """Count the earlier decisions that looked at rows of this gate window."""
     if evidence.lineage is None:
         return 0
     window, looks = evidence.lineage.window, 0
-    for body in earlier_decisions(job):
+    for body in earlier_decisions(run):
         ends = [stated(body, f"decision.lineage.window.{end}") for end in ("start", "end")]
         if None not in ends:
             start, end = (datetime.fromisoformat(moment) for moment in ends)
@@ -126,10 +126,10 @@ def past_looks(job: Job, evidence: Evidence) -> int:
     return looks
 
 
-def earlier_decisions(job: Job) -> list[Mapping[str, Any]]:
+def earlier_decisions(run: Run) -> list[Mapping[str, Any]]:
     """Return what the ledger holds of the decisions on moments before this one."""
     return [
         entry.body
-        for entry in job.ledger.entries(job.name, "decision")
-        if datetime.fromisoformat(entry.body["as_of"]) < job.as_of
+        for entry in run.ledger.entries(run.name, "decision")
+        if datetime.fromisoformat(entry.body["as_of"]) < run.as_of
     ]

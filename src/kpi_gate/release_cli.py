@@ -21,21 +21,21 @@ def promote(
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason go together")
     from kpi_gate import promotion, steps
-    from kpi_gate.job import open_job
+    from kpi_gate.run.context import open_run
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = open_job(name)
-    with one_at_a_time(job.place, name):
-        promotion.heal(job.place, name)
-        entries = job.ledger.entries(name, "decision")
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        promotion.heal(run.place, name)
+        entries = run.ledger.entries(name, "decision")
         if not entries:
             words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
             raise promotion.PromotionError(words)
-        settled = [] if force else [found for found in steps.settle(job) if found.moved]
+        settled = [] if force else [found for found in steps.settle(run) if found.moved]
         outcome = (
             settled[-1]
             if settled
-            else promotion.promote(job.place, entries[-1], forced=reason.strip())
+            else promotion.promote(run.place, entries[-1], forced=reason.strip())
         )
     if as_json:
         print_json({"moved": outcome.moved, "outcome": outcome.words})
@@ -49,13 +49,13 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     reason = require_reason(reason, "a rollback")
     from flows.notify import telling
     from kpi_gate import promotion
-    from kpi_gate.job import open_job
+    from kpi_gate.run.context import open_run
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = open_job(name)
-    told = telling(job.place, name, partial(typer.echo, err=True))
-    with one_at_a_time(job.place, name), told:
-        version = promotion.rollback(job.place, name, reason)
+    run = open_run(name)
+    told = telling(run.place, name, partial(typer.echo, err=True))
+    with one_at_a_time(run.place, name), told:
+        version = promotion.rollback(run.place, name, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
 
 
@@ -63,25 +63,25 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
     """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
     reason = require_reason(reason, "an anchor")
     from kpi_gate import promotion
-    from kpi_gate.job import open_job
+    from kpi_gate.run.context import open_run
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = open_job(name)
-    with one_at_a_time(job.place, name):
-        version = promotion.reanchor(job.place, name, reason)
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        version = promotion.reanchor(run.place, name, reason)
     typer.echo(f"{name}: the anchor is {version} now.")
 
 
 def realign(name: UseCaseName, reason: Reason = "") -> None:
     """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason."""
     reason = require_reason(reason, "a realignment")
-    from kpi_gate.job import open_job
     from kpi_gate.realignment import realign as put_right
+    from kpi_gate.run.context import open_run
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = open_job(name)
-    with one_at_a_time(job.place, name):
-        done = put_right(job.place, name, reason)
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        done = put_right(run.place, name, reason)
     typer.echo("\n".join(f"{name}: {words}." for words in done))
 
 

@@ -8,40 +8,40 @@ from typing import Any
 
 from kpi_gate import usecases
 from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 from kpi_gate.stores.evidence import TABLE_FILE
 from kpi_gate.stores.models import MODEL_FILE, ModelCard, ModelError
 
 MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
 
 
-def source_files(job: Job) -> list[Path]:
+def source_files(run: Run) -> list[Path]:
     """Return the user's own files, which no commit may hold: module, YAML and `dvc.yaml`."""
-    found = importlib.util.find_spec(f"{usecases.__name__}.{job.name}")
-    files = [job.place.root / "dvc.yaml"]
+    found = importlib.util.find_spec(f"{usecases.__name__}.{run.name}")
+    files = [run.place.root / "dvc.yaml"]
     if found is not None and found.origin is not None:
         module = Path(found.origin)
         files += [module, module.with_suffix(".yaml")]
     return [path for path in files if path.exists()]
 
 
-def replay_facts(job: Job, *, frozen: bool) -> dict[str, Any]:
+def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
     """Return what the ledger must hold for a replay beside data, code and settings.
 
     Args:
-        job: The run.
+        run: The run.
         frozen: Whether its rows were frozen; else the files of an earlier tick lie there.
     """
     facts: dict[str, Any] = {
-        "machine": machine_hash(job.place.root),
-        "sources": file_hashes(source_files(job)),
+        "machine": machine_hash(run.place.root),
+        "sources": file_hashes(source_files(run)),
     }
     if frozen:
-        files = {name: job.work / name for name in (MODEL, TABLE)}
+        files = {name: run.work / name for name in (MODEL, TABLE)}
         facts |= {
-            "tick": read_mapping(job.work / "tick.yaml").content,
-            "champion": _contender(job.work / "champion"),
-            "anchor": _contender(job.work / "champion" / "anchor"),
+            "tick": read_mapping(run.work / "tick.yaml").content,
+            "champion": _contender(run.work / "champion"),
+            "anchor": _contender(run.work / "champion" / "anchor"),
             "files": {name: file_hash(path) for name, path in files.items() if path.exists()},
         }
     return facts

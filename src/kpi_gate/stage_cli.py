@@ -15,7 +15,7 @@ from kpi_gate.call_checks import (
 from kpi_gate.words_cli import AsJson, AsOf, UseCaseName, print_json, refuse, report_decision
 
 if TYPE_CHECKING:
-    from kpi_gate.job import Job
+    from kpi_gate.run.context import Run
 
 
 def snapshot(
@@ -33,23 +33,23 @@ def snapshot(
     if same_tick:
         require_tick(name)
     from kpi_gate import steps
-    from kpi_gate.job import Refusal, open_job
+    from kpi_gate.run.context import Refusal, open_run
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = _last_job(name) if same_tick else open_job(name, as_of)
+    run = _last_job(name) if same_tick else open_run(name, as_of)
     if as_of is not None:
-        require_rows(job)
+        require_rows(run)
     try:
-        with one_at_a_time(job.place, name):
-            frozen, champion = steps.snapshot(job), steps.freeze_champion(job)
+        with one_at_a_time(run.place, name):
+            frozen, champion = steps.snapshot(run), steps.freeze_champion(run)
     except Refusal as refusal:
-        refuse(job, refusal, as_json)
+        refuse(run, refusal, as_json)
     facts = {
         "use_case": name,
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "rows": frozen.rows,
         "fingerprint": frozen.fingerprint,
-        "path": str(frozen.path.relative_to(job.place.root)),
+        "path": str(frozen.path.relative_to(run.place.root)),
         "champion": champion.contender.name,
     }
     if as_json:
@@ -97,9 +97,9 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
     raise typer.Exit(decision.verdict.exit_code)
 
 
-def _last_job(name: str) -> "Job":
+def _last_job(name: str) -> "Run":
     from kpi_gate import usecases
-    from kpi_gate.job import same_tick
+    from kpi_gate.run.context import same_tick
     from kpi_gate.stores.settings import Place
 
     return same_tick(usecases.load(name), Place())
@@ -111,17 +111,17 @@ def _stage(name: str, verb: str, words: str) -> None:
     if verb == "compare":
         require_stage(name, "candidate", "train")
     from kpi_gate import steps
-    from kpi_gate.job import Refusal
+    from kpi_gate.run.context import Refusal
     from kpi_gate.stores.lock import one_at_a_time
 
-    job = _last_job(name)
+    run = _last_job(name)
     try:
-        with one_at_a_time(job.place, name):
-            ran = getattr(steps, verb)(job)
+        with one_at_a_time(run.place, name):
+            ran = getattr(steps, verb)(run)
     except Refusal as refusal:
-        refuse(job, refusal, as_json=False)
+        refuse(run, refusal, as_json=False)
     unchanged = "" if ran else " (nothing changed)"
-    typer.echo(f"{name} as of {job.as_of:%Y-%m-%d}: {words}{unchanged}")
+    typer.echo(f"{name} as of {run.as_of:%Y-%m-%d}: {words}{unchanged}")
 
 
 def add_stages(app: typer.Typer) -> None:

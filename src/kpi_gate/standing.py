@@ -5,7 +5,7 @@ from kpi_gate.agreement import agrees_at_a_glance, differences
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job, Refusal, Retrained
+from kpi_gate.run.context import Refusal, Retrained, Run
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.ledger import Entry
@@ -13,7 +13,7 @@ from kpi_gate.stores.lock import one_at_a_time
 from kpi_gate.transient import is_transient
 
 
-def repeated(job: Job) -> Retrained | None:
+def repeated(run: Run) -> Retrained | None:
     """Return the decision that stands where nothing is new since it was made; else None.
 
     A whole run says the same, but only after Prefect, MLflow and scikit-learn are there. Whatever
@@ -24,12 +24,12 @@ def repeated(job: Job) -> Retrained | None:
         BusyError: If another process is at work on the use case.
         LedgerError: If the ledger is broken.
     """
-    with one_at_a_time(job.place, job.name):
-        if not _is_settled(job):
+    with one_at_a_time(run.place, run.name):
+        if not _is_settled(run):
             return None
         try:
-            steps.snapshot(job)
-            entry = standing_decision(job)
+            steps.snapshot(run)
+            entry = standing_decision(run)
         except Refusal:
             return None
         except Exception as error:
@@ -38,14 +38,14 @@ def repeated(job: Job) -> Retrained | None:
             raise
         if entry is None:
             return None
-        return Retrained(entry, steps.promote(job, entry).words, repeated=True)
+        return Retrained(entry, steps.promote(run, entry).words, repeated=True)
 
 
-def _is_settled(job: Job) -> bool:
+def _is_settled(run: Run) -> bool:
     """Tell whether this tick was decided, and no act on an alias is open or waits."""
-    entries = job.ledger.entries(job.name)
+    entries = run.ledger.entries(run.name)
     decided = [entry for entry in entries if entry.kind == "decision"]
-    here = [entry for entry in decided if entry.body["as_of"] == job.as_of.isoformat()]
+    here = [entry for entry in decided if entry.body["as_of"] == run.as_of.isoformat()]
     ended = {entry.subject for entry in entries if entry.kind in ("done", "void")}
     said = releases.read(entries)
     champion = said.champion or BASELINE
@@ -59,21 +59,21 @@ def _is_settled(job: Job) -> bool:
     return bool(here) and not waiting and not said.opened and not said.faults
 
 
-def standing_decision(job: Job) -> Entry | None:
+def standing_decision(run: Run) -> Entry | None:
     """Return the recorded decision on exactly this tick's files, if DVC sees nothing to do."""
-    root = job.place.root
+    root = run.place.root
     if any(
-        snapshots.stage_changed(root, job.stage(verb)) for verb in ("validate", "train", "compare")
+        snapshots.stage_changed(root, run.stage(verb)) for verb in ("validate", "train", "compare")
     ):
         return None
-    evidence = read_evidence(job.work / "evidence")
-    decision = decision_id(evidence, job.use_case.settings.gate())
-    found = job.ledger.entries(job.name, "decision", decision)
+    evidence = read_evidence(run.work / "evidence")
+    decision = decision_id(evidence, run.use_case.settings.gate())
+    found = run.ledger.entries(run.name, "decision", decision)
     if not found:
         return None
     entry = found[-1]
-    champion = releases.read(job.ledger.entries(job.name)).champion
-    agrees = agrees_at_a_glance(job.place, job.name) or not differences(job.place, job.name)
+    champion = releases.read(run.ledger.entries(run.name)).champion
+    agrees = agrees_at_a_glance(run.place, run.name) or not differences(run.place, run.name)
     if not agrees:  # the run says so
         return None
     rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]

@@ -10,7 +10,7 @@ from kpi_gate.case_names import require_name
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
-    from kpi_gate.job import Job, Refusal
+    from kpi_gate.run.context import Refusal, Run
 
 
 def moment(text: str) -> datetime:
@@ -50,10 +50,10 @@ def report_decision(
         typer.echo(decision.table())
 
 
-def refuse(job: "Job", refusal: "Refusal", as_json: bool) -> NoReturn:
+def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
     """Print what a refusal comes to, and end with the exit code of its verdict."""
     from kpi_gate.recording import refused
 
-    decision = refused(job, refusal, None)
+    decision = refused(run, refusal, None)
     report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code) from None

@@ -14,7 +14,7 @@ from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play
 from kpi_gate.data import loading
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 
@@ -74,7 +74,7 @@ def test_the_sums_of_the_ticks_are_the_policies_kpi_and_the_oracle_is_never_behi
 
 def test_the_gate_measures_against_the_champion_in_use_and_the_first_as_anchor(played):
     scene, found = played
-    champion = scene.job(len(scene.ticks) - 1, players.GATE).work / "champion"
+    champion = scene.run(len(scene.ticks) - 1, players.GATE).work / "champion"
     (made,) = found.policies["gate"].history
     assert ModelCard.read(champion).contender.name == made.promoted
     assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000"
@@ -123,11 +123,11 @@ def test_forgone_is_what_the_waiting_candidate_earned_more(played):
 
 def decided(scene, number):
     """Return the gate's numbers at a tick of the play, from the play's own ledger."""
-    job = scene.job(number, players.GATE)
+    run = scene.run(number, players.GATE)
     (body,) = (
         entry.body
-        for entry in job.ledger.entries("toy", "decision")
-        if entry.body["as_of"] == job.as_of.isoformat()
+        for entry in run.ledger.entries("toy", "decision")
+        if entry.body["as_of"] == run.as_of.isoformat()
     )
     return body
 
@@ -136,8 +136,8 @@ def test_its_decisions_are_those_of_real_retrainings(played, project):
     scene, _ = played
     found = []
     for as_of in scene.ticks[:3]:
-        job = Job(scene.use_case, as_of, Place(root=project))
-        entry, _, _ = retrain_by_steps(job)
+        run = Run(scene.use_case, as_of, Place(root=project))
+        entry, _, _ = retrain_by_steps(run)
         found.append(entry.body)
     assert found[0]["verdict"] == "PROMOTE", "else the two have no common start"
     for number, real in enumerate(found):
@@ -267,8 +267,8 @@ def test_a_model_that_comes_late_is_a_beginning_and_no_promotion(tmp_path):
 def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monkeypatch):
     load = loading.load_rows
 
-    def spoiled(job):
-        rows = load(job).astype({"taste": object})
+    def spoiled(run):
+        rows = load(run).astype({"taste": object})
         rows.loc[5, "taste"] = "sweet"
         return rows
 

@@ -128,9 +128,9 @@ def test_the_baseline_is_never_read_half_written(scene, monkeypatch):
     folder, seen = scene.model(afterwards.BASELINE), []
     write = afterwards.stand_in
 
-    def watched(job, target):
+    def watched(run, target):
         seen.append((target == folder, folder.exists()))
-        return write(job, target)
+        return write(run, target)
 
     monkeypatch.setattr(afterwards, "stand_in", watched)
     monkeypatch.setattr(afterwards, "make_side", lambda name, *_: pytest.fail(name))

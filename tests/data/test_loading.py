@@ -17,7 +17,7 @@ def with_load(made, load, **changes):
 
 
 def bare(made):
-    """The job, with a load() that makes its rows and reads no file."""
+    """The run, with a load() that makes its rows and reads no file."""
     raw = made.place.raw(made.name)
     made.use_case.fetch(raw)
     rows = made.use_case.load(raw, made.as_of)
@@ -35,8 +35,8 @@ TWISTS = {
 }
 
 
-def test_the_rows_do_not_hang_on_types(job):
-    made, rows = bare(job())
+def test_the_rows_do_not_hang_on_types(run_at):
+    made, rows = bare(run_at())
     wanted = load_rows(made)
     for name, twist in TWISTS.items():
         found = load_rows(with_load(made, lambda folder, as_of, twist=twist: twist(rows)))
@@ -56,23 +56,23 @@ def test_the_rows_do_not_hang_on_types(job):
         (lambda rows: rows["none"], "rows_loadable", "KeyError: 'none'.*test_loading.py"),
     ],
 )
-def test_what_cannot_be_read_is_a_refusal(job, twist, check, words):
-    made, rows = bare(job())
+def test_what_cannot_be_read_is_a_refusal(run_at, twist, check, words):
+    made, rows = bare(run_at())
     with pytest.raises(Refusal, match=words) as told:
         load_rows(with_load(made, lambda folder, as_of: twist(rows)))
     assert told.value.check == check
 
 
-def test_rows_that_come_from_elsewhere_need_no_folder(job):
-    made, _ = bare(job())
+def test_rows_that_come_from_elsewhere_need_no_folder(run_at):
+    made, _ = bare(run_at())
     raw = made.place.raw(made.name)
     assert not raw.exists()
     load_rows(made)
     assert not list(raw.glob("*.*")) or [path.name for path in raw.iterdir()] == [".no-files"]
 
 
-def test_a_load_that_gives_other_rows_is_refused_and_a_steady_one_asked_once(job):
-    made, rows = bare(job())
+def test_a_load_that_gives_other_rows_is_refused_and_a_steady_one_asked_once(run_at):
+    made, rows = bare(run_at())
     calls = iter(range(9))
 
     def unsteady(folder, as_of):
@@ -102,8 +102,8 @@ def test_the_first_difference_is_named():
     assert first_difference(rows, turned) == told
 
 
-def test_a_fetch_that_fails_is_a_refusal(job):
-    made = job()
+def test_a_fetch_that_fails_is_a_refusal(run_at):
+    made = run_at()
 
     def fetch(folder):
         raise OSError("no line")

@@ -13,7 +13,7 @@ from kpi_gate import steps
 from kpi_gate.data import accepting
 from kpi_gate.data.ticks import read_learnable
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import read_snapshot
+from kpi_gate.run.context import read_snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,13 @@ def flipped(visits):
     return visits.assign(bought=visits["bought"].where(~turned, 1 - visits["bought"]))
 
 
-def test_a_history_that_changed_stops_until_a_person_accepts_it(job, project):
-    play(job())
-    steps.snapshot(job(LATER))
+def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project):
+    play(run_at())
+    steps.snapshot(run_at(LATER))
     with pytest.raises(ConfigurationError, match="found no changed history"):
-        accepting.accept(job(LATER), "a reason")
+        accepting.accept(run_at(LATER), "a reason")
     edit(project, flipped)
-    entry, outcome, trained = play(job(LATER))
+    entry, outcome, trained = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
     assert entry.body["decision"]["checks"][0]["name"] == "history_unchanged"
     words = entry.body["sentence"]
@@ -44,27 +44,27 @@ def test_a_history_that_changed_stops_until_a_person_accepts_it(job, project):
     assert "kpi-gate accept-history toy" in words
     assert not outcome.moved
     assert not trained
-    page = (job(LATER).work / "validation/report.html").read_text()
+    page = (run_at(LATER).work / "validation/report.html").read_text()
     assert "<td>2024-01-31</td><td>10</td><td>0</td>" in page
     with pytest.raises(ConfigurationError, match="needs a reason"):
-        accepting.accept(job(LATER), " ")
-    accepting.accept(job(LATER), "returns are counted now")
-    entry, _, trained = play(job(LATER))
+        accepting.accept(run_at(LATER), " ")
+    accepting.accept(run_at(LATER), "returns are counted now")
+    entry, _, trained = play(run_at(LATER))
     assert entry.body["verdict"] != "INVALID", entry.body["sentence"]
     assert trained
     edit(project, flipped)  # back again: another snapshot, which nobody has accepted
-    entry, _, _ = play(job(AFTER_DRIFT))
+    entry, _, _ = play(run_at(AFTER_DRIFT))
     assert entry.body["decision"]["checks"][0]["name"] == "history_unchanged"
 
 
-def test_tolerated_rows_are_set_aside_and_told_by_the_gate(job, project):
-    made = job()
+def test_tolerated_rows_are_set_aside_and_told_by_the_gate(run_at, project):
+    made = run_at()
     made.use_case.fetch(made.place.raw("toy"))
     edit(project, lambda visits: visits.assign(taste=visits["taste"].where(visits.index != 7, 400)))
     entry, _, _ = play(made)
     assert entry.body["verdict"] == "INVALID"
     validation = made.use_case.settings.validation.model_copy(update={"tolerated_share": 0.001})
-    tolerant = job(validation=validation)
+    tolerant = run_at(validation=validation)
     entry, _, trained = play(tolerant)
     assert trained, entry.body["sentence"]
     assert len(read_learnable(tolerant)) == len(read_snapshot(tolerant)) - 1
@@ -77,7 +77,7 @@ def test_tolerated_rows_are_set_aside_and_told_by_the_gate(job, project):
     assert list(kept["taste"]) == [400]
 
 
-def test_dvc_repro_runs_what_must_run_as_a_retraining_would(job, project):
+def test_dvc_repro_runs_what_must_run_as_a_retraining_would(run_at, project):
     """Rows that load() makes: there is no raw folder, and nothing warns of it."""
     module = project / "src/kpi_gate/usecases/toy.py"
     text = module.read_text().replace("    fetch=fetch,\n", "")
@@ -96,7 +96,7 @@ def test_dvc_repro_runs_what_must_run_as_a_retraining_would(job, project):
             command, cwd=project, env=environment, capture_output=True, text=True, check=False
         )
 
-    steps.snapshot(job())
+    steps.snapshot(run_at())
     module.write_text(module.read_text() + "\n# touched\n")
     answer = run(sys.executable, "-m", "dvc", "repro")
     said = answer.stdout + answer.stderr

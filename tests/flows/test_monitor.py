@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from kpi_gate import quarantine
 from kpi_gate.cli import app, main
-from kpi_gate.job import now
+from kpi_gate.run.context import now
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
 RUNNER = CliRunner()
@@ -40,7 +40,7 @@ def spoil(project, day):
 
 
 def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
-    prefect_server, job, emitted, monkeypatch
+    prefect_server, run_at, emitted, monkeypatch
 ):
     from prefect.client.orchestration import get_client
 
@@ -48,7 +48,7 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
 
     silences = []
     monkeypatch.setattr(module, "tell_silence", lambda *given: silences.append(given[1:3]))
-    play(job())
+    play(run_at())
     seen = module.monitor("toy", LATER)
     assert not seen.severe
     assert (emitted, silences) == ([], [])
@@ -67,32 +67,32 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
     assert resource == {"prefect.resource.id": "kpi-gate.use-case.toy"}
     assert payload == {"rule": "money", "reason": stale.choice.reason}
     assert silences == [("toy", AFTER_DRIFT)]
-    kinds = [entry.kind for entry in job().ledger.entries()]
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds[3:] == ["monitor", "choice", "monitor"]
 
 
 def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
-    prefect_server, project, job
+    prefect_server, project, run_at
 ):
     from flows.retrain import retrain
 
     with (project / "src/kpi_gate/usecases/toy.yaml").open("a", encoding="utf-8") as settings:
         settings.write("trigger: {when: money}\n")
-    play(job())
+    play(run_at())
     state = retrain("toy", LATER, scheduled=True, return_state=True)
     assert state.is_completed()
     choice = state.result()
     assert (choice.action, choice.rule) == ("skip", "not_worth_it")
-    kinds = [entry.kind for entry in job().ledger.entries()]
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds == ["decision", "intent", "done", "choice"]
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     result = retrain("toy", AFTER_DRIFT, scheduled=True)
     assert "is champion now" in result.outcome
-    assert job().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
+    assert run_at().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
 
 
-def test_the_monitor_at_the_door(prefect_server, project, job, monkeypatch, capsys):
-    play(job())
+def test_the_monitor_at_the_door(prefect_server, project, run_at, monkeypatch, capsys):
+    play(run_at())
     spoil(project, "2024-03-20")
     code, out, err = run(
         project, prefect_server, "monitor", "toy", "--as-of", "2024-03-21", "--json"
@@ -125,4 +125,4 @@ def test_the_monitor_at_the_door(prefect_server, project, job, monkeypatch, caps
     code, out, _ = release("2024-03-20", "--reason", "it was right")
     assert code == 0
     assert "2024-03-20 is out of quarantine" in out
-    assert quarantine.quarantined(job(now())) == frozenset()
+    assert quarantine.quarantined(run_at(now())) == frozenset()

@@ -41,14 +41,14 @@ def run(project, server, *words, **more):
     return process.returncode, out, err
 
 
-def test_a_promotion_with_its_artifacts_and_names(prefect_server, job):
+def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
     from prefect.client.orchestration import get_client
 
     from flows.retrain import retrain
 
     result = retrain("toy", FIRST)
     assert result.decision.verdict == "PROMOTE"
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(result.entry.body["prefect_run"])
         artifacts = [a for a in client.read_artifacts() if a.flow_run_id == run.id]
@@ -65,17 +65,17 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, job):
     assert verbs <= named
 
 
-def test_a_scheduled_run_proves_its_gate_before_it_promotes(prefect_server, job):
+def test_a_scheduled_run_proves_its_gate_before_it_promotes(prefect_server, run_at):
     from flows.retrain import retrain
 
     result = retrain("toy", FIRST, scheduled=True)
     assert "v1 is champion now" in result.outcome
-    kinds = [entry.kind for entry in job().ledger.entries()]
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds == ["decision", "selftest", "intent", "done"]
-    assert job().ledger.entries("toy", "selftest")[0].body["passed"]
+    assert run_at().ledger.entries("toy", "selftest")[0].body["passed"]
 
 
-def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, job):
+def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, run_at):
     from flows.retrain import retrain
 
     first = retrain("toy", FIRST)
@@ -86,7 +86,7 @@ def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, job):
 
 
 def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
-    prefect_server, job, monkeypatch
+    prefect_server, run_at, monkeypatch
 ):
     import flows.retrain as module
 
@@ -112,41 +112,41 @@ def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
     assert len(calls) == 1
 
 
-def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, job):
-    with one_at_a_time(job().place, "toy"):
+def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, run_at):
+    with one_at_a_time(run_at().place, "toy"):
         code, _, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")
     assert code == 1
     assert "another retrain of toy is running" in err
     assert "Traceback" not in err
-    assert job().ledger.entries() == []
+    assert run_at().ledger.entries() == []
 
 
-def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, job):
+def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, run_at):
     both = [
         shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)
     ]
     ends = [(process.communicate(timeout=200), process.returncode) for process in both]
     codes = sorted(code for _, code in ends)
     assert codes in ([0, 0], [0, 1]), ends
-    assert champion(job()) == "1"
-    assert [entry.kind for entry in job().ledger.entries()] == ["decision", "intent", "done"]
+    assert champion(run_at()) == "1"
+    assert [entry.kind for entry in run_at().ledger.entries()] == ["decision", "intent", "done"]
 
 
-def test_kills_at_odd_moments_then_a_restart(prefect_server, project, job):
+def test_kills_at_odd_moments_then_a_restart(prefect_server, project, run_at):
     assert run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")[0] == 0
     for seconds in (3.5, 6.0, 7.5):
         process = shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        assert job().ledger.verify() == []
-        assert champion(job()) in ("1", "2")
+        assert run_at().ledger.verify() == []
+        assert champion(run_at()) in ("1", "2")
     code, out, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
     assert code == 0, out + err
-    assert champion(job()) == "2"
-    kinds = [entry.kind for entry in Ledger(job().place.ledger_url).entries()]
+    assert champion(run_at()) == "2"
+    kinds = [entry.kind for entry in Ledger(run_at().place.ledger_url).entries()]
     assert kinds == ["decision", "intent", "done"] * 2
-    assert job(AFTER_DRIFT).ledger.verify() == []
+    assert run_at(AFTER_DRIFT).ledger.verify() == []
 
 
 def test_exit_codes_and_json_at_the_door(prefect_server, project):
@@ -173,7 +173,7 @@ def test_exit_codes_and_json_at_the_door(prefect_server, project):
     assert "2024-01-01" in err, "the range is said"
 
 
-def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, job):
+def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, run_at):
     code, _, err = run(
         project,
         prefect_server,
@@ -187,15 +187,15 @@ def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, pro
     assert code == 1
     assert err.startswith("kpi-gate: MLflow at http://127.0.0.1:9")
     assert len(err.strip().splitlines()) == 1
-    assert job().ledger.entries() == []
+    assert run_at().ledger.entries() == []
 
 
-def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, job):
+def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, run_at):
     code, _, err = run(project, "http://127.0.0.1:9/api", "retrain", "toy", "--as-of", "2024-03-01")
     assert code == 1
     assert err.startswith("kpi-gate: Prefect at http://127.0.0.1:9/api")
     assert len(err.strip().splitlines()) == 1
-    assert job().ledger.entries() == []
+    assert run_at().ledger.entries() == []
 
 
 @pytest.mark.skipif(not find_spec("flows.demo"), reason="the demo went with its use case")

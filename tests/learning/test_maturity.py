@@ -6,7 +6,6 @@ import pytest
 
 from kpi_gate import steps, usecases
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job
 from kpi_gate.learning.maturity import (
     Maturity,
     MaturityCurve,
@@ -15,6 +14,7 @@ from kpi_gate.learning.maturity import (
     missing_by_day,
 )
 from kpi_gate.learning.windows import WindowSettings, plan_windows
+from kpi_gate.run.context import Run
 from kpi_gate.stores.settings import Place
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -208,16 +208,16 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
         return stuck(use_case.load(folder, moment), as_of - 3 * DAY)
 
     late = type(use_case)(**{**vars(use_case), "load": load})
-    job = Job(late, as_of, Place(root=project))
-    steps.snapshot(job)
-    steps.freeze_champion(job)
-    steps.validate(job)
-    steps.train(job)
-    steps.compare(job)
-    decision = steps.decide(job)
+    run = Run(late, as_of, Place(root=project))
+    steps.snapshot(run)
+    steps.freeze_champion(run)
+    steps.validate(run)
+    steps.train(run)
+    steps.compare(run)
+    decision = steps.decide(run)
     assert decision.verdict == Verdict.INVALID
     (check,) = (check for check in decision.failed if check.name == "labels_mature")
     assert "90 outcomes of 3 days from 2024-04-26 to 2024-04-28 are due and missing" in check.reason
     assert "no outcome has come since 2024-04-27, 90 are due" in decision.html()
-    kept = Maturity.model_validate_json((job.work / "maturity.json").read_text())
+    kept = Maturity.model_validate_json((run.work / "maturity.json").read_text())
     assert (kept.measured_days, kept.overdue) == (2.0, 90)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kpi_gate.candidate import train_candidate
 from kpi_gate.decision.evidence import BASELINE, Contender
-from kpi_gate.job import Job
 from kpi_gate.learning.windows import plan_windows
+from kpi_gate.run.context import Run
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.snapshots import mask_future
@@ -34,8 +34,8 @@ def use_case_with(value=None, **changes):
     return replace(use_case, settings=settings, value=value or use_case.value)
 
 
-def make_job(as_of, folder, use_case=None):
-    return Job(use_case or TOY_MODULE.USE_CASE, as_of, Place(root=folder))
+def make_run(as_of, folder, use_case=None):
+    return Run(use_case or TOY_MODULE.USE_CASE, as_of, Place(root=folder))
 
 
 def rows_of(visits, as_of):
@@ -43,10 +43,10 @@ def rows_of(visits, as_of):
     return mask_future(TOY_MODULE.load(visits, as_of), as_of)
 
 
-def train_champion(job, rows, folder, name="1"):
-    """Train a champion as of the job's moment, and call it promoted on its gate window."""
-    windows = plan_windows(rows["event_time"], job.use_case.settings.window, job.as_of)
-    train_candidate(job, rows, windows, folder, "")
+def train_champion(run, rows, folder, name="1"):
+    """Train a champion as of the run's moment, and call it promoted on its gate window."""
+    windows = plan_windows(rows["event_time"], run.use_case.settings.window, run.as_of)
+    train_candidate(run, rows, windows, folder, "")
     card = ModelCard.read(folder)
     seen = {"name": name, "promoted_on": windows.gate.end}
     contender = card.contender.model_copy(update=seen)

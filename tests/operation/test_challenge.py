@@ -7,7 +7,7 @@ from champions import (
     TOY_MODULE,
     TURN,
     day,
-    make_job,
+    make_run,
     rows_of,
     train_champion,
     use_case_with,
@@ -34,16 +34,16 @@ def visits(tmp_path_factory):
 @pytest.fixture(scope="module")
 def champion(visits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("champion")
-    job = make_job(TRAINED, folder)
-    train_champion(job, rows_of(visits, TRAINED), folder)
+    run = make_run(TRAINED, folder)
+    train_champion(run, rows_of(visits, TRAINED), folder)
     return folder
 
 
 def challenged(visits, champion, as_of, folder, quarantined=frozenset(), change=None, **settings):
-    job = make_job(as_of, folder, use_case_with(trigger=MONEY, **settings))
+    run = make_run(as_of, folder, use_case_with(trigger=MONEY, **settings))
     rows = rows_of(visits, as_of)
     rows = rows if change is None else change(rows)
-    return challenge(job, rows, champion, folder / "challenger", quarantined)
+    return challenge(run, rows, champion, folder / "challenger", quarantined)
 
 
 def test_a_turned_world_costs_money_every_day(visits, champion, tmp_path):
@@ -113,7 +113,7 @@ def test_a_champion_that_is_newer_than_its_rows_is_not_challenged(visits, champi
 
 def test_a_challenger_must_be_newer(visits, tmp_path):
     rows = rows_of(visits, day(60))
-    train_champion(make_job(day(60), tmp_path), rows, tmp_path / "forced")
+    train_champion(make_run(day(60), tmp_path), rows, tmp_path / "forced")
     card = ModelCard.read(tmp_path / "forced")
     forced = card.contender.model_copy(
         update={"promoted_on": None, "trained_until": day(84), "tuned_until": day(84)}

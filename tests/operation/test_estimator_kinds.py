@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from champions import START, TOY_MODULE, make_job, train_champion, use_case_with, write_baseline
+from champions import START, TOY_MODULE, make_run, train_champion, use_case_with, write_baseline
 
 from kpi_gate import usecases
 from kpi_gate.decision.objective import EstimatorSettings
@@ -43,13 +43,13 @@ def hidden(rows, share):
 
 def run(use_case, rows, folder, as_of):
     """Return staleness and realised value of a champion of day 60 at a later moment."""
-    early, job = make_job(PROMOTED, folder, use_case), make_job(as_of, folder, use_case)
+    early, run = make_run(PROMOTED, folder, use_case), make_run(as_of, folder, use_case)
     champion, nobody = folder / "champion", folder / "nobody"
     gate = train_champion(early, mask_future(rows, PROMOTED), champion).gate
     write_baseline(nobody)
     known = mask_future(rows[rows["event_time"] < as_of], as_of)
-    stale = challenge(job, known, champion, folder / "challenger")
-    earned = realise(job, known, champion, PROMOTED, gate=gate, replaced=nobody, promised=0.0)
+    stale = challenge(run, known, champion, folder / "challenger")
+    earned = realise(run, known, champion, PROMOTED, gate=gate, replaced=nobody, promised=0.0)
     assert value_findings(earned)
     return stale, earned
 

@@ -16,12 +16,12 @@ from kpi_gate import promotion, quarantine, steps, usecases
 from kpi_gate.data.loading import load_rows
 from kpi_gate.data.ticks import read_learnable
 from kpi_gate.decision.watching import TriggerSettings
-from kpi_gate.job import Job, Refusal
 from kpi_gate.operation import acting, watch_value
 from kpi_gate.operation.alarms import standing_alarm
 from kpi_gate.operation.choosing import accepted
 from kpi_gate.operation.monitoring import look
 from kpi_gate.operation.watch import Watch
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
 from kpi_gate.stores.settings import Place
@@ -56,7 +56,7 @@ def house(tmp_path_factory, migrated):
         patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
         forget()
         for moment, kept in ((FIRST, once), (AFTER_DRIFT, twice)):
-            _, outcome, _ = play(Job(usecases.load("toy"), moment, Place(root=root)))
+            _, outcome, _ = play(Run(usecases.load("toy"), moment, Place(root=root)))
             assert outcome.moved
             shutil.copytree(root, kept)
         yield root, once, twice
@@ -118,27 +118,27 @@ def checks(seen, severity="severe"):
     return [finding.check for finding in seen.those(severity)]
 
 
-def looks(job):
-    return job().ledger.entries("toy", "monitor")
+def looks(run_at):
+    return run_at().ledger.entries("toy", "monitor")
 
 
 def loading(made, load):
-    """Return the job with other rows."""
+    """Return the run with other rows."""
     use_case = type(made.use_case)(**{**vars(made.use_case), "load": load})
-    return Job(use_case, made.as_of, made.place)
+    return Run(use_case, made.as_of, made.place)
 
 
-def going_back(job, way):
-    return {"monitor": job().use_case.settings.monitor.model_copy(update={"on_severe": way})}
+def going_back(run_at, way):
+    return {"monitor": run_at().use_case.settings.monitor.model_copy(update={"on_severe": way})}
 
 
-def kinds(job):
-    return Counter(entry.kind for entry in job().ledger.entries("toy"))
+def kinds(run_at):
+    return Counter(entry.kind for entry in run_at().ledger.entries("toy"))
 
 
-def stored_files(job, name):
+def stored_files(run_at, name):
     """Return where the artifact store keeps a file of each version, oldest first."""
-    found = (job().place.home / "artifacts").rglob(name)
+    found = (run_at().place.home / "artifacts").rglob(name)
     return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -148,23 +148,23 @@ def falsify(path):
 
 
 def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
-    project, job, monkeypatch
+    project, run_at, monkeypatch
 ):
     from kpi_gate.stores.tracking import client
 
     trained, challenge = [], watch_value.challenge
 
-    def counted(job, *rest):
-        found = challenge(job, *rest)
-        trained.extend([job.as_of] if found.days is not None else [])
+    def counted(run, *rest):
+        found = challenge(run, *rest)
+        trained.extend([run.as_of] if found.days is not None else [])
         return found
 
     monkeypatch.setattr(watch_value, "challenge", counted)
-    seen = [steps.monitor(job(FIRST + timedelta(days=7 + k, hours=6))) for k in range(20)]
+    seen = [steps.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(20)]
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1
     assert all(look.action == "" and look.champion == "v1" for look in seen)
-    assert not quarantine.quarantined(job(LATER))
+    assert not quarantine.quarantined(run_at(LATER))
 
     assert len(trained) >= 2
     assert all(later - earlier == timedelta(days=7) for earlier, later in pairwise(trained))
@@ -173,49 +173,49 @@ def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
     assert seen[-1].realised.worth.per_decision > 0
     assert seen[-1].drift is not None
 
-    last = looks(job)[-1]
-    assert len(looks(job)) == 20
+    last = looks(run_at)[-1]
+    assert len(looks(run_at)) == 20
     assert not last.body["severe"]
     page = (project / ".kpi-gate/monitor/toy.html").read_text()
     assert "WELL" in page
     assert seen[-1].realised.worth.words in page
-    with client(job().place) as mlflow_client:
+    with client(run_at().place) as mlflow_client:
         run = mlflow_client.get_run(last.body["run_id"])
         files = {file.path for file in mlflow_client.list_artifacts(run.info.run_id, "monitor")}
     assert run.data.metrics["monitor.severe"] == 0
     assert run.data.metrics["staleness.per_day"] == seen[-1].staleness.per_day
     assert files == {"monitor/monitor.html", "monitor/monitor.json"}
-    assert job().ledger.verify() == []
+    assert run_at().ledger.verify() == []
 
 
-def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, job):
+def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     spoil(project, bad)
-    seen = steps.monitor(job(morning(bad), **going_back(job, "rollback")))
+    seen = steps.monitor(run_at(morning(bad), **going_back(run_at, "rollback")))
     assert "units" in checks(seen) or "range" in checks(seen), seen.markdown()
     assert seen.those("severe")[0].column == "taste"
     assert seen.action == "quarantined 2024-03-20", "the rows are at fault, not the model"
-    assert champion(job()) == "1"
-    assert quarantine.quarantined(job(LATER)) == {bad.date()}
-    assert quarantine.quarantined(job(bad)) == frozenset(), "not known yet"
+    assert champion(run_at()) == "1"
+    assert quarantine.quarantined(run_at(LATER)) == {bad.date()}
+    assert quarantine.quarantined(run_at(bad)) == frozenset(), "not known yet"
 
-    again = steps.monitor(job(morning(bad)))
+    again = steps.monitor(run_at(morning(bad)))
     assert (again.severe, again.action) == (True, ""), "it is in already"
-    assert not steps.monitor(job(morning(bad + DAY))).severe
+    assert not steps.monitor(run_at(morning(bad + DAY))).severe
 
-    entry, _, trained = play(job(LATER))
+    entry, _, trained = play(run_at(LATER))
     assert trained, entry.body["sentence"]
     assert entry.body["verdict"] != "INVALID", "its rows are no reason to refuse the others"
-    learnable = read_learnable(job(LATER))
+    learnable = read_learnable(run_at(LATER))
     assert count(learnable["unit"], bad) == 0
     compared = pd.read_parquet(project / "data/toy/evidence/comparison.parquet")["unit"]
     assert [count(compared, bad + k * DAY) for k in (-1, 0, 1)] == [30, 0, 30]
 
-    quarantine.put(job(LATER), [bad.date()], quarantine.RELEASE, "it was right")
-    assert quarantine.quarantined(job(LATER)) == frozenset()
-    after = steps.monitor(job(LATER.replace(hour=6)))
+    quarantine.put(run_at(LATER), [bad.date()], quarantine.RELEASE, "it was right")
+    assert quarantine.quarantined(run_at(LATER)) == frozenset()
+    after = steps.monitor(run_at(LATER.replace(hour=6)))
     assert not after.severe
-    entry, _, _ = play(job(LATER))
+    entry, _, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID", "its rows count again, and are refused"
     assert "taste" in entry.body["sentence"]
 
@@ -226,45 +226,45 @@ def count(units, day):
     return int(units.isin([f"v{first + k}" for k in range(30)]).sum())
 
 
-def test_a_released_day_is_not_put_back_by_the_next_look(project, job):
+def test_a_released_day_is_not_put_back_by_the_next_look(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     spoil(project, bad)
-    steps.monitor(job(morning(bad)))
+    steps.monitor(run_at(morning(bad)))
     with pytest.raises(quarantine.QuarantineError, match="2024-03-21 is not in quarantine"):
-        quarantine.put(job(LATER), [(bad + DAY).date()], quarantine.RELEASE, "why not")
+        quarantine.put(run_at(LATER), [(bad + DAY).date()], quarantine.RELEASE, "why not")
     with pytest.raises(quarantine.QuarantineError, match="needs a reason"):
-        quarantine.put(job(LATER), [bad.date()], quarantine.RELEASE, "  ")
+        quarantine.put(run_at(LATER), [bad.date()], quarantine.RELEASE, "  ")
     with pytest.raises(quarantine.QuarantineError, match="must be one at least"):
-        quarantine.put(job(LATER), [], quarantine.ADD, "nothing")
-    quarantine.put(job(morning(bad)), [bad.date()], quarantine.RELEASE, "a new shop")
-    again = steps.monitor(job(morning(bad)))
+        quarantine.put(run_at(LATER), [], quarantine.ADD, "nothing")
+    quarantine.put(run_at(morning(bad)), [bad.date()], quarantine.RELEASE, "a new shop")
+    again = steps.monitor(run_at(morning(bad)))
     assert again.severe
     assert again.action == ""
-    assert quarantine.quarantined(job(LATER)) == frozenset()
+    assert quarantine.quarantined(run_at(LATER)) == frozenset()
 
 
-def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, job):
+def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, run_at):
     bad = AFTER_DRIFT - DAY
     clean = (project / "data/raw/toy/visits.csv").read_bytes()
     spoil(project, bad)
-    assert steps.monitor(job(morning(bad))).severe
+    assert steps.monitor(run_at(morning(bad))).severe
     (project / "data/raw/toy/visits.csv").write_bytes(clean)
-    entry, outcome, _ = play(job(AFTER_DRIFT))
+    entry, outcome, _ = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "PROMOTE"
     assert not outcome.moved
     assert "waits until a look finds nothing severe: monitor as of 2024-07-01" in outcome.words
-    steps.monitor(job(morning(LATER)))
-    assert standing_alarm(job()), "a look back at a good day lifts no alarm"
-    assert not steps.promote(job(AFTER_DRIFT), entry).moved
-    steps.monitor(job(morning(bad + DAY)))
-    assert steps.promote(job(AFTER_DRIFT), entry).moved
-    assert champion(job()) == entry.body["version"].removeprefix("v")
+    steps.monitor(run_at(morning(LATER)))
+    assert standing_alarm(run_at()), "a look back at a good day lifts no alarm"
+    assert not steps.promote(run_at(AFTER_DRIFT), entry).moved
+    steps.monitor(run_at(morning(bad + DAY)))
+    assert steps.promote(run_at(AFTER_DRIFT), entry).moved
+    assert champion(run_at()) == entry.body["version"].removeprefix("v")
 
 
 @pytest.mark.parametrize("way", ["hold", "rollback", "baseline"])
-def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, job, way):
-    falsify(stored_files(job, GOLDEN_FILE)[-1])
-    seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, way)))
+def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, run_at, way):
+    falsify(stored_files(run_at, GOLDEN_FILE)[-1])
+    seen = steps.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, way)))
     assert checks(seen)[0] == "champion_readable"
     assert seen.those("severe")[0].about == "model"
     went = {
@@ -272,34 +272,34 @@ def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, job, wa
         "rollback": ("1", "rolled back to v1"),
         "baseline": ("", "rolled back to baseline"),
     }
-    assert (champion(job()), seen.action) == went[way]
+    assert (champion(run_at()), seen.action) == went[way]
     if way != "hold":
-        gone = job().ledger.entries("toy", "rollback")
+        gone = run_at().ledger.entries("toy", "rollback")
         assert "golden.parquet is not the file" in gone[0].body["reason"]
         assert gone[0].body["reason"].startswith("monitor: ")
-    assert looks(job)[-1].body["severe"]
-    assert looks(job)[-1].body["action"] == seen.action
+    assert looks(run_at)[-1].body["severe"]
+    assert looks(run_at)[-1].body["action"] == seen.action
 
 
-def test_a_way_back_passes_over_what_is_broken_too(second, job):
-    for path in stored_files(job, GOLDEN_FILE):
+def test_a_way_back_passes_over_what_is_broken_too(second, run_at):
+    for path in stored_files(run_at, GOLDEN_FILE):
         falsify(path)
-    seen = steps.monitor(job(morning(AFTER_DRIFT), **going_back(job, "rollback")))
+    seen = steps.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback")))
     assert seen.action == "rolled back to baseline"
-    assert looks(job)[-1].body["severe"]
-    assert standing_alarm(job())
+    assert looks(run_at)[-1].body["severe"]
+    assert standing_alarm(run_at())
 
 
-def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, job):
-    falsify(stored_files(job, GOLDEN_FILE)[-1])
-    made = job(morning(AFTER_DRIFT), **going_back(job, "rollback"))
+def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, run_at):
+    falsify(stored_files(run_at, GOLDEN_FILE)[-1])
+    made = run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback"))
     place = made.place.model_copy(update={"root": made.place.home / "monitor"})
-    watch = Watch(Job(made.use_case, made.as_of, place), load_rows(made), frozenset())
+    watch = Watch(Run(made.use_case, made.as_of, place), load_rows(made), frozenset())
     seen = look(watch)
     promotion.rollback(made.place, "toy", "a person was faster")
     done = acting.act(watch, seen)
     assert done.action == f"no way back from v{second}: it is not the champion any more"
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
 
 
 @pytest.mark.parametrize(
@@ -309,53 +309,53 @@ def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, job):
         (GOLDEN_FILE, b"PAR1 half", "champion_readable"),
     ],
 )
-def test_a_champion_whose_files_are_broken(project, job, file, content, check):
-    (stored,) = stored_files(job, file)
+def test_a_champion_whose_files_are_broken(project, run_at, file, content, check):
+    (stored,) = stored_files(run_at, file)
     stored.write_bytes(content)
-    seen = steps.monitor(job(morning(LATER), **going_back(job, "rollback")))
+    seen = steps.monitor(run_at(morning(LATER), **going_back(run_at, "rollback")))
     assert checks(seen) == [check]
     assert seen.action == "rolled back to baseline"
-    assert champion(job()) == ""
-    after = steps.monitor(job(morning(LATER + DAY)))
+    assert champion(run_at()) == ""
+    after = steps.monitor(run_at(morning(LATER + DAY)))
     assert after.champion == "baseline"
     assert not after.severe
     assert after.staleness.is_known, after.staleness.unknown
 
 
-def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, job):
-    registry.point(job().place, "toy", registry.ANCHOR, "")
-    seen = steps.monitor(job(morning(LATER), **going_back(job, "baseline")))
+def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, run_at):
+    registry.point(run_at().place, "toy", registry.ANCHOR, "")
+    seen = steps.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert checks(seen) == ["anchor_present"]
     assert seen.action == ""
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     assert seen.choice.rule == "health"
 
 
-def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, job):
+def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
     edit(project, lambda rows: rows[~on(rows, day)])
-    seen = steps.monitor(job(morning(day), **going_back(job, "rollback")))
+    seen = steps.monitor(run_at(morning(day), **going_back(run_at, "rollback")))
     assert checks(seen) == ["volume"]
     assert (seen.rows, seen.action) == (0, ""), "of no rows there is nothing to leave out"
     (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
-    seen = steps.monitor(job(morning(day + DAY), **going_back(job, "rollback")))
+    seen = steps.monitor(run_at(morning(day + DAY), **going_back(run_at, "rollback")))
     assert checks(seen) == ["rows_loadable"]
     assert "cannot be loaded" in seen.sentence
     assert seen.champion == "unknown"
-    assert champion(job()) == "1"
-    assert [look.body["severe"] for look in looks(job)] == [True, True]
+    assert champion(run_at()) == "1"
+    assert [look.body["severe"] for look in looks(run_at)] == [True, True]
 
 
-def test_a_column_that_is_gone_is_the_fault_of_the_rows(project, job):
+def test_a_column_that_is_gone_is_the_fault_of_the_rows(project, run_at):
     edit(project, lambda rows: rows.rename(columns={"taste": "flavour"}))
-    seen = steps.monitor(job(morning(LATER), **going_back(job, "baseline")))
+    seen = steps.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert "missing" in checks(seen)
-    assert champion(job()) == "1"
+    assert champion(run_at()) == "1"
     assert seen.champion == "v1"
-    assert looks(job)[-1].body["severe"]
+    assert looks(run_at)[-1].body["severe"]
 
 
-def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, job, monkeypatch):
+def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, run_at, monkeypatch):
     stuck = datetime(2024, 3, 3, tzinfo=UTC)
     load = usecases.load("toy").load
 
@@ -363,7 +363,7 @@ def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, job, monkeypa
         rows = load(folder, as_of)
         return rows.assign(label_time=rows["label_time"].mask(rows["label_time"] >= stuck))
 
-    seen = steps.monitor(loading(job(morning(LATER)), late))
+    seen = steps.monitor(loading(run_at(morning(LATER)), late))
     assert "labels_stuck" in checks(seen, "warning")
     assert not seen.severe
     assert seen.realised.worth is None or seen.realised.worth.last_day < stuck
@@ -375,7 +375,7 @@ def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, job, monkeypa
     assert "What staleness costs is not known" in page
 
 
-def test_outcomes_before_their_events_are_a_wrong_clock(project, job):
+def test_outcomes_before_their_events_are_a_wrong_clock(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
     load = usecases.load("toy").load
 
@@ -385,13 +385,13 @@ def test_outcomes_before_their_events_are_a_wrong_clock(project, job):
         early = rows["event_time"] - timedelta(hours=3)
         return rows.assign(label_time=rows["label_time"].mask(wrong, early))
 
-    seen = steps.monitor(loading(job(morning(day)), skewed))
+    seen = steps.monitor(loading(run_at(morning(day)), skewed))
     found = next(one for one in seen.those("warning") if one.check == "labels_early")
     assert found.sentence.startswith("30 of ")
     assert found.about == "labels"
 
 
-def test_events_of_the_future_are_not_looked_at(project, job):
+def test_events_of_the_future_are_not_looked_at(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
 
     def hurry(rows):
@@ -399,20 +399,20 @@ def test_events_of_the_future_are_not_looked_at(project, job):
         return rows.assign(at=rows["at"].mask(on(rows, day) & (rows.index % 2 == 0), later))
 
     edit(project, hurry)
-    seen = steps.monitor(job(morning(day)))
+    seen = steps.monitor(run_at(morning(day)))
     assert seen.rows == 15
-    assert [look.body["rows"] for look in looks(job)] == [15]
+    assert [look.body["rows"] for look in looks(run_at)] == [15]
 
 
-def test_a_champion_that_is_newer_than_the_rows(project, job):
-    seen = steps.monitor(job(FIRST - timedelta(days=10, hours=-6)))
+def test_a_champion_that_is_newer_than_the_rows(project, run_at):
+    seen = steps.monitor(run_at(FIRST - timedelta(days=10, hours=-6)))
     assert seen.realised.worth is None
     assert "before its promotion" in seen.realised.unknown
     assert not seen.staleness.is_known
     assert not seen.severe
 
 
-def test_a_batch_that_was_there_before_is_quarantined(project, job):
+def test_a_batch_that_was_there_before_is_quarantined(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
 
     def repeat(rows):
@@ -421,14 +421,14 @@ def test_a_batch_that_was_there_before_is_quarantined(project, job):
         return rows
 
     edit(project, repeat)
-    seen = steps.monitor(job(morning(day)))
+    seen = steps.monitor(run_at(morning(day)))
     assert "repeated" in checks(seen)
     assert seen.action == "quarantined 2024-03-20"
 
 
-def test_rows_that_changed_after_they_were_served(project, job):
+def test_rows_that_changed_after_they_were_served(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
-    steps.monitor(job(morning(day)))
+    steps.monitor(run_at(morning(day)))
 
     def lag(rows):
         today, before = on(rows, day), on(rows, day - DAY)
@@ -436,20 +436,20 @@ def test_rows_that_changed_after_they_were_served(project, job):
         return rows
 
     edit(project, lag)
-    back = steps.monitor(job(morning(day - 9 * DAY)))
+    back = steps.monitor(run_at(morning(day - 9 * DAY)))
     assert "vanished" not in checks(back, "warning"), "a look at an earlier day"
-    steps.monitor(job(morning(day)))
+    steps.monitor(run_at(morning(day)))
     edit(project, lambda rows: rows.assign(taste=rows["taste"].where(~on(rows, day), 0.5)))
-    seen = steps.monitor(job(morning(day + DAY)))
+    seen = steps.monitor(run_at(morning(day + DAY)))
     found = next(one for one in seen.those("warning") if one.check == "skew")
     assert found.column == "taste"
     assert found.value == 1.0
 
 
-def test_a_predecessor_that_cannot_be_read_hides_nothing_else(second, job):
-    promotion.reanchor(job().place, "toy", "so that v1 is only a predecessor")
-    stored_files(job, MODEL_FILE)[0].write_bytes(b"")
-    seen = steps.monitor(job(morning(AFTER_DRIFT + 10 * DAY)))
+def test_a_predecessor_that_cannot_be_read_hides_nothing_else(second, run_at):
+    promotion.reanchor(run_at().place, "toy", "so that v1 is only a predecessor")
+    stored_files(run_at, MODEL_FILE)[0].write_bytes(b"")
+    seen = steps.monitor(run_at(morning(AFTER_DRIFT + 10 * DAY)))
     assert "replaced_readable" in checks(seen, "warning")
     assert not seen.severe
     assert seen.realised.worth is not None
@@ -460,57 +460,57 @@ def money(**more):
     return {"trigger": TriggerSettings(when="money", **more)}
 
 
-def test_the_calendar_asks_nobody(project, job):
-    assert steps.choose_to_retrain(job(LATER)) is None
-    assert kinds(job)["choice"] == 0
+def test_the_calendar_asks_nobody(project, run_at):
+    assert steps.choose_to_retrain(run_at(LATER)) is None
+    assert kinds(run_at)["choice"] == 0
 
 
-def test_money_skips_before_the_taste_turns_and_retrains_after_it(project, job):
-    early = steps.choose_to_retrain(job(FIRST + 3 * DAY, **money()))
+def test_money_skips_before_the_taste_turns_and_retrains_after_it(project, run_at):
+    early = steps.choose_to_retrain(run_at(FIRST + 3 * DAY, **money()))
     assert (early.action, early.rule) == ("skip", "cooldown")
-    before = steps.choose_to_retrain(job(LATER, **money()))
+    before = steps.choose_to_retrain(run_at(LATER, **money()))
     assert (before.action, before.rule) == ("skip", "not_worth_it"), before.reason
     assert before.staleness.is_known
-    after = steps.choose_to_retrain(job(AFTER_DRIFT, **money()))
+    after = steps.choose_to_retrain(run_at(AFTER_DRIFT, **money()))
     assert (after.action, after.rule) == ("retrain", "money"), after.reason
     assert after.waiting_cost > after.switch_cost
-    rows = job().ledger.entries("toy", "choice")
+    rows = run_at().ledger.entries("toy", "choice")
     assert [row.body["rule"] for row in rows] == ["cooldown", "not_worth_it", "money"]
     assert rows[-1].body["sentence"] == f"retrain: {after.reason}"
-    assert accepted(job()) == rows[-1]
-    assert steps.choose_to_retrain(job(AFTER_DRIFT, **money())) is None, "chosen, and to be done"
-    _, outcome, _ = play(job(AFTER_DRIFT, **money()))
+    assert accepted(run_at()) == rows[-1]
+    assert steps.choose_to_retrain(run_at(AFTER_DRIFT, **money())) is None, "chosen, and to be done"
+    _, outcome, _ = play(run_at(AFTER_DRIFT, **money()))
     assert outcome.moved
-    assert accepted(job()) is None, "a decision followed it"
-    again = steps.choose_to_retrain(job(AFTER_DRIFT + 3 * DAY, **money()))
+    assert accepted(run_at()) is None, "a decision followed it"
+    again = steps.choose_to_retrain(run_at(AFTER_DRIFT + 3 * DAY, **money()))
     assert (again.action, again.rule) == ("skip", "cooldown")
 
 
-def test_the_monitor_proposes_what_pays_and_never_while_ill(project, job):
-    seen = steps.monitor(job(morning(AFTER_DRIFT)))
+def test_the_monitor_proposes_what_pays_and_never_while_ill(project, run_at):
+    seen = steps.monitor(run_at(morning(AFTER_DRIFT)))
     assert {proposal.by for proposal in seen.choice.proposals} >= {"value"}
     assert (seen.choice.action, seen.choice.rule) == ("retrain", "money"), seen.choice.reason
-    assert accepted(job()).body["rule"] == "money"
+    assert accepted(run_at()).body["rule"] == "money"
     spoil(project, AFTER_DRIFT + DAY)
-    ill = steps.monitor(job(morning(AFTER_DRIFT + DAY)))
+    ill = steps.monitor(run_at(morning(AFTER_DRIFT + DAY)))
     assert (ill.choice.action, ill.choice.rule) == ("skip", "health")
-    assert accepted(job()) is None
-    asked = steps.choose_to_retrain(job(morning(AFTER_DRIFT + DAY), **money()))
+    assert accepted(run_at()) is None
+    asked = steps.choose_to_retrain(run_at(morning(AFTER_DRIFT + DAY), **money()))
     assert (asked.action, asked.rule) == ("skip", "health")
     assert "monitor as of 2024-07-03: taste" in asked.reason
 
 
-def test_no_choice_is_made_on_a_champion_that_cannot_be_read(project, job):
-    stored_files(job, MODEL_FILE)[0].write_bytes(b"")
+def test_no_choice_is_made_on_a_champion_that_cannot_be_read(project, run_at):
+    stored_files(run_at, MODEL_FILE)[0].write_bytes(b"")
     with pytest.raises(Refusal, match="toy version 1"):
-        steps.choose_to_retrain(job(LATER, **money()))
-    assert kinds(job)["choice"] == 0
+        steps.choose_to_retrain(run_at(LATER, **money()))
+    assert kinds(run_at)["choice"] == 0
 
 
-def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, job):
+def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, run_at):
     bad = AFTER_DRIFT - DAY
     at_once = {
-        "window": job().use_case.settings.window.model_copy(update={"label_delay_days": 0.0})
+        "window": run_at().use_case.settings.window.model_copy(update={"label_delay_days": 0.0})
     }
     load = usecases.load("toy").load
 
@@ -519,21 +519,21 @@ def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, job):
         return rows.assign(label_time=rows["event_time"] + timedelta(minutes=1))
 
     spoil(project, bad)
-    seen = steps.monitor(loading(job(morning(bad), **at_once), immediate))
+    seen = steps.monitor(loading(run_at(morning(bad), **at_once), immediate))
     assert seen.severe
-    assert seen.staleness.days == job().use_case.settings.trigger.judged_days
+    assert seen.staleness.days == run_at().use_case.settings.trigger.judged_days
     assert seen.realised.worth.last_day < bad, "the day does not count from the first look on"
 
 
-def test_where_a_week_is_looked_at_only_its_new_day_is_suspected(project, job):
+def test_where_a_week_is_looked_at_only_its_new_day_is_suspected(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     edit(project, lambda rows: rows[rows.index % 2 == 0])
-    well = steps.monitor(job(morning(bad - DAY)))
+    well = steps.monitor(run_at(morning(bad - DAY)))
     assert (well.severe, well.rows) == (False, 105), well.markdown()
     spoil(project, bad)
-    seen = steps.monitor(job(morning(bad)))
+    seen = steps.monitor(run_at(morning(bad)))
     assert seen.window.days == 7
     assert seen.severe, seen.markdown()
     assert seen.action == "quarantined 2024-03-20"
-    after = steps.monitor(job(morning(bad + DAY)))
+    after = steps.monitor(run_at(morning(bad + DAY)))
     assert (after.severe, after.rows, after.action) == (False, 90, ""), after.markdown()

@@ -4,7 +4,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from champions import TOY_MODULE, TURN, day, make_job, rows_of, train_champion, write_baseline
+from champions import TOY_MODULE, TURN, day, make_run, rows_of, train_champion, write_baseline
 
 from kpi_gate.decision.anytime import SuddenLoss
 from kpi_gate.decision.evidence import Window
@@ -29,7 +29,7 @@ def visits(tmp_path_factory):
 def champion(visits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("champion")
     assert (
-        train_champion(make_job(PROMOTED, folder), rows_of(visits, PROMOTED), folder).gate == GATE
+        train_champion(make_run(PROMOTED, folder), rows_of(visits, PROMOTED), folder).gate == GATE
     )
     return folder
 
@@ -44,7 +44,7 @@ def baseline(tmp_path_factory):
 def realised(visits, champion, as_of, change=None, **asked):
     rows = rows_of(visits, as_of)
     rows = rows if change is None else change(rows)
-    return realise(make_job(as_of, champion), rows, champion, PROMOTED, gate=GATE, **asked)
+    return realise(make_run(as_of, champion), rows, champion, PROMOTED, gate=GATE, **asked)
 
 
 def checks(found, severity=None):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from champions import START, TOY_MODULE, day, make_job, rows_of, train_champion
+from champions import START, TOY_MODULE, day, make_run, rows_of, train_champion
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -15,10 +15,10 @@ from sklearn.preprocessing import OneHotEncoder
 
 from kpi_gate.candidate import train_candidate
 from kpi_gate.comparison import write_evidence
-from kpi_gate.job import Refusal
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows, within
 from kpi_gate.operation.champion_view import look
+from kpi_gate.run.context import Refusal
 from kpi_gate.sides import make_side
 from kpi_gate.stores.evidence import TABLE_FILE, read_evidence
 from kpi_gate.stores.models import ModelCard
@@ -54,11 +54,11 @@ def work(tmp_path_factory, rows):
     """Champion and anchor that know no west, and a candidate that does."""
     work = tmp_path_factory.mktemp("work")
     early = rows[rows["event_time"] < PROMOTED]
-    train_champion(make_job(PROMOTED, work, STRICT), early, work / "champion")
+    train_champion(make_run(PROMOTED, work, STRICT), early, work / "champion")
     shutil.copytree(work / "champion", work / "anchor")
     shutil.move(work / "anchor", work / "champion")
     windows = planned(rows, work)
-    train_candidate(make_job(NOW, work, TOLERANT), rows, windows, work / "candidate", "")
+    train_candidate(make_run(NOW, work, TOLERANT), rows, windows, work / "candidate", "")
     return work
 
 
@@ -99,18 +99,18 @@ def test_a_candidate_must_score_every_row(rows, work):
 def test_a_variant_that_cannot_score_the_tune_window_is_refused_by_name(rows, tmp_path):
     as_of = WEST + timedelta(days=16)
     known = rows[rows["event_time"] < as_of]
-    job = make_job(as_of, tmp_path, STRICT)
+    run = make_run(as_of, tmp_path, STRICT)
     windows = plan_windows(known["event_time"], STRICT.settings.window, as_of)
     tune = windows.model_copy(update={"tune": windows.tune.model_copy(update={"start": WEST})})
     tune = tune.model_copy(update={"train": windows.train.model_copy(update={"end": WEST})})
     with pytest.raises(Refusal, match=r"on the tune window variant last 600 rows .*'west'") as no:
-        train_candidate(job, known, tune, tmp_path / "candidate", "")
+        train_candidate(run, known, tune, tmp_path / "candidate", "")
     assert no.value.check == "candidate_scores"
     assert no.value.verdict == "INVALID"
 
 
 def test_a_look_values_the_champion_as_it_stands_in_service(rows, work):
-    view = look(make_job(NOW, work, STRICT), rows, work / "champion", START + timedelta(days=62))
+    view = look(make_run(NOW, work, STRICT), rows, work / "champion", START + timedelta(days=62))
     west = (view.rows["region"] == "west").to_numpy()
     assert (view.side.failed == west).all()
     assert (view.side.action[west] == 1).all()

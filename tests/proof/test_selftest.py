@@ -14,10 +14,10 @@ from kpi_gate import steps, usecases
 from kpi_gate.data.loading import load_rows
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job, now
 from kpi_gate.proof import adversaries, arena, record
 from kpi_gate.proof.arena import newest_moment, open_arena
 from kpi_gate.proof.selftest import fight, run_selftest
+from kpi_gate.run.context import Run, now
 from kpi_gate.stores.ledger import LedgerError
 from kpi_gate.stores.settings import Place
 from kpi_gate.stores.snapshots import mask_future
@@ -51,13 +51,13 @@ ASKED = (
 
 
 def newest(name, folder):
-    """Return the job of a use case on its newest rows, and the rows."""
+    """Return the run of a use case on its newest rows, and the rows."""
     use_case, raw = usecases.load(name), folder / "raw"
     if use_case.fetch is not None:
         use_case.fetch(raw)
-    job = Job(use_case, now(), Place(root=folder))
-    rows = mask_future(use_case.load(raw, job.as_of), job.as_of)
-    return newest_moment(job, rows), rows
+    run = Run(use_case, now(), Place(root=folder))
+    rows = mask_future(use_case.load(raw, run.as_of), run.as_of)
+    return newest_moment(run, rows), rows
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -77,21 +77,21 @@ def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, mo
 
 @pytest.fixture
 def toys(project):
-    """The toy's job on its rows before the turn of taste, and the rows."""
-    job = Job(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
-    rows = load_rows(job)
-    return job, rows
+    """The toy's run on its rows before the turn of taste, and the rows."""
+    run = Run(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
+    rows = load_rows(run)
+    return run, rows
 
 
 @pytest.mark.parametrize("cut", [0, 1, 25])
 def test_the_newest_moment_is_the_newest_with_mature_outcomes(toys, cut):
-    job, rows = toys
+    run, rows = toys
     last = rows["event_time"].max() - pd.Timedelta(days=cut)
     lost = rows.assign(label_time=rows["label_time"].mask(rows["event_time"] > last))
-    later = replace(job, as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    later = replace(run, as_of=datetime(2026, 1, 1, tzinfo=UTC))
     newest_known = lost.loc[lost["label_time"].notna(), "event_time"].max()
     assert newest_moment(later, lost).as_of == newest_known + pd.Timedelta(days=3)
-    assert newest_moment(job, lost).as_of <= job.as_of
+    assert newest_moment(run, lost).as_of <= run.as_of
     with open_arena(newest_moment(later, lost), lost) as found:
         assert found.gate["outcome"].notna().mean() == 1
         assert found.windows.gate.end >= newest_known
@@ -158,53 +158,53 @@ def test_a_rule_that_is_switched_off_lets_its_adversary_in(toys, monkeypatch):
 
 
 def test_the_page_and_the_record_say_how_it_went(toys):
-    job, rows = toys
+    run, rows = toys
     told = []
-    result = record.prove(job, rows, told.append)
+    result = record.prove(run, rows, told.append)
     assert [bout.name for bout in told] == NAMES
-    page = record.page_of(job).read_text(encoding="utf-8")
+    page = record.page_of(run).read_text(encoding="utf-8")
     for bout in result.bouts:
         assert bout.name in page
     assert "PASSED" in page
-    entry = job.ledger.entries("toy", "selftest")[-1]
+    entry = run.ledger.entries("toy", "selftest")[-1]
     assert entry.body["passed"] is True
     assert len(entry.body["bouts"]) == len(NAMES)
-    assert job.ledger.verify() == []
+    assert run.ledger.verify() == []
 
 
 def test_a_proof_holds_for_this_very_gate_only(toys, monkeypatch):
-    job, rows = toys
-    assert record.last_proof(job) is None
-    record.prove(job, rows, lambda bout: None)
-    assert record.last_proof(job) is True
-    objective = job.use_case.settings.objective.model_copy(update={"min_effect": 0.06})
-    settings = job.use_case.settings.model_copy(update={"objective": objective})
-    other = Job(
-        type(job.use_case)(**{**vars(job.use_case), "settings": settings}), job.as_of, job.place
+    run, rows = toys
+    assert record.last_proof(run) is None
+    record.prove(run, rows, lambda bout: None)
+    assert record.last_proof(run) is True
+    objective = run.use_case.settings.objective.model_copy(update={"min_effect": 0.06})
+    settings = run.use_case.settings.model_copy(update={"objective": objective})
+    other = Run(
+        type(run.use_case)(**{**vars(run.use_case), "settings": settings}), run.as_of, run.place
     )
     assert record.last_proof(other) is None
 
 
-def test_a_scheduled_promotion_asks_for_the_proof(job, monkeypatch):
-    entry, outcome, _ = play(job(), promote=False)
+def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
+    entry, outcome, _ = play(run_at(), promote=False)
     assert entry.body["verdict"] == "PROMOTE"
     with monkeypatch.context() as broken:
         broken.setattr(gate, "_verdict", lambda checks: Verdict.PROMOTE)
-        outcome = steps.promote(job(), entry, proved=True)
+        outcome = steps.promote(run_at(), entry, proved=True)
     assert not outcome.moved
     assert "the gate fails its self-test" in outcome.words
-    assert champion(job()) == ""
-    assert "fails" in steps.promote(job(), entry, proved=True).words  # it is on the record
-    monkeypatch.setattr(record, "subject_of", lambda job: "mended code")
-    assert steps.promote(job(), entry, proved=True).moved
-    assert champion(job()) == "1"
-    kinds = [found.kind for found in job().ledger.entries()]
+    assert champion(run_at()) == ""
+    assert "fails" in steps.promote(run_at(), entry, proved=True).words  # it is on the record
+    monkeypatch.setattr(record, "subject_of", lambda run: "mended code")
+    assert steps.promote(run_at(), entry, proved=True).moved
+    assert champion(run_at()) == "1"
+    kinds = [found.kind for found in run_at().ledger.entries()]
     assert kinds == ["decision", "selftest", "selftest", "intent", "done"]
 
 
-def test_too_little_data_is_no_proof(job):
-    entry, _, _ = play(job(), promote=False)
-    early = job(datetime(2024, 1, 20, tzinfo=UTC))
+def test_too_little_data_is_no_proof(run_at):
+    entry, _, _ = play(run_at(), promote=False)
+    early = run_at(datetime(2024, 1, 20, tzinfo=UTC))
     steps.snapshot(early)
     steps.freeze_champion(early)
     assert "the gate cannot be tested" in steps.proof_fault(early)
@@ -212,10 +212,10 @@ def test_too_little_data_is_no_proof(job):
 
 
 def test_a_broken_record_is_not_added_to(toys):
-    job, rows = toys
-    record.prove(job, rows, lambda bout: None)
-    with sqlite3.connect(job.place.home / "ledger.db") as raw:
+    run, rows = toys
+    record.prove(run, rows, lambda bout: None)
+    with sqlite3.connect(run.place.home / "ledger.db") as raw:
         raw.execute("DROP TRIGGER ledger_no_update")
         raw.execute("UPDATE ledger SET body = '{}'")
     with pytest.raises(LedgerError, match="was changed"):
-        record.prove(job, rows, lambda bout: None)
+        record.prove(run, rows, lambda bout: None)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kpi_gate import usecases
-from kpi_gate.job import follow_use_cases, open_job
+from kpi_gate.run.context import follow_use_cases, open_run
 from kpi_gate.stores import case_list
 
 
@@ -92,12 +92,12 @@ def test_a_use_case_is_two_files_and_nothing_else(project):
         (cases / f"fair.{ending}").write_text(text.replace('name="toy"', 'name="fair"'))
     (cases / "_shared.py").touch()  # code that several use: no use case
     assert usecases.names() == ["fair", "toy"]
-    open_job("fair")
+    open_run("fair")
     assert listed(project) == ["fair", "toy"]
     for ending in ("py", "yaml"):
         (cases / f"fair.{ending}").unlink()
     sys.modules.pop("kpi_gate.usecases.fair")
-    open_job("toy")
+    open_run("toy")
     assert listed(project) == ["toy"]
 
 

@@ -14,11 +14,11 @@ from kpi_gate import usecases
 from kpi_gate.candidate import acts, with_its_amounts
 from kpi_gate.data.loading import known_rows, plain_rows
 from kpi_gate.decision.foreknowledge import KNOWS
-from kpi_gate.job import now
 from kpi_gate.learning.leakage import knowledge
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.measuring import slice_columns
 from kpi_gate.rehearsal import rehearse
+from kpi_gate.run.context import now
 from kpi_gate.stores.raw_folder import NO_FILES
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import ROLES, ROLES_OF, ConfigurationError, Feature

@@ -16,7 +16,7 @@ from flows.plans import plans
 from kpi_gate import steps, usecases
 from kpi_gate.cli import app
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import open_job
+from kpi_gate.run.context import open_run
 from kpi_gate.stores import case_list
 from kpi_gate.stores.raw_folder import stand_in_for_files
 
@@ -59,7 +59,7 @@ def own(project):
 
 
 def test_two_files_and_the_first_champion_is_decided_on(own):
-    run = open_job(own, FIRST_TICK)
+    run = open_run(own, FIRST_TICK)
     steps.snapshot(run)
     steps.freeze_champion(run)
     for verb in (steps.validate, steps.train, steps.compare):

@@ -32,8 +32,8 @@ def look_up(scene: Scene) -> None:
     last = period_path(scene, len(scene.ticks) - 1)
     if last.exists():
         return
-    job = scene.afterwards
-    rows = loading.load_rows(job)
+    run = scene.afterwards
+    rows = loading.load_rows(run)
     for number, start in enumerate(scene.ticks):
         event = rows["event_time"]
         part = rows[(event >= start) & (event < scene.until(number))]

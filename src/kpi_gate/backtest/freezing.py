@@ -17,8 +17,8 @@ from kpi_gate.candidate import train_candidate
 from kpi_gate.data import loading, ticks
 from kpi_gate.data.fresh_rows import require_fresh_rows
 from kpi_gate.decision.identity import digest
-from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.windows import plan_windows
+from kpi_gate.run.context import Refusal, Run, plan
 from kpi_gate.stores import snapshots
 
 UNHELD = "unheld"
@@ -29,10 +29,10 @@ def freeze(scene: Scene, number: int) -> None:
     facts, path = scene.facts(number), scene.snapshot(number)
     if facts.exists():
         return
-    job = scene.job(number)
+    run = scene.run(number)
     try:
         if not path.exists():
-            loading.write_rows(job, loading.load_rows(job), path)
+            loading.write_rows(run, loading.load_rows(run), path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
@@ -41,43 +41,43 @@ def freeze(scene: Scene, number: int) -> None:
     model = f"{UNHELD}-{number:04d}" if scene.unheld else ""
     if model:
         try:
-            shelved = scene.shelf / digest([UNHELD, frozen, _what_trains(job)])[:16]
-            keep(shelved, lambda folder: _train_on_all(job, rows, folder, frozen))
+            shelved = scene.shelf / digest([UNHELD, frozen, _what_trains(run)])[:16]
+            keep(shelved, lambda folder: _train_on_all(run, rows, folder, frozen))
             keep(scene.model(model), lambda folder: copy(shelved, folder))
         except Refusal:  # too little to learn from
             model = ""
     write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
 
 
-def _train_on_all(job: Job, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
+def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
     """Train on everything known, so that nothing is left to judge the model by."""
-    settings = job.use_case.settings.window
+    settings = run.use_case.settings.window
     # a gate window that begins, and ends, at the tick itself: all outcomes known by then train
-    end = job.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = run.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     later = end + timedelta(days=settings.label_delay_days)
     windows = plan_windows(rows["event_time"], settings, later, end)
-    train_candidate(job, rows, windows, folder, frozen)
+    train_candidate(run, rows, windows, folder, frozen)
 
 
-def train_once(job: Job, frozen: str, shelf: Path) -> None:
+def train_once(run: Run, frozen: str, shelf: Path) -> None:
     """Train a player's candidate, or take it from the shelf where another has trained the same."""
-    rows = ticks.read_learnable(job)
-    windows = plan(job, rows)
-    name = digest([frozen, windows.model_dump(mode="json"), _what_trains(job)])[:16]
-    shelved, mine = shelf / name, job.work / "candidate"
+    rows = ticks.read_learnable(run)
+    windows = plan(run, rows)
+    name = digest([frozen, windows.model_dump(mode="json"), _what_trains(run)])[:16]
+    shelved, mine = shelf / name, run.work / "candidate"
     if not shelved.exists():
-        steps.train_on_snapshot(job, frozen)
+        steps.train_on_snapshot(run, frozen)
         keep(shelved, lambda folder: copy(mine, folder))
         return
-    require_fresh_rows(job, rows, windows)  # refuses as training would
+    require_fresh_rows(run, rows, windows)  # refuses as training would
     snapshots.clear(mine)
     copy(shelved, mine)
 
 
-def _what_trains(job: Job) -> dict[str, Any]:
+def _what_trains(run: Run) -> dict[str, Any]:
     names = {"model", "window", "policy", "value", "calibration", "data", "estimator"}
-    trains = job.use_case.settings.model_dump(mode="json", include=names)
-    return {**trains, "slices": [rail.slice for rail in job.use_case.settings.guardrails]}
+    trains = run.use_case.settings.model_dump(mode="json", include=names)
+    return {**trains, "slices": [rail.slice for rail in run.use_case.settings.guardrails]}
 
 
 def keep(folder: Path, fill: Any) -> None:

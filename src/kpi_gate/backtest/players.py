@@ -14,9 +14,9 @@ from kpi_gate.data import ticks
 from kpi_gate.data.validating import validate_snapshot
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.job import Job, Refusal, plan
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.recording import refused
+from kpi_gate.run.context import Refusal, Run, plan
 from kpi_gate.sides import make_side
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.models import ModelCard, ModelError
@@ -58,17 +58,17 @@ def step(scene: Scene, player: str, number: int) -> None:
         return
     before = moves(scene, player, number)
     facts = read_json(scene.facts(number))
-    job = scene.job(number, player)
+    run = scene.run(number, player)
     in_use = before[-1].model if before else ""
     if "refused" in facts:
         check, reason = facts["refused"]
         move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
         if player == GATE:
-            _note(job, refused(job, Refusal(check, reason), None), 0, "")
+            _note(run, refused(run, Refusal(check, reason), None), 0, "")
     else:
-        _prepare(scene, job, number, before)
+        _prepare(scene, run, number, before)
         ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
-        move = ask(scene, job, number, in_use, facts)
+        move = ask(scene, run, number, in_use, facts)
     write_json(path, asdict(move))
 
 
@@ -81,36 +81,36 @@ def _path(scene: Scene, player: str, number: int) -> Any:
     return scene.folder / player / "moves" / f"{number:04d}.json"
 
 
-def _prepare(scene: Scene, job: Job, number: int, before: list[Move]) -> None:
+def _prepare(scene: Scene, run: Run, number: int, before: list[Move]) -> None:
     """Lay the tick's rows, the champion in use and the anchor where a retraining finds them."""
-    job.work.mkdir(parents=True, exist_ok=True)
-    link = job.work / "snapshot.parquet"
+    run.work.mkdir(parents=True, exist_ok=True)
+    link = run.work / "snapshot.parquet"
     link.unlink(missing_ok=True)
     link.symlink_to(scene.snapshot(number))
-    ticks.write_tick(job)
-    folder = job.work / "champion"
+    ticks.write_tick(run)
+    folder = run.work / "champion"
     snapshots.clear(folder)
     in_use = before[-1].model if before else ""
     if not in_use:
-        stand_in(job, folder)
+        stand_in(run, folder)
         return
     copy(scene.model(in_use), folder)
     copy(scene.model(next(move.model for move in before if move.model)), folder / "anchor")
 
 
-def _ask_the_gate(scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
     """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
     frozen, candidate = facts["fingerprint"], ""
     try:
-        validate_snapshot(job)
-        train_once(job, frozen, scene.shelf)
+        validate_snapshot(run)
+        train_once(run, frozen, scene.shelf)
         candidate = f"{GATE}-{number:04d}"
-        _keep_model(scene, job, candidate)
-        steps.compare_on_snapshot(job, frozen, timed=False)
-        decision = steps.decide(job)
+        _keep_model(scene, run, candidate)
+        steps.compare_on_snapshot(run, frozen, timed=False)
+        decision = steps.decide(run)
     except Refusal as refusal:
-        decision = refused(job, refusal, None)
-    _note(job, decision, facts["rows"], candidate)
+        decision = refused(run, refusal, None)
+    _note(run, decision, facts["rows"], candidate)
     # all players begin with the same model, whatever the gate would have said of it
     moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
     return Move(
@@ -122,12 +122,12 @@ def _ask_the_gate(scene: Scene, job: Job, number: int, in_use: str, facts: dict[
     )
 
 
-def _note(job: Job, decision: Decision, rows: int, candidate: str) -> None:
+def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
     """Write the decision into the play's own ledger: later ones learn from all candidates."""
-    if job.ledger.entries(job.name, "decision", decision.decision_id):
+    if run.ledger.entries(run.name, "decision", decision.decision_id):
         return  # the play was cut off after this
     body = {
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "verdict": decision.verdict.value,
         "snapshot": "",  # a play keeps none in DVC
         "snapshot_rows": rows,
@@ -136,16 +136,16 @@ def _note(job: Job, decision: Decision, rows: int, candidate: str) -> None:
         "sentence": decision.sentence(),
         "decision": decision.model_dump(mode="json"),
     }
-    job.ledger.append(job.name, "decision", decision.decision_id, body)
+    run.ledger.append(run.name, "decision", decision.decision_id, body)
 
 
 def _ask_the_metric(
-    scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]
+    scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
 ) -> Move:
     """Promote where the metric is higher, as most templates do; the rows at least are the same."""
-    name, fault = _candidate(scene, job, METRIC, number, facts)
+    name, fault = _candidate(scene, run, METRIC, number, facts)
     try:
-        ours, theirs = _metrics(job) if name and in_use else (1.0, 0.0)
+        ours, theirs = _metrics(run) if name and in_use else (1.0, 0.0)
     except (ModelError, ScoringError) as error:
         name, fault = "", str(error)
     if not name:
@@ -160,9 +160,9 @@ def _ask_the_metric(
     )
 
 
-def _ask_nobody(scene: Scene, job: Job, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+def _ask_nobody(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
     """Promote whatever could be trained."""
-    name, fault = _candidate(scene, job, ALWAYS, number, facts)
+    name, fault = _candidate(scene, run, ALWAYS, number, facts)
     return Move(
         model=name or in_use,
         candidate=name,
@@ -173,31 +173,31 @@ def _ask_nobody(scene: Scene, job: Job, number: int, in_use: str, facts: dict[st
 
 
 def _candidate(
-    scene: Scene, job: Job, player: str, number: int, facts: dict[str, Any]
+    scene: Scene, run: Run, player: str, number: int, facts: dict[str, Any]
 ) -> tuple[str, str]:
     """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
     name = f"{player}-{number:04d}"
     try:
-        train_once(job, facts["fingerprint"], scene.shelf)
-        _keep_model(scene, job, name)
+        train_once(run, facts["fingerprint"], scene.shelf)
+        _keep_model(scene, run, name)
     except Refusal as refusal:
         return "", str(refusal)
     return name, ""
 
 
-def _metrics(job: Job) -> tuple[float, float]:
+def _metrics(run: Run) -> tuple[float, float]:
     """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
     from sklearn.metrics import roc_auc_score
 
-    rows = ticks.read_learnable(job)
-    gate = gate_rows(rows, plan(job, rows))
+    rows = ticks.read_learnable(run)
+    gate = gate_rows(rows, plan(run, rows))
     outcome = gate["outcome"].to_numpy(dtype=float)
     known = pd.notna(outcome)
     if len(set(outcome[known])) < 2:
         return 0.5, 0.5
-    card = ModelCard.read(job.work / "candidate")
+    card = ModelCard.read(run.work / "candidate")
     ours, theirs = (
-        make_side(side, job.work / side, job.use_case, gate, card).probability[known]
+        make_side(side, run.work / side, run.use_case, gate, card).probability[known]
         for side in ("candidate", "champion")
     )
     return (
@@ -206,11 +206,11 @@ def _metrics(job: Job) -> tuple[float, float]:
     )
 
 
-def _keep_model(scene: Scene, job: Job, name: str) -> None:
+def _keep_model(scene: Scene, run: Run, name: str) -> None:
     """Keep the candidate under its name, as a registry would give it back after a promotion."""
-    candidate = job.work / "candidate"
+    candidate = run.work / "candidate"
     card = ModelCard.read(candidate)
-    evidence_end = plan(job, ticks.read_learnable(job)).gate.end
+    evidence_end = plan(run, ticks.read_learnable(run)).gate.end
     known = {"name": name, "promoted_on": evidence_end}
     contender = Contender.model_validate({**card.contender.model_dump(), **known})
 

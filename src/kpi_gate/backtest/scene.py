@@ -10,8 +10,8 @@ from kpi_gate import usecases
 from kpi_gate.cron import fires
 from kpi_gate.decision.identity import digest
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import Job
 from kpi_gate.proof.record import code_hash
+from kpi_gate.run.context import Run
 from kpi_gate.stores import raw_folder
 from kpi_gate.stores.settings import Place
 from kpi_gate.usecase import UseCase
@@ -57,14 +57,14 @@ class Scene:
         """Leave the use case out: its functions cannot be sent to another process."""
         return {name: value for name, value in vars(self).items() if name != "use_case"}
 
-    def job(self, number: int, player: str = "") -> Job:
-        """Return the job of a tick: of a player in a folder of its own, else over the raw rows."""
-        return Job(self.use_case, self.ticks[number], self._place(player))
+    def run(self, number: int, player: str = "") -> Run:
+        """Return the run of a tick: of a player in a folder of its own, else over the raw rows."""
+        return Run(self.use_case, self.ticks[number], self._place(player))
 
     @property
-    def afterwards(self) -> Job:
-        """The job that knows how it all ended."""
-        return Job(self.use_case, self.known, self._place(""))
+    def afterwards(self) -> Run:
+        """The run that knows how it all ended."""
+        return Run(self.use_case, self.known, self._place(""))
 
     def _place(self, player: str) -> Place:
         if not player:

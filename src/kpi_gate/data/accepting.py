@@ -3,24 +3,24 @@
 import json
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.job import Job
 from kpi_gate.moves import asked_by
+from kpi_gate.run.context import Run
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.ledger import Entry
 
 KIND = "history"
 
 
-def accepted(job: Job, frozen: str) -> bool:
+def accepted(run: Run, frozen: str) -> bool:
     """Tell whether somebody took the changed history of a snapshot for right."""
-    return bool(frozen) and bool(job.ledger.entries(job.name, KIND, f"{KIND} {frozen}"))
+    return bool(frozen) and bool(run.ledger.entries(run.name, KIND, f"{KIND} {frozen}"))
 
 
-def accept(job: Job, reason: str) -> Entry:
+def accept(run: Run, reason: str) -> Entry:
     """Take the history of the last snapshot for right; of later snapshots it says nothing.
 
     Args:
-        job: The use case, at the moment of its last snapshot.
+        run: The use case, at the moment of its last snapshot.
         reason: Why the history may have changed.
 
     Raises:
@@ -29,18 +29,18 @@ def accept(job: Job, reason: str) -> Entry:
     """
     if not reason.strip():
         raise ConfigurationError("a changed history needs a reason: --reason '...'")
-    path = job.work / "validation" / "report.json"
+    path = run.work / "validation" / "report.json"
     report = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     history = report.get("history", {})
     if history.get("passed", True):
-        raise ConfigurationError(f"{job.name}: the last validation found no changed history")
-    file = job.work / "snapshot.parquet"
-    frozen = snapshots.fingerprint(job.place.root, job.stage("snapshot"), file)
+        raise ConfigurationError(f"{run.name}: the last validation found no changed history")
+    file = run.work / "snapshot.parquet"
+    frozen = snapshots.fingerprint(run.place.root, run.stage("snapshot"), file)
     body = {
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "snapshot": frozen,
         "change": history["change"],
         "reason": reason.strip(),
         "asked_by": asked_by(),
     }
-    return job.ledger.append(job.name, KIND, f"{KIND} {frozen}", body)
+    return run.ledger.append(run.name, KIND, f"{KIND} {frozen}", body)

@@ -8,14 +8,14 @@ import pandas as pd
 from kpi_gate.data.errors import FrameError
 from kpi_gate.data.frames import plain
 from kpi_gate.data.kinds import kinds_of
-from kpi_gate.job import Job, maturity
 from kpi_gate.refusal import Refusal
+from kpi_gate.run.context import Run, maturity
 from kpi_gate.settings_file import ConfigurationError
 from kpi_gate.stores import raw_folder, snapshots
 from kpi_gate.usecase import ROLES, UseCase
 
 
-def load_rows(job: Job) -> pd.DataFrame:
+def load_rows(run: Run) -> pd.DataFrame:
     """Load the rows known at `as_of`; a use case that can fetch its data does so first.
 
     What was fetched for another `data` section of the YAML is put aside and fetched anew.
@@ -23,14 +23,14 @@ def load_rows(job: Job) -> pd.DataFrame:
     Raises:
         Refusal: If they cannot be loaded or read, lack a role column, or are none.
     """
-    raw = job.place.raw(job.name)
-    if job.use_case.fetch is not None:
-        raw_folder.fetch_once(raw, job.use_case.fetch, job.use_case.settings.data)
+    raw = run.place.raw(run.name)
+    if run.use_case.fetch is not None:
+        raw_folder.fetch_once(raw, run.use_case.fetch, run.use_case.settings.data)
     else:
         raw_folder.stand_in_for_files(raw)
-    rows = known_rows(job.use_case, raw, job.as_of)
+    rows = known_rows(run.use_case, raw, run.as_of)
     if rows.empty:
-        early = f"{job.name} has 0 rows before {job.as_of:%Y-%m-%d}; choose a later --as-of"
+        early = f"{run.name} has 0 rows before {run.as_of:%Y-%m-%d}; choose a later --as-of"
         raise Refusal("rows_present", early)
     return rows
 
@@ -67,7 +67,7 @@ def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:
         raise Refusal(error.check, f"load() of {use_case.name}: {error}") from error
 
 
-def write_rows(job: Job, rows: pd.DataFrame, path: Path) -> None:
+def write_rows(run: Run, rows: pd.DataFrame, path: Path) -> None:
     """Write a use case's rows into a file.
 
     Raises:
@@ -75,10 +75,10 @@ def write_rows(job: Job, rows: pd.DataFrame, path: Path) -> None:
     """
     try:
         snapshots.write_rows(rows, path)
-        told = maturity(job, rows).model_dump_json(indent=1)
+        told = maturity(run, rows).model_dump_json(indent=1)
     except (ValueError, TypeError) as error:  # a column that Parquet has no type for
         words = " ".join(str(error).split())
-        raise Refusal("rows_writable", f"the rows of {job.name} cannot be kept: {words}") from error
+        raise Refusal("rows_writable", f"the rows of {run.name} cannot be kept: {words}") from error
     kept = path.with_name("maturity.json")
     kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
     kept.write_text(told, encoding="utf-8")

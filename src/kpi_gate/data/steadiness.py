@@ -9,30 +9,30 @@ import pandas as pd
 
 from kpi_gate import usecases
 from kpi_gate.data.loading import known_rows
-from kpi_gate.job import Job
 from kpi_gate.own_code import Guarded
 from kpi_gate.refusal import Refusal
+from kpi_gate.run.context import Run
 
 
-def require_steady(job: Job, rows: pd.DataFrame) -> bool:
+def require_steady(run: Run, rows: pd.DataFrame) -> bool:
     """Load the rows a second time, unless this code has been asked before; return whether it was.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: What it gave the first time.
 
     Raises:
         Refusal: If it gives other rows for the same moment; no decision could be made again.
     """
-    kept = job.place.home / "steady" / f"{job.name}.json"
-    code = _code(job)
+    kept = run.place.home / "steady" / f"{run.name}.json"
+    code = _code(run)
     if kept.exists() and kept.read_text(encoding="utf-8") == code:
         return False
-    found = first_difference(rows, known_rows(job.use_case, job.place.raw(job.name), job.as_of))
+    found = first_difference(rows, known_rows(run.use_case, run.place.raw(run.name), run.as_of))
     if found:
         raise Refusal(
             "rows_steady",
-            f"load() of {job.name} gives other rows on a second call for {job.as_of.isoformat()}: "
+            f"load() of {run.name} gives other rows on a second call for {run.as_of.isoformat()}: "
             f"{found}. Read nothing that changes by itself, such as the time, a random number or "
             "an unordered query",
         )
@@ -65,14 +65,14 @@ def _alike(one: pd.Series, other: pd.Series) -> bool:
     return bool(np.array_equal(ours, theirs))
 
 
-def _code(job: Job) -> str:
+def _code(run: Run) -> str:
     """Return a hash of what makes the rows: module, loading function, and YAML `data`."""
-    files = [Path(folder) / f"{job.name}.py" for folder in usecases.__path__]
-    load = job.use_case.load
+    files = [Path(folder) / f"{run.name}.py" for folder in usecases.__path__]
+    load = run.use_case.load
     function = load.function if isinstance(load, Guarded) else load
     content = [
         *(path.read_bytes() for path in files if path.exists()),
         getattr(getattr(function, "__code__", None), "co_code", b""),
-        json.dumps(job.use_case.settings.data, sort_keys=True, default=str).encode(),
+        json.dumps(run.use_case.settings.data, sort_keys=True, default=str).encode(),
     ]
     return hashlib.sha256(b"\0".join(content)).hexdigest()

@@ -12,45 +12,45 @@ from kpi_gate import quarantine
 from kpi_gate.data import accepting
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.job import Job, read_snapshot
 from kpi_gate.recording import earlier_decisions
+from kpi_gate.run.context import Run, read_snapshot
 from kpi_gate.stores.evidence import SET_ASIDE
 
 
-def write_tick(job: Job, frozen: str = "") -> None:
+def write_tick(run: Run, frozen: str = "") -> None:
     """Write down what this run knows from outside; DVC sees it as parameters.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         frozen: Fingerprint of the snapshot, once there is one.
     """
-    before = [body for body in earlier_decisions(job) if body["verdict"] != Verdict.INVALID]
+    before = [body for body in earlier_decisions(run) if body["verdict"] != Verdict.INVALID]
     last = max(before, key=lambda body: body["as_of"], default=None)
     previous = None
     if last:
         rows, snapshot = last["snapshot_rows"], last["snapshot"]
         previous = {"as_of": last["as_of"], "rows": rows, "snapshot": snapshot}
     tick = {
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "previous": previous,
-        "quarantined": sorted(day.isoformat() for day in quarantine.quarantined(job)),
-        "released": sorted(day.isoformat() for day in quarantine.released(job)),
-        "history_accepted": accepting.accepted(job, frozen),
+        "quarantined": sorted(day.isoformat() for day in quarantine.quarantined(run)),
+        "released": sorted(day.isoformat() for day in quarantine.released(run)),
+        "history_accepted": accepting.accepted(run, frozen),
     }
-    job.work.mkdir(parents=True, exist_ok=True)
-    (job.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")
+    run.work.mkdir(parents=True, exist_ok=True)
+    (run.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")
 
 
-def read_tick(job: Job) -> dict[str, Any]:
+def read_tick(run: Run) -> dict[str, Any]:
     """Read what the run knew from outside."""
-    found: dict[str, Any] = read_mapping(job.work / "tick.yaml").content
+    found: dict[str, Any] = read_mapping(run.work / "tick.yaml").content
     return found
 
 
-def read_learnable(job: Job) -> pd.DataFrame:
+def read_learnable(run: Run) -> pd.DataFrame:
     """Read the frozen rows without what was in quarantine at the tick, days and single rows."""
-    rows = outside_quarantine(read_snapshot(job), read_tick(job))
-    path = job.work / "validation" / SET_ASIDE
+    rows = outside_quarantine(read_snapshot(run), read_tick(run))
+    path = run.work / "validation" / SET_ASIDE
     if not path.exists():
         return rows
     return rows.drop(index=json.loads(path.read_text(encoding="utf-8"))["positions"]).reset_index(

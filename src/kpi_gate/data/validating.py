@@ -13,13 +13,13 @@ from kpi_gate import quarantine
 from kpi_gate.data.history import HistoryChange, compare_history
 from kpi_gate.data.ticks import days_of, outside_quarantine, read_tick
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.job import Job, read_snapshot
 from kpi_gate.refusal import Refusal
+from kpi_gate.run.context import Run, read_snapshot
 from kpi_gate.stores import snapshots
 from kpi_gate.stores.evidence import SET_ASIDE
 
 
-def validate_snapshot(job: Job) -> None:
+def validate_snapshot(run: Run) -> None:
     """Refuse the frozen rows if they break the contract or the expectations; write the report.
 
     The days in quarantine are not looked at: nothing is learned from them. Where the settings
@@ -31,21 +31,21 @@ def validate_snapshot(job: Job) -> None:
     from kpi_gate.stores.expectations import PreviousSnapshot, validate_rows
     from kpi_gate.stores.validation_page import render_page
 
-    tick, frozen, previous = read_tick(job), read_snapshot(job), None
+    tick, frozen, previous = read_tick(run), read_snapshot(run), None
     rows, before = outside_quarantine(frozen, tick), tick["previous"]
     if before:
         then = datetime.fromisoformat(before["as_of"])
         left_out = (frozen["event_time"] < then).sum() - (rows["event_time"] < then).sum()
         previous = PreviousSnapshot(then, before["rows"] - int(left_out))
-    report = validate_rows(rows, job.use_case, job.as_of, previous)
-    history = _history(job, tick, frozen)
+    report = validate_rows(rows, run.use_case, run.as_of, previous)
+    history = _history(run, tick, frozen)
     summary = {**report.summary, **({} if history is None else {"history": history})}
-    folder = job.work / "validation"
+    folder = run.work / "validation"
     snapshots.clear(folder)
     page = render_page(summary, report.bad_rows)
     (folder / "report.html").write_text(page, encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
-    kept = _quarantine(job, report.bad_rows)
+    kept = _quarantine(run, report.bad_rows)
     if not report.passed:
         reasons = "; ".join(failure.reason for failure in report.failures)
         if all(failure.quiet for failure in report.failures):  # nothing is wrong, and nothing new
@@ -57,25 +57,25 @@ def validate_snapshot(job: Job) -> None:
     (folder / SET_ASIDE).write_text(json.dumps(aside), encoding="utf-8")
 
 
-def _quarantine(job: Job, bad: pd.DataFrame) -> str:
+def _quarantine(run: Run, bad: pd.DataFrame) -> str:
     """Keep the bad rows with their reasons; say where."""
     if bad.empty:
         return ""
-    path = job.place.home / "quarantine" / job.name / f"{job.as_of:%Y-%m-%dT%H%M}.parquet"
+    path = run.place.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
     snapshots.write_rows(bad.astype({"reason": str}), path)
     return f" {len(bad)} rows are in quarantine: {path.name}"
 
 
-def _history(job: Job, tick: Mapping[str, Any], frozen: pd.DataFrame) -> dict[str, Any] | None:
+def _history(run: Run, tick: Mapping[str, Any], frozen: pd.DataFrame) -> dict[str, Any] | None:
     """Return what became of the rows of the last tick; None where there was none before."""
     before = tick["previous"]
     if not before or not before.get("snapshot"):
         return None
-    bound = job.use_case.settings.validation.changed_history_share
-    change = _change(job, tick, frozen)
+    bound = run.use_case.settings.validation.changed_history_share
+    change = _change(run, tick, frozen)
     accepted = bool(tick.get("history_accepted"))
     told = f"{change.sentence()}; a share of {change.share:.2%} against {bound:.2%} tolerated"
-    say = f"If that is right: kpi-gate accept-history {job.name} --reason '...'"
+    say = f"If that is right: kpi-gate accept-history {run.name} --reason '...'"
     return {
         "passed": accepted or change.share <= bound,
         "accepted": accepted,
@@ -86,12 +86,12 @@ def _history(job: Job, tick: Mapping[str, Any], frozen: pd.DataFrame) -> dict[st
     }
 
 
-def _change(job: Job, tick: Mapping[str, Any], frozen: pd.DataFrame) -> HistoryChange:
-    use_case, times = job.use_case, job.use_case.times
+def _change(run: Run, tick: Mapping[str, Any], frozen: pd.DataFrame) -> HistoryChange:
+    use_case, times = run.use_case, run.use_case.times
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "previous.parquet"
         try:
-            snapshots.restore(job.place.root, tick["previous"]["snapshot"], path)
+            snapshots.restore(run.place.root, tick["previous"]["snapshot"], path)
         except snapshots.SnapshotError:
             return HistoryChange(checked=False)
         then = pd.read_parquet(path)

@@ -9,13 +9,13 @@ from kpi_gate.agreement import CHECKS
 from kpi_gate.decision.evidence import BASELINE, Window
 from kpi_gate.decision.identity import digest
 from kpi_gate.decision.trigger import Choice, Proposal
-from kpi_gate.job import Job
 from kpi_gate.operation.alarms import KIND
 from kpi_gate.operation.choosing import choose_now, record_choice
 from kpi_gate.operation.finding import Finding
 from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_page import page
 from kpi_gate.operation.watched import Watched
+from kpi_gate.run.context import Run
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.lock import BusyError, one_at_a_time
 from kpi_gate.stores.reports import Report, log_report
@@ -36,7 +36,7 @@ def act(watch: Watch, seen: Watched) -> Watched:
     done = [*_quarantine(watch, seen), *_go_back(watch, seen)]
     choice = _choose(watch, seen)
     if choice is not None:
-        record_choice(watch.job, choice)
+        record_choice(watch.run, choice)
     return seen.model_copy(update={"action": "; ".join(done), "choice": choice})
 
 
@@ -44,9 +44,9 @@ def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
     """Put the days that were looked at into quarantine, where their rows are unusable."""
     severe = [finding for finding in seen.those("severe") if finding.about == "data"]
     # a person's word stands: a day that was let out stays out
-    new = sorted(_suspects(watch, seen) - watch.quarantined - quarantine.released(watch.job))
+    new = sorted(_suspects(watch, seen) - watch.quarantined - quarantine.released(watch.run))
     if severe and new and seen.rows:  # of no rows there is nothing to leave out
-        quarantine.put(watch.job, new, quarantine.ADD, severe[0].sentence)
+        quarantine.put(watch.run, new, quarantine.ADD, severe[0].sentence)
         yield f"quarantined {', '.join(day.isoformat() for day in new)}"
 
 
@@ -54,7 +54,7 @@ def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
     """Return the days that may be at fault: of a week, those that no look has found well yet."""
     days = days_of_window(seen.window.start, seen.window.end)
     well: frozenset[date] = frozenset()
-    for entry in watch.job.ledger.entries(watch.job.name, KIND) if len(days) > 1 else ():
+    for entry in watch.run.ledger.entries(watch.run.name, KIND) if len(days) > 1 else ():
         window = Window.model_validate(entry.body["window"])
         if not entry.body["severe"] and window.end < seen.window.end:
             well |= days_of_window(window.start, window.end)
@@ -63,19 +63,19 @@ def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
 
 def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     """Return to the champion before, or to no model at all, where the model itself is at fault."""
-    job, wanted = watch.job, watch.job.use_case.settings.monitor.on_severe
+    run, wanted = watch.run, watch.run.use_case.settings.monitor.on_severe
     faults = list(_own_faults(seen))
     if not faults or wanted == "hold" or seen.champion == BASELINE:
         return
     reason = f"monitor: {faults[0].sentence}"
     try:
-        with one_at_a_time(job.place, job.name, WAIT_SECONDS):  # a retrain may be at work
-            if releases.read(job.ledger.entries(job.name)).champion != watch.version:
+        with one_at_a_time(run.place, run.name, WAIT_SECONDS):  # a retrain may be at work
+            if releases.read(run.ledger.entries(run.name)).champion != watch.version:
                 yield f"no way back from {watch.version}: it is not the champion any more"
                 return
-            version = promotion.rollback(job.place, job.name, reason)
+            version = promotion.rollback(run.place, run.name, reason)
             while version and wanted == "baseline":
-                version = promotion.rollback(job.place, job.name, reason)
+                version = promotion.rollback(run.place, run.name, reason)
     except (promotion.PromotionError, BusyError) as error:  # the look is recorded all the same
         yield f"could not roll back: {error}"
     else:
@@ -96,7 +96,7 @@ def _choose(watch: Watch, seen: Watched) -> Choice | None:
     proposals = list(_proposals(seen))
     known = seen.champion != UNKNOWN
     champion = watch.champion.contender if known else None
-    choice = choose_now(watch.job, proposals, seen.staleness, champion)
+    choice = choose_now(watch.run, proposals, seen.staleness, champion)
     return choice if proposals or choice.rule == "max_age" else None
 
 
@@ -112,12 +112,12 @@ def _proposals(seen: Watched) -> Iterator[Proposal]:
         yield Proposal(by="drift", reason=seen.drift.sentence)
 
 
-def page_of(job: Job) -> Path:
+def page_of(run: Run) -> Path:
     """Return where the page of the last look lies."""
-    return job.place.home / KIND / f"{job.name}.html"
+    return run.place.home / KIND / f"{run.name}.html"
 
 
-def keep(job: Job, seen: Watched) -> Entry:
+def keep(run: Run, seen: Watched) -> Entry:
     """Write the page, log it to MLflow, and add a row to the ledger.
 
     Raises:
@@ -125,20 +125,20 @@ def keep(job: Job, seen: Watched) -> Entry:
         LedgerError: If the ledger cannot be written.
     """
     html = page(seen)
-    path = page_of(job)
+    path = page_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
-    subject = digest([job.name, KIND, job.as_of.isoformat()])
+    subject = digest([run.name, KIND, run.as_of.isoformat()])
     report = Report(
         kind=KIND,
         subject=subject,
-        name=f"monitor {job.as_of:%Y-%m-%d}",
+        name=f"monitor {run.as_of:%Y-%m-%d}",
         words=seen.markdown(),
         metrics=_metrics(seen),
-        tags={"use_case": job.name, "as_of": job.as_of.isoformat(), "champion": seen.champion},
+        tags={"use_case": run.name, "as_of": run.as_of.isoformat(), "champion": seen.champion},
         files={"monitor/monitor.html": html, "monitor/monitor.json": seen.model_dump_json()},
     )
-    run_id = log_report(job.place, job.name, report)
+    run_id = log_report(run.place, run.name, report)
     drifted = [column.name for column in seen.drift.drifted] if seen.drift else []
     body = {
         **seen.model_dump(
@@ -154,13 +154,13 @@ def keep(job: Job, seen: Watched) -> Entry:
                 "action",
             },
         ),
-        "as_of": job.as_of.isoformat(),
+        "as_of": run.as_of.isoformat(),
         "severe": seen.severe,
         "drifted": drifted,
         "sentence": f"monitor: {seen.sentence}",
         "run_id": run_id,
     }
-    return job.ledger.append(job.name, KIND, subject, body)
+    return run.ledger.append(run.name, KIND, subject, body)
 
 
 def _metrics(seen: Watched) -> dict[str, float]:

@@ -1,13 +1,13 @@
 """Why promotions wait: what the last look at the champion found severe."""
 
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 
 KIND = "monitor"
 
 
-def standing_alarm(job: Job) -> str:
+def standing_alarm(run: Run) -> str:
     """Say why promotions wait: what the last look found severe; empty where it found nothing."""
-    looks = job.ledger.entries(job.name, KIND)
+    looks = run.ledger.entries(run.name, KIND)
     # of the newest moment: a look back at a good day lifts no alarm
     last = max(looks, key=lambda look: (look.body["as_of"], look.number), default=None)
     if last is None or not last.body["severe"]:

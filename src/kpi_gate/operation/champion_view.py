@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kpi_gate.decision.estimators import Estimate
-from kpi_gate.job import Job
 from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.operation.day_sums import differences_in_money, judged, own_value, sum_by_day
 from kpi_gate.operation.worth import Worth, measure_worth
+from kpi_gate.run.context import Run
 from kpi_gate.sides import Side, make_side
 from kpi_gate.stores.models import ModelCard
 from kpi_gate.usecase import UseCase
@@ -27,7 +27,7 @@ class View:
     """The champion at work on the rows from its gate window until now.
 
     Attributes:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: The rows.
         side: The champion on them.
         labels: How outcomes mature, and whether they still come.
@@ -36,7 +36,7 @@ class View:
         usable: Marks those of them whose day has its outcomes.
     """
 
-    job: Job
+    run: Run
     rows: pd.DataFrame
     side: Side
     labels: Maturity
@@ -47,7 +47,7 @@ class View:
     @property
     def use_case(self) -> UseCase:
         """The use case."""
-        return self.job.use_case
+        return self.run.use_case
 
     @property
     def confidence(self) -> float:
@@ -107,11 +107,11 @@ class View:
         return marked
 
 
-def look(job: Job, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
+def look(run: Run, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
     """Score the champion on the rows since a moment, and mark those that can be judged.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: The rows known then, at least one.
         champion: Folder of the champion, or of the baseline.
         begin: Earlier rows are left out.
@@ -120,23 +120,23 @@ def look(job: Job, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
         ScoringError: If it cannot score.
         ModelError: If it cannot be read.
     """
-    lengths = job.use_case.settings.window
-    labels = measure_maturity(rows, job.as_of, lengths.label_delay_days)
+    lengths = run.use_case.settings.window
+    labels = measure_maturity(rows, run.as_of, lengths.label_delay_days)
     until = plan_windows(
-        rows["event_time"], lengths, job.as_of, measured_days=labels.measured_days
+        rows["event_time"], lengths, run.as_of, measured_days=labels.measured_days
     ).gate.end
-    in_time = (rows["event_time"] >= begin) & (rows["event_time"] < job.as_of)
+    in_time = (rows["event_time"] >= begin) & (rows["event_time"] < run.as_of)
     scored = rows[in_time].reset_index(drop=True)
-    side = score_side("champion", champion, champion, scored, job)
+    side = score_side("champion", champion, champion, scored, run)
     if side.failed.any() and side.failed.all():  # then nothing of it can be seen
         raise ScoringError(f"the champion cannot score {side.fault}")
     due = (scored["event_time"] < until).to_numpy()
     usable = due.copy()
     usable[due] = judged(scored[due])
-    return View(job, scored, side, labels, until, due, usable)
+    return View(run, scored, side, labels, until, due, usable)
 
 
-def score_side(name: str, folder: Path, champion: Path, rows: pd.DataFrame, job: Job) -> Side:
+def score_side(name: str, folder: Path, champion: Path, rows: pd.DataFrame, run: Run) -> Side:
     """Score rows with one side, within the threads of the use case."""
-    with threadpool_limits(int(job.use_case.settings.model["threads"])):
-        return make_side(name, folder, job.use_case, rows, ModelCard.read(champion))
+    with threadpool_limits(int(run.use_case.settings.model["threads"])):
+        return make_side(name, folder, run.use_case, rows, ModelCard.read(champion))

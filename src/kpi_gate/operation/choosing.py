@@ -7,60 +7,60 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.identity import digest
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.decision.trigger import Choice, Proposal, choose
-from kpi_gate.job import Job
+from kpi_gate.run.context import Run
 from kpi_gate.stores.ledger import Entry
 
 KIND = "choice"
 
 
 def choose_now(
-    job: Job, proposals: Sequence[Proposal], staleness: Staleness | None, champion: Contender | None
+    run: Run, proposals: Sequence[Proposal], staleness: Staleness | None, champion: Contender | None
 ) -> Choice:
     """Decide on proposals to retrain.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         proposals: Who proposes it, and why.
         staleness: What staleness costs; None where it was not measured.
         champion: Who is in use; None where that is not known.
     """
-    settings = job.use_case.settings
+    settings = run.use_case.settings
     learnt = champion.trained_until if champion is not None else None
-    last = last_retraining(job)
+    last = last_retraining(run)
     return choose(
         settings.trigger,
         proposals,
         staleness,
-        champion_age_days=_days(learnt, job.as_of),
-        days_since_retrain=_days(last, job.as_of),
+        champion_age_days=_days(learnt, run.as_of),
+        days_since_retrain=_days(last, run.as_of),
         switch_cost=settings.objective.switch_cost,
         unit=settings.objective.unit,
     )
 
 
-def last_retraining(job: Job) -> datetime | None:
+def last_retraining(run: Run) -> datetime | None:
     """Return the moment of the last decision before this one, promoted or not."""
     moments = (
         datetime.fromisoformat(entry.body["as_of"])
-        for entry in job.ledger.entries(job.name, "decision")
+        for entry in run.ledger.entries(run.name, "decision")
     )
-    return max((moment for moment in moments if moment <= job.as_of), default=None)
+    return max((moment for moment in moments if moment <= run.as_of), default=None)
 
 
-def record_choice(job: Job, choice: Choice) -> Entry:
+def record_choice(run: Run, choice: Choice) -> Entry:
     """Write a choice into the ledger, a skip like a retraining.
 
     Raises:
         LedgerError: If it cannot be written.
     """
-    body = {"as_of": job.as_of.isoformat(), **choice.model_dump(mode="json")}
+    body = {"as_of": run.as_of.isoformat(), **choice.model_dump(mode="json")}
     body["sentence"] = f"{choice.action}: {choice.reason}"
-    return job.ledger.append(job.name, KIND, digest([job.name, KIND, body]), body)
+    return run.ledger.append(run.name, KIND, digest([run.name, KIND, body]), body)
 
 
-def accepted(job: Job) -> Entry | None:
+def accepted(run: Run) -> Entry | None:
     """Return the choice to retrain that no decision has followed yet; None where there is none."""
-    rows = [entry for entry in job.ledger.entries(job.name) if entry.kind in (KIND, "decision")]
+    rows = [entry for entry in run.ledger.entries(run.name) if entry.kind in (KIND, "decision")]
     last = rows[-1] if rows else None
     return last if last and last.kind == KIND and last.body["action"] == "retrain" else None
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 
 from kpi_gate.decision.evidence import Window
-from kpi_gate.job import Job, Refusal
 from kpi_gate.learning.maturity import Maturity, measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.operation import health
@@ -18,6 +17,7 @@ from kpi_gate.operation.realised_findings import value_findings
 from kpi_gate.operation.watch import UNKNOWN, Watch, days_of_window
 from kpi_gate.operation.watch_value import moved, realised, staleness
 from kpi_gate.operation.watched import Watched
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.stores import models, snapshots
 from kpi_gate.stores.models import ModelError
 
@@ -27,10 +27,10 @@ SEVERITIES = ("severe", "warning", "note")
 
 def look(watch: Watch) -> Watched:
     """Look at all three layers; what cannot be looked at is a finding, never a silence."""
-    job, batches = watch.job, watch.batches
-    labels = measure_maturity(watch.rows, job.as_of, job.use_case.settings.window.label_delay_days)
+    run, batches = watch.run, watch.batches
+    labels = measure_maturity(watch.rows, run.as_of, run.use_case.settings.window.label_delay_days)
     findings = list(
-        health.check_batch(batches.batch, batches.reference, job.use_case, batches.window)
+        health.check_batch(batches.batch, batches.reference, run.use_case, batches.window)
     )
     findings += [*_absent(watch, findings), *_labels(watch.rows, labels)]
     champion, readable = UNKNOWN, False
@@ -45,16 +45,16 @@ def look(watch: Watch) -> Watched:
     except ScoringError as error:
         findings.append(model_finding("champion_scores", "severe", str(error)))
     seen = Watched(
-        use_case=job.name,
-        title=job.use_case.title,
-        as_of=job.as_of,
+        use_case=run.name,
+        title=run.use_case.title,
+        as_of=run.as_of,
         champion=champion,
         window=batches.window,
         rows=len(batches.batch),
         findings=_sorted(findings),
         labels=labels,
     )
-    whole = set(_read(job)) <= set(watch.rows)
+    whole = set(_read(run)) <= set(watch.rows)
     if not (readable and whole):
         return seen
     try:
@@ -64,13 +64,13 @@ def look(watch: Watch) -> Watched:
         return seen.model_copy(update={"findings": _sorted([*seen.findings, failed])})
 
 
-def unloadable(job: Job, reason: str) -> Watched:
+def unloadable(run: Run, reason: str) -> Watched:
     """Return the look at rows that cannot be loaded: severe, and nothing else is known."""
-    end = job.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    end = run.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     return Watched(
-        use_case=job.name,
-        title=job.use_case.title,
-        as_of=job.as_of,
+        use_case=run.name,
+        title=run.use_case.title,
+        as_of=run.as_of,
         champion=UNKNOWN,
         window=Window(start=end - timedelta(days=1), end=end),
         rows=0,
@@ -104,9 +104,9 @@ def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity)))
 
 
-def _read(job: Job) -> tuple[str, ...]:
+def _read(run: Run) -> tuple[str, ...]:
     """Return the columns without which neither model nor money can be looked at."""
-    return (*job.use_case.feature_names, *job.use_case.value.columns)
+    return (*run.use_case.feature_names, *run.use_case.value.columns)
 
 
 def _absent(watch: Watch, told: list[Finding]) -> list[Finding]:
@@ -114,7 +114,7 @@ def _absent(watch: Watch, told: list[Finding]) -> list[Finding]:
     known = {finding.column for finding in told}
     return [
         data_finding("missing", "severe", f"{name} is in no row at all", column=name)
-        for name in dict.fromkeys(_read(watch.job))
+        for name in dict.fromkeys(_read(watch.run))
         if name not in watch.rows and name not in known
     ]
 
@@ -141,7 +141,7 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
 
 def _model(watch: Watch) -> Iterator[Finding]:
     """Yield what is wrong with the champion's scores, its behaviour and its inputs."""
-    use_case, batches = watch.job.use_case, watch.batches
+    use_case, batches = watch.run.use_case, watch.batches
     yield from _golden(watch)
     periods = batches.periods()
     if len(batches.batch):
@@ -180,11 +180,11 @@ def _weekday(rows: pd.DataFrame) -> int:
 
 def _skew(watch: Watch) -> Iterator[Finding]:
     """Compare the rows of the last look as they were then with what they are now; keep today's."""
-    path = watch.job.work / SERVED
+    path = watch.run.work / SERVED
     names = list(watch.champion.features)
     if path.exists():
         served = pd.read_parquet(path)
-        served = served[served["event_time"] < watch.job.as_of]  # a look at an earlier day
+        served = served[served["event_time"] < watch.run.as_of]  # a look at an earlier day
         if set(names) <= set(served) and set(names) <= set(watch.rows):
             yield from health.check_skew(served, watch.rows, names)
     snapshots.write_rows(watch.batches.batch, path)
@@ -192,9 +192,9 @@ def _skew(watch: Watch) -> Iterator[Finding]:
 
 def _leaks(watch: Watch) -> Iterator[Finding]:
     """Compare how each feature alone ranks the outcomes with how it did at the last look."""
-    path, names = watch.job.work / AUCS, list(watch.champion.features)
-    found = health.feature_aucs(watch.batches.reference, names, watch.job.use_case)
-    accepted = watch.job.use_case.settings.validation.leak_exceptions
+    path, names = watch.run.work / AUCS, list(watch.champion.features)
+    found = health.feature_aucs(watch.batches.reference, names, watch.run.use_case)
+    accepted = watch.run.use_case.settings.validation.leak_exceptions
     yield from health.compare_aucs(found, _read_aucs(path), accepted)
     if found is not None:
         kept = {name: [float(number) for number in auc] for name, auc in found.items()}

@@ -11,7 +11,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.anytime import RECENT_DAYS, SuddenLoss, sudden_loss
 from kpi_gate.decision.evidence import Window
-from kpi_gate.job import Job
 from kpi_gate.learning.maturity import Maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import within
@@ -20,6 +19,7 @@ from kpi_gate.operation.day_sums import midnight
 from kpi_gate.operation.label_free import BlindWindow, expect_value
 from kpi_gate.operation.worth import Worth
 from kpi_gate.quarantine import outside
+from kpi_gate.run.context import Run
 from kpi_gate.sides import Side
 from kpi_gate.stores.models import ModelCard, ModelError
 
@@ -67,7 +67,7 @@ class Realised(BaseModel):
 
 
 def realise(
-    job: Job,
+    run: Run,
     rows: pd.DataFrame,
     champion: Path,
     since: datetime,
@@ -80,7 +80,7 @@ def realise(
     """Value the champion's decisions since its promotion by the outcomes that are due.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: The rows known then.
         champion: Folder of the champion, or of the baseline.
         since: Moment of its promotion.
@@ -93,16 +93,16 @@ def realise(
     Returns:
         What it earned; where nothing can be said, why.
     """
-    unit, good = job.use_case.settings.objective.unit, outside(rows, quarantined)
+    unit, good = run.use_case.settings.objective.unit, outside(rows, quarantined)
     told = Realised(unit=unit, champion="", since=since, promised=promised)
     if good.empty:
         return told.model_copy(update={"unknown": "there are no rows"})
     try:
         name = ModelCard.read(champion).contender.name
         told = told.model_copy(update={"champion": name})
-        view = look(job, good, champion, since if gate is None else min(since, gate.start))
+        view = look(run, good, champion, since if gate is None else min(since, gate.start))
         other = (
-            None if replaced is None else score_side("replaced", replaced, champion, view.rows, job)
+            None if replaced is None else score_side("replaced", replaced, champion, view.rows, run)
         )
         found = {**_known(view, since, quarantined), **_compared(view, since, gate, other)}
     except (ScoringError, ModelError) as refused:
@@ -122,7 +122,7 @@ def _known(view: View, since: datetime, quarantined: AbstractSet[date]) -> dict[
         per_day = worth.per_decision * worth.decisions * late / days
     known = view.usable & view.rows["outcome"].notna().to_numpy()
     start = max(view.until, since)
-    blind = Window(start=start, end=max(view.job.as_of, start))
+    blind = Window(start=start, end=max(view.run.as_of, start))
     return {
         "until": view.until,
         "worth": worth,

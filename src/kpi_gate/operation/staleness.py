@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from kpi_gate.candidate import train_candidate
 from kpi_gate.decision.evidence import Contender, Window
 from kpi_gate.decision.staleness import Staleness, measure_staleness
-from kpi_gate.job import Job, Refusal
 from kpi_gate.learning.maturity import measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import Windows, plan_windows, within
@@ -24,6 +23,7 @@ from kpi_gate.operation.day_sums import (
     sum_by_day,
 )
 from kpi_gate.quarantine import outside
+from kpi_gate.run.context import Refusal, Run
 from kpi_gate.sides import make_side
 from kpi_gate.stores.models import ModelCard, ModelError
 
@@ -62,7 +62,7 @@ class Challenge:
 
 
 def challenge(
-    job: Job,
+    run: Run,
     rows: pd.DataFrame,
     champion: Path,
     folder: Path,
@@ -74,7 +74,7 @@ def challenge(
     Where an action hides outcomes, its gain is that of the worst, as at the gate.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: The rows known then.
         champion: Folder of the champion, or of the baseline that stands in for one.
         folder: Where the challenger's files go.
@@ -84,23 +84,23 @@ def challenge(
         The days, or why there are none: a champion that is newer than the mature rows, too little
         to train on, a side that cannot score.
     """
-    unit = job.use_case.settings.objective.unit
+    unit = run.use_case.settings.objective.unit
     good = outside(rows, quarantined)
     try:
         if good.empty:
             raise _NothingToJudgeError("there are no rows")
-        lengths = job.use_case.settings.window
-        measured = measure_maturity(good, job.as_of, lengths.label_delay_days).measured_days
-        lay_out = partial(plan_windows, good["event_time"], as_of=job.as_of, measured_days=measured)
+        lengths = run.use_case.settings.window
+        measured = measure_maturity(good, run.as_of, lengths.label_delay_days).measured_days
+        lay_out = partial(plan_windows, good["event_time"], as_of=run.as_of, measured_days=measured)
         end = lay_out(settings=lengths).gate.end
         older = ModelCard.read(champion).contender
-        days = _judged_days(job, older, end, quarantined)
+        days = _judged_days(run, older, end, quarantined)
         # a retraining's windows, with the judged days for its gate window
         span = (end - days[0]).days
         fixed = {"gate_min_days": span, "gate_max_days": span, "gate_min_rows": 1}
         windows = lay_out(settings=lengths.model_copy(update=fixed))
-        train_candidate(job, good, windows, folder, frozen="")
-        return _judge(job, good, windows, len(days), champion, folder)
+        train_candidate(run, good, windows, folder, frozen="")
+        return _judge(run, good, windows, len(days), champion, folder)
     except (_NothingToJudgeError, Refusal, ScoringError, ModelError) as refused:
         return Challenge(unit=unit, reason=str(refused))
 
@@ -110,10 +110,10 @@ class _NothingToJudgeError(Exception):
 
 
 def _judged_days(
-    job: Job, champion: Contender, end: datetime, quarantined: AbstractSet[date]
+    run: Run, champion: Contender, end: datetime, quarantined: AbstractSet[date]
 ) -> list[datetime]:
     """Return the last mature days, if the champion has seen none of them and learnt before."""
-    days = good_days(end, job.use_case.settings.trigger.judged_days, quarantined)
+    days = good_days(end, run.use_case.settings.trigger.judged_days, quarantined)
     seen, learnt = champion.seen_until(), champion.trained_until
     if seen is not None and seen > days[0]:
         fresh = sum(day >= seen for day in days)
@@ -130,10 +130,10 @@ def _judged_days(
 
 
 def _judge(
-    job: Job, rows: pd.DataFrame, windows: Windows, length: int, champion: Path, challenger: Path
+    run: Run, rows: pd.DataFrame, windows: Windows, length: int, champion: Path, challenger: Path
 ) -> Challenge:
     """Score both sides on the judged days and add up each day."""
-    use_case = job.use_case
+    use_case = run.use_case
     due = rows[within(rows, windows.gate)]
     gate = due[judged(due)].reset_index(drop=True)
     if gate.empty:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from kpi_gate import releases
 from kpi_gate.champion import freeze_champion
-from kpi_gate.job import Job
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.operation.batches import Batches, cut
+from kpi_gate.run.context import Run
 from kpi_gate.sides import actions, expect, policy_of, score, under_the_log
 from kpi_gate.stores import models
 from kpi_gate.stores.models import ModelCard
@@ -28,27 +28,27 @@ class Watch:
     """One look at the champion of a use case.
 
     Attributes:
-        job: The use case and the moment; its work folder is the watch's own.
+        run: The use case and the moment; its work folder is the watch's own.
         rows: All rows known then.
         quarantined: Days that count for nothing.
         version: Who was in use when the look began, as the ledger says; empty for the baseline.
     """
 
-    job: Job
+    run: Run
     rows: pd.DataFrame
     quarantined: frozenset[date]
     version: str = field(init=False)
 
     def __post_init__(self) -> None:
         """Note who is in use before anything is read."""
-        said = releases.read(self.job.ledger.entries(self.job.name))
+        said = releases.read(self.run.ledger.entries(self.run.name))
         object.__setattr__(self, "version", said.champion)
 
     @cached_property
     def batches(self) -> Batches:
         """The rows that are looked at, and the good ones before."""
-        days = self.job.use_case.settings.monitor.reference_days
-        return cut(self.rows, self.job.as_of, days, self.quarantined)
+        days = self.run.use_case.settings.monitor.reference_days
+        return cut(self.rows, self.run.as_of, days, self.quarantined)
 
     @cached_property
     def champion(self) -> ModelCard:
@@ -57,12 +57,12 @@ class Watch:
         Raises:
             Refusal: If it cannot be read.
         """
-        return freeze_champion(self.job)
+        return freeze_champion(self.run)
 
     @property
     def folder(self) -> Path:
         """Folder of the champion's files."""
-        return self.job.work / "champion"
+        return self.run.work / "champion"
 
     @cached_property
     def estimator(self) -> Any:
@@ -73,7 +73,7 @@ class Watch:
         """
         if self.champion.contender.is_baseline:
             return None
-        return models.load_model(self.folder / models.MODEL_FILE, self.job.use_case.trusted_types)
+        return models.load_model(self.folder / models.MODEL_FILE, self.run.use_case.trusted_types)
 
     def probability(self, rows: pd.DataFrame) -> Floats:
         """Return the champion's probabilities, shape `(n,)`."""
@@ -85,7 +85,7 @@ class Watch:
         Raises:
             ScoringError: If the rows cannot be scored, or lack what the policy reads.
         """
-        use_case, card = self.job.use_case, self.champion
+        use_case, card = self.run.use_case, self.champion
         try:
             scores = score(self.estimator, rows, card.features, use_case)
             amounts = expect(self.estimator, rows, card.features, use_case)

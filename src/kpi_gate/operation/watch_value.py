@@ -49,8 +49,8 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
     Returns:
         None for the baseline, which nobody promoted.
     """
-    job, name = watch.job, watch.champion.contender.name
-    said = releases.read(job.ledger.entries(job.name))
+    run, name = watch.run, watch.champion.contender.name
+    said = releases.read(run.ledger.entries(run.name))
     decided = said.decision_on(name)
     if watch.estimator is None or decided is None:
         return None, []
@@ -58,21 +58,21 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
     before = next(
         (e.body["from"] for e in reversed(said.standing) if e.body["version"] == name), ""
     )
-    replaced = job.work / "replaced"
+    replaced = run.work / "replaced"
     snapshots.clear(replaced)
     try:
         if before:
-            trusted = job.use_case.trusted_types
+            trusted = run.use_case.trusted_types
             judged, number = said.judged(before), before.removeprefix("v")
-            registry.fetch(job.place, job.name, number, replaced, judged, trusted)
+            registry.fetch(run.place, run.name, number, replaced, judged, trusted)
         else:
-            stand_in(job, replaced)
+            stand_in(run, replaced)
     except ModelError as error:
         words = f"{before} cannot be read, so neither is it a way back nor the gain over it known: "
         found.append(model_finding("replaced_readable", "warning", f"{words}{error}"))
     lineage, gain = body["decision"].get("lineage"), body["decision"].get("gain")
     told = realise(
-        job,
+        run,
         watch.rows,
         watch.folder,
         datetime.fromisoformat(body["as_of"]),
@@ -93,7 +93,7 @@ def moved(watch: Watch) -> DriftReport | None:
     older = older[older["event_time"] < start]
     if watch.estimator is None or recent.empty or older.empty:
         return None
-    use_case = watch.job.use_case
+    use_case = watch.run.use_case
     try:
         with threadpool_limits(int(use_case.settings.model["threads"])):
             return explain(older, recent, use_case, watch.probability)
@@ -108,13 +108,13 @@ def staleness(watch: Watch, quarantined: AbstractSet[date]) -> Measured:
         watch: The look.
         quarantined: Days in UTC that do not count.
     """
-    job = watch.job
-    for entry in reversed(job.ledger.entries(job.name, "monitor")):
+    run = watch.run
+    for entry in reversed(run.ledger.entries(run.name, "monitor")):
         told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")
         if told and at and entry.body["champion"] == watch.champion.contender.name:
             last = Measured(Staleness.model_validate(told), datetime.fromisoformat(at))
-            age = job.as_of - last.as_of
+            age = run.as_of - last.as_of
             if last.staleness.is_known and timedelta(0) <= age < BETWEEN_CHALLENGES:
                 return last
-    found = challenge(job, watch.rows, watch.folder, job.work / "challenger", quarantined)
-    return Measured(found.staleness(job.use_case.settings.trigger.confidence), job.as_of)
+    found = challenge(run, watch.rows, watch.folder, run.work / "challenger", quarantined)
+    return Measured(found.staleness(run.use_case.settings.trigger.confidence), run.as_of)

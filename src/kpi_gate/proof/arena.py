@@ -25,10 +25,10 @@ from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.validity import MATURE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.foreknowledge import known_by_columns
-from kpi_gate.job import Job, maturity
 from kpi_gate.learning.windows import Windows, never_known, plan_windows
 from kpi_gate.measuring import measure, time_sides
 from kpi_gate.proof.foresight import best
+from kpi_gate.run.context import Run, maturity
 from kpi_gate.sides import Side, actions, make_side, policy_of, under_the_log
 from kpi_gate.stores.evidence import read_evidence
 from kpi_gate.stores.models import ModelCard
@@ -54,7 +54,7 @@ class Arena:
     adversary's fault the only thing between it and the champion.
 
     Attributes:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: All rows known at that moment.
         windows: Time windows of that moment.
         gate: Rows of the gate window.
@@ -63,7 +63,7 @@ class Arena:
         scratch: Folder that is gone afterwards.
     """
 
-    job: Job
+    run: Run
     rows: pd.DataFrame
     windows: Windows
     gate: pd.DataFrame
@@ -74,7 +74,7 @@ class Arena:
     @property
     def use_case(self) -> UseCase:
         """The problem."""
-        return self.job.use_case
+        return self.run.use_case
 
     @property
     def outcome(self) -> Floats:
@@ -144,9 +144,9 @@ class Arena:
     @cached_property
     def last_month(self) -> Evidence:
         """Evidence of an oracle as it was one gate window ago, by models of that time."""
-        as_of = self.job.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
+        as_of = self.run.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
         rows = mask_future(self.rows, as_of, self.use_case.times.with_outcome)
-        with open_arena(replace(self.job, as_of=as_of), rows) as before:
+        with open_arena(replace(self.run, as_of=as_of), rows) as before:
             return before.evidence(before.acting(best(before)))
 
     def acting(self, action: Floats) -> Side:
@@ -165,7 +165,7 @@ class Arena:
             self.rows,
             self.gate,
             self.windows,
-            self.job.as_of,
+            self.run.as_of,
             candidate.card.snapshot,
         )
 
@@ -196,7 +196,7 @@ class Arena:
     def judge(self, evidence: Evidence, **settings: Any) -> Decision:
         """Ask the gate; keywords replace parts of its settings."""
         asked = self.settings.model_copy(update=settings)
-        return decide(evidence, asked, tick=self.job.as_of)
+        return decide(evidence, asked, tick=self.run.as_of)
 
     def refused(self, check: str, error: Exception) -> Decision:
         """Return the decision of a run that was stopped before there was evidence."""
@@ -218,32 +218,32 @@ def _some_units(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @contextmanager
-def open_arena(job: Job, rows: pd.DataFrame) -> Iterator[Arena]:
+def open_arena(run: Run, rows: pd.DataFrame) -> Iterator[Arena]:
     """Train the reference champion and lay out the arena.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: All rows; what was not known then is left out.
 
     Raises:
         Refusal: If there is too little to train on.
         ScoringError: If the model cannot score.
     """
-    known = mask_future(rows, job.as_of, job.use_case.times.with_outcome)
-    settings, rows = job.use_case.settings, _some_units(known)
-    measured = maturity(job, rows).measured_days
-    windows = plan_windows(rows["event_time"], settings.window, job.as_of, None, measured)
+    known = mask_future(rows, run.as_of, run.use_case.times.with_outcome)
+    settings, rows = run.use_case.settings, _some_units(known)
+    measured = maturity(run, rows).measured_days
+    windows = plan_windows(rows["event_time"], settings.window, run.as_of, None, measured)
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(settings.model["threads"]):
         folder = Path(scratch)
-        train_candidate(job, rows, windows, folder / "candidate", "selftest")
+        train_candidate(run, rows, windows, folder / "candidate", "selftest")
         shutil.copytree(folder / "candidate", folder / "champion")
         gate = gate_rows(rows, windows)
         yield Arena(
-            job=job,
+            run=run,
             rows=rows,
             windows=windows,
             gate=gate,
-            champion=_reference(job.use_case, folder / "champion", gate),
+            champion=_reference(run.use_case, folder / "champion", gate),
             settings=settings.gate().model_copy(
                 update={"objective": settings.objective.model_copy(update={"kpi_link": "advisory"})}
             ),
@@ -274,8 +274,8 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     )
 
 
-def newest_moment(job: Job, rows: pd.DataFrame) -> Job:
-    """Return the job as of the newest moment at which the outcomes of the newest rows are known.
+def newest_moment(run: Run, rows: pd.DataFrame) -> Run:
+    """Return the run as of the newest moment at which the outcomes of the newest rows are known.
 
     Rows at the end whose outcomes never came, as where an extract was cut, are left out.
     """
@@ -284,5 +284,5 @@ def newest_moment(job: Job, rows: pd.DataFrame) -> Job:
     mature = share.index[share >= MATURE]
     if len(mature):
         rows = rows[rows["event_time"] < mature.max() + timedelta(days=1)]
-    delay = timedelta(days=job.use_case.settings.window.label_delay_days + 1)
-    return replace(job, as_of=min(job.as_of, rows["event_time"].max().to_pydatetime() + delay))
+    delay = timedelta(days=run.use_case.settings.window.label_delay_days + 1)
+    return replace(run, as_of=min(run.as_of, rows["event_time"].max().to_pydatetime() + delay))

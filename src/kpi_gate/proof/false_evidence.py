@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.job import Refusal
 from kpi_gate.learning.scoring import ScoringError, row_keys
 from kpi_gate.proof.arena import Arena, CannotTryError
 from kpi_gate.proof.foresight import best, nearly_best
 from kpi_gate.proof.weak_models import oracle
+from kpi_gate.run.context import Refusal
 from kpi_gate.sides import Side, make_side, score
 from kpi_gate.stores.models import KEYS_FILE, MODEL_FILE, ModelError, dump_model, store_model
 
@@ -109,7 +109,7 @@ def last_months_evidence(arena: Arena) -> Decision:
 def redated_evidence(arena: Arena) -> Decision:
     """Shows last month's evidence with today's date on it."""
     evidence = _last_month(arena)
-    redated = {"as_of": arena.job.as_of}
+    redated = {"as_of": arena.run.as_of}
     lineage = evidence.lineage and evidence.lineage.model_copy(update=redated)
     return arena.judge(replace(evidence, lineage=lineage))
 

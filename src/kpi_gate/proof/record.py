@@ -7,24 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from kpi_gate.decision.identity import digest
-from kpi_gate.job import Job
 from kpi_gate.promotion import asked_by, policy_hash
 from kpi_gate.proof.selftest import Bout, SelfTest, run_selftest
+from kpi_gate.run.context import Run
 
 KIND = "selftest"
 PACKAGE = Path(__file__).parents[1]
 
 
-def prove(job: Job, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTest:
+def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTest:
     """Run the self-test, record it in the ledger and write its page.
 
     Raises:
         Refusal: If there is too little data to train the reference champion on.
         LedgerError: If it cannot be recorded.
     """
-    job.ledger.entries(job.name)  # a broken record is told before the work, and not added to
-    result = run_selftest(job, rows, each)
-    page = page_of(job)
+    run.ledger.entries(run.name)  # a broken record is told before the work, and not added to
+    result = run_selftest(run, rows, each)
+    page = page_of(run)
     page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(result.html(), encoding="utf-8")
     body = {
@@ -33,28 +33,28 @@ def prove(job: Job, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
         "sentence": f"selftest: {result.sentence()}",
         "asked_by": asked_by(),
     }
-    job.ledger.append(job.name, KIND, subject_of(job), body)
+    run.ledger.append(run.name, KIND, subject_of(run), body)
     return result
 
 
-def page_of(job: Job) -> Path:
+def page_of(run: Run) -> Path:
     """Return where the page of the last self-test lies."""
-    return job.place.home / KIND / f"{job.name}.html"
+    return run.place.home / KIND / f"{run.name}.html"
 
 
-def last_proof(job: Job) -> bool | None:
+def last_proof(run: Run) -> bool | None:
     """Return how this very gate did in its last self-test; None where it had none.
 
     This very gate: the same settings, the same code and the same environment.
     """
-    found = job.ledger.entries(job.name, KIND, subject_of(job))
+    found = run.ledger.entries(run.name, KIND, subject_of(run))
     return bool(found[-1].body["passed"]) if found else None
 
 
-def subject_of(job: Job) -> str:
+def subject_of(run: Run) -> str:
     """Hash all that the gate's answers depend on but the rows."""
-    settings = policy_hash(job.use_case.settings.model_dump_json())
-    return digest([settings, code_hash(job.name), job.place.environment_hash()])
+    settings = policy_hash(run.use_case.settings.model_dump_json())
+    return digest([settings, code_hash(run.name), run.place.environment_hash()])
 
 
 def code_hash(use_case: str) -> str:

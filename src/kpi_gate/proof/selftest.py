@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from kpi_gate.decision.page import STYLE
 from kpi_gate.decision.wording import main_reasons
-from kpi_gate.job import Job, Refusal
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
 from kpi_gate.proof.arena import Arena, CannotTryError, open_arena
+from kpi_gate.run.context import Refusal, Run
 
 Answer = Literal["right", "wrong", "not tried"]
 CELLS = """td { vertical-align: top; } .mark, .must { white-space: nowrap; }
@@ -118,12 +118,12 @@ def _row(bout: Bout) -> str:
 
 
 def run_selftest(
-    job: Job, rows: pd.DataFrame, each: Callable[[Bout], None] = lambda bout: None
+    run: Run, rows: pd.DataFrame, each: Callable[[Bout], None] = lambda bout: None
 ) -> SelfTest:
     """Let every adversary ask the gate for promotion.
 
     Args:
-        job: The use case and the moment.
+        run: The use case and the moment.
         rows: All rows that were known then.
         each: Called after each bout, to show progress.
 
@@ -131,13 +131,13 @@ def run_selftest(
         Refusal: If there is too little data to train the reference champion on.
     """
     bouts = []
-    with open_arena(job, rows) as arena:
+    with open_arena(run, rows) as arena:
         for adversary in ADVERSARIES:
             bouts.append(fight(adversary, arena))
             each(bouts[-1])
         return SelfTest(
-            use_case=job.name,
-            as_of=job.as_of.isoformat(),
+            use_case=run.name,
+            as_of=run.as_of.isoformat(),
             rows=len(arena.gate),
             bouts=tuple(bouts),
         )

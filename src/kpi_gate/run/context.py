@@ -21,7 +21,7 @@ from kpi_gate.usecase import ConfigurationError, UseCase
 
 
 @dataclass(frozen=True)
-class Job:
+class Run:
     """One run of one use case.
 
     Attributes:
@@ -74,8 +74,8 @@ class Retrained:
         return Decision.model_validate(self.entry.body["decision"])
 
 
-def open_job(name: str, as_of: datetime | None = None) -> Job:
-    """Return the job of a use case as of a moment, by default now; DVC gets to know the use case.
+def open_run(name: str, as_of: datetime | None = None) -> Run:
+    """Return the run of a use case as of a moment, by default now; DVC gets to know the use case.
 
     Raises:
         ConfigurationError: If the use case is unknown or wrong, or the moment is in the future.
@@ -83,9 +83,9 @@ def open_job(name: str, as_of: datetime | None = None) -> Job:
     moment = now() if as_of is None else utc(as_of)
     if moment > now():
         raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
-    job = Job(usecases.load(name), moment, Place())
-    follow_use_cases(job.place.root)
-    return job
+    run = Run(usecases.load(name), moment, Place())
+    follow_use_cases(run.place.root)
+    return run
 
 
 def follow_use_cases(root: Path) -> None:
@@ -94,8 +94,8 @@ def follow_use_cases(root: Path) -> None:
         case_list.follow(root, usecases.names())
 
 
-def same_tick(use_case: UseCase, place: Place) -> Job:
-    """Return the job of the tick that the last snapshot wrote down."""
+def same_tick(use_case: UseCase, place: Place) -> Run:
+    """Return the run of the tick that the last snapshot wrote down."""
     path = place.work(use_case.name) / "tick.yaml"
     if not path.exists():
         raise ConfigurationError(
@@ -107,7 +107,7 @@ def same_tick(use_case: UseCase, place: Place) -> Job:
         again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
         raise ConfigurationError(f"{path}: cannot be read; {again}") from error
     follow_use_cases(place.root)
-    return Job(use_case, as_of, place)
+    return Run(use_case, as_of, place)
 
 
 def now() -> datetime:
@@ -115,26 +115,26 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def plan(job: Job, rows: pd.DataFrame) -> Windows:
+def plan(run: Run, rows: pd.DataFrame) -> Windows:
     """Lay out the windows of this tick."""
-    seen = ModelCard.read(job.work / "champion").contender.seen_until()
-    window, measured = job.use_case.settings.window, maturity(job, rows).measured_days
-    return plan_windows(rows["event_time"], window, job.as_of, seen, measured)
+    seen = ModelCard.read(run.work / "champion").contender.seen_until()
+    window, measured = run.use_case.settings.window, maturity(run, rows).measured_days
+    return plan_windows(rows["event_time"], window, run.as_of, seen, measured)
 
 
-def maturity(job: Job, rows: pd.DataFrame) -> Maturity:
+def maturity(run: Run, rows: pd.DataFrame) -> Maturity:
     """Measure how the labels of this tick's rows mature."""
-    return measure_maturity(rows, job.as_of, job.use_case.settings.window.label_delay_days)
+    return measure_maturity(rows, run.as_of, run.use_case.settings.window.label_delay_days)
 
 
-def read_snapshot(job: Job) -> pd.DataFrame:
+def read_snapshot(run: Run) -> pd.DataFrame:
     """Read the frozen rows of this tick."""
-    return pd.read_parquet(job.work / "snapshot.parquet")
+    return pd.read_parquet(run.work / "snapshot.parquet")
 
 
-def unknown_name(job: Job, error: KeyError) -> ConfigurationError:
+def unknown_name(run: Run, error: KeyError) -> ConfigurationError:
     """Return what to tell the owner of a use case whose code asks for what nobody gives."""
     return ConfigurationError(
-        f"use case {job.name}: its code asks for {error}, which is neither in the YAML "
+        f"use case {run.name}: its code asks for {error}, which is neither in the YAML "
         "(value, model) nor a column of the rows"
     )
