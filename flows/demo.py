@@ -137,7 +137,7 @@ def summary(results: "list[Retrained]") -> Table:
             decision.verdict.value,
             earned,
             f"{decision.money:+,.0f}" if promoted else "0",
-            f"{tick.story}: {shorten(decision.reason(), 170, placeholder=' ...')}",
+            f"{tick.story}: {shorten(decision.reason, 170, placeholder=' ...')}",
         )
     return table
 

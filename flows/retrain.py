@@ -146,7 +146,7 @@ def key(name: str, what: str) -> str:
 
 def publish(name: str, decision: Decision, entry: Entry) -> None:
     """Show the decision and its evidence in the Prefect UI."""
-    create_markdown_artifact(decision.markdown(), key(name, "decision"), decision.sentence())
-    get_run_logger().info(decision.sentence())
+    create_markdown_artifact(decision.to_markdown(), key(name, "decision"), decision.sentence)
+    get_run_logger().info(decision.sentence)
     table = [check.model_dump(mode="json") for check in decision.checks]
     create_table_artifact(table, key(name, "evidence"), f"checks of decision {entry.subject}")

@@ -209,7 +209,7 @@ def told_of(decision):
 
 def test_an_honest_candidate_passes_and_is_paid_by_what_came(rows, tmp_path):
     decision = verdict_of(spenders(), rows, tmp_path)
-    assert decision.verdict is Verdict.PROMOTE, decision.sentence()
+    assert decision.verdict is Verdict.PROMOTE, decision.sentence
     assert set(told_of(decision).values()) == {True}
 
 
@@ -280,7 +280,7 @@ def test_a_person_can_accept_a_column_by_name_and_the_page_says_why(rows, tmp_pa
         rows.assign(hint=rows["outcome"]),
         tmp_path,
     )
-    assert decision.verdict is Verdict.PROMOTE, decision.sentence()
+    assert decision.verdict is Verdict.PROMOTE, decision.sentence
     assert any(reason in words for words in told_of(decision))
     with pytest.raises(ConfigurationError, match="leak_exceptions: 'hint' is no column known"):
         spenders(settings=settings)

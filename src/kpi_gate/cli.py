@@ -151,7 +151,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     decision = judge_table(objective, rows, measures, origin=origin, past=past)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(decision.html(), encoding="utf-8")
+        html.write_text(decision.to_html(), encoding="utf-8")
     report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code)
 
@@ -183,7 +183,7 @@ def selftest(
         refuse(run, refusal, as_json)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(result.html(), encoding="utf-8")
+        html.write_text(result.to_html(), encoding="utf-8")
     if as_json:
         print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:

@@ -64,7 +64,7 @@ def record(
     body = {
         **facts,
         "verdict": decision.verdict.value,
-        "sentence": decision.sentence(),
+        "sentence": decision.sentence,
         "reasons": [check.reason for check in decision.failed],
         "champion": decision.lineage.champion.name if decision.lineage else "",
         "version": f"v{recorded.version}" if recorded.version else "",

@@ -47,7 +47,7 @@ def report_decision(
     if as_json:
         print_json({**decision.model_dump(mode="json"), **(more or {})})
     else:
-        typer.echo(decision.table())
+        typer.echo(decision.to_text())
 
 
 def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:

@@ -327,7 +327,7 @@ def test_a_policy_that_was_never_logged_has_no_evidence(kind, side, reward):
         found = estimators.doubly_robust(*log, model_logged=0 * ones, model=(0 * ones, 0 * ones))
     decision = judged(found, kind)
     assert (decision.verdict, decision.gain) == (Verdict.INSUFFICIENT_EVIDENCE, None)
-    assert f"the log holds no decision of the {side}" in decision.sentence()
+    assert f"the log holds no decision of the {side}" in decision.sentence
 
 
 @pytest.mark.parametrize(

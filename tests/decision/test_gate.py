@@ -126,7 +126,7 @@ def test_that_nothing_is_watched_is_said_on_every_page():
     bare = GateSettings.model_validate({**settings().model_dump(), "guardrails": []})
     decision = decide(evidence(), bare)
     assert decision.verdict is PROMOTE
-    for text in (decision.table(), decision.markdown(), decision.html()):
+    for text in (decision.to_text(), decision.to_markdown(), decision.to_html()):
         assert "no guardrails were declared" in " ".join(text.split())
     assert decide(evidence(noise(gain=-0.5)), bare).verdict is Verdict.REJECT
 

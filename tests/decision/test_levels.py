@@ -42,7 +42,7 @@ def test_a_level_with_a_share_of_the_training_rows_must_be_there(trained, rail, 
     assert decision.verdict is (
         Verdict.INSUFFICIENT_EVIDENCE if passed is False else Verdict.PROMOTE
     )
-    assert words in " ".join(decision.html().split())
+    assert words in " ".join(decision.to_html().split())
 
 
 def test_many_absent_levels_are_counted():

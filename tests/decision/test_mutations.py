@@ -215,9 +215,9 @@ def judge(attack, *, without=""):
 @pytest.mark.parametrize("rule", ATTACKS)
 def test_the_whole_gate_stops_the_attack_by_this_rule_alone(rule):
     decision = judge(ATTACKS[rule])
-    assert decision.verdict is ATTACKS[rule][2], decision.sentence()
+    assert decision.verdict is ATTACKS[rule][2], decision.sentence
     stopping = {check.name for check in decision.failed if check.failing is decision.verdict}
-    assert stopping == {rule}, decision.sentence()
+    assert stopping == {rule}, decision.sentence
 
 
 @pytest.mark.parametrize("rule", ATTACKS)

@@ -67,13 +67,13 @@ def test_reject_is_said_only_of_what_could_have_been_promoted(world):
 @some
 def test_a_check_that_was_not_made_never_says_ok(world):
     decision = judged(seen(world))
-    lines = decision.table().splitlines()
+    lines = decision.to_text().splitlines()
     for check in decision.checks:
         assert (check.passed is None) == check.reason.startswith("not checked: ")
     left = sum(check.passed is None for check in decision.checks)
     assert sum(line.startswith("  -  ") for line in lines) == left
-    assert decision.markdown().count("| not checked |") == left
-    assert decision.html().count('title="not checked"') == left
+    assert decision.to_markdown().count("| not checked |") == left
+    assert decision.to_html().count('title="not checked"') == left
 
 
 @given(worlds, st.integers(1, 30))
@@ -120,8 +120,8 @@ QUIET = {
 def test_what_is_quiet_is_too_little(kind, rate):
     measures = {"candidate": {"contact_rate": rate}}
     decision = decide(replace(QUIET[kind], measures=measures), settings(RATE))
-    assert decision.verdict is TOO_LITTLE, decision.sentence()
-    assert decision.sentence().startswith("INSUFFICIENT_EVIDENCE: there is too little evidence")
+    assert decision.verdict is TOO_LITTLE, decision.sentence
+    assert decision.sentence.startswith("INSUFFICIENT_EVIDENCE: there is too little evidence")
     if QUIET[kind].rows.size and rate > 0.9:
         assert "contact_rate" in failed(decision)  # on the record all the same
 

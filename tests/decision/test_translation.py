@@ -37,9 +37,9 @@ def test_the_chain_goes_from_the_metric_over_the_proxy_to_the_kpi():
     assert kpi.lower == pytest.approx(decision.gain.lower * 10_000)
     line = translation.sentence(decision)
     assert line.startswith("AUC +0.020 → +3.1 frauds stopped per 10,000 → EUR +5,000 a year (")
-    assert line in decision.markdown()
-    assert line in " ".join(Balance(decision.html()).words)
-    assert "frauds stopped per 10,000" in decision.table()
+    assert line in decision.to_markdown()
+    assert line in " ".join(Balance(decision.to_html()).words)
+    assert "frauds stopped per 10,000" in decision.to_text()
 
 
 def test_nothing_is_translated_where_nothing_was_measured():
@@ -61,8 +61,8 @@ def test_nothing_is_translated_where_nothing_was_measured():
 def test_a_metric_and_money_that_part_ways_are_told(gain, auc, words):
     decision = decided(gain, auc)
     assert words in translation.traps(decision)[0]
-    assert words in " ".join(Balance(decision.html()).words)
-    assert words.split(":")[0] in " ".join(decision.table().split())
+    assert words in " ".join(Balance(decision.to_html()).words)
+    assert words.split(":")[0] in " ".join(decision.to_text().split())
 
 
 def test_where_they_agree_there_is_no_trap():
@@ -83,7 +83,7 @@ def test_money_that_no_experiment_has_shown_stays_unlinked():
     decision = decided(money_weight=weight)
     line = translation.sentence(decision)
     assert line.endswith("money: unlinked, no experiment has shown money_per_hour yet")
-    assert "unlinked" in " ".join(Balance(decision.html()).words)
+    assert "unlinked" in " ".join(Balance(decision.to_html()).words)
     assert all(step.station != "money" for step in translation.steps(decision))
 
 
@@ -104,4 +104,4 @@ def test_broken_notes_are_no_reason_to_fail():
     decision = decide(replace(evidence, notes=broken), gate())
     assert translation.steps(decision)
     assert translation.sentence(decision)
-    Balance(decision.html())
+    Balance(decision.to_html())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kpi_gate.decision.wording import number, percent, places
+from kpi_gate.text import number, percent, places
 
 
 @pytest.mark.parametrize(

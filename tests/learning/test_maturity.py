@@ -218,6 +218,6 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
     assert decision.verdict == Verdict.INVALID
     (check,) = (check for check in decision.failed if check.name == "labels_mature")
     assert "90 outcomes of 3 days from 2024-04-26 to 2024-04-28 are due and missing" in check.reason
-    assert "no outcome has come since 2024-04-27, 90 are due" in decision.html()
+    assert "no outcome has come since 2024-04-27, 90 are due" in decision.to_html()
     kept = Maturity.model_validate_json((run.work / "maturity.json").read_text())
     assert (kept.measured_days, kept.overdue) == (2.0, 90)

@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from kpi_gate.backtest.result import Backtest, Bounds, Sweep, TickResult
 from kpi_gate.backtest.wording import amount, lead, overfit, sweep_rows
-from kpi_gate.decision.page import STYLE
 from kpi_gate.decision.page_lines import Line, line_chart
+from kpi_gate.report.document import document, section
 
 # colours that are told apart with every colour vision (Okabe and Ito 2008); each has a dash too
 LOOK: Mapping[str, tuple[str, str, float]] = {
@@ -24,22 +24,16 @@ td b { overflow-wrap: normal; }"""
 
 def page(found: Backtest, sweep: Sweep | None = None) -> str:
     """Render a backtest, and the what-if table where there is one."""
-    title = f"Backtest: {escape(found.title)}"
-    body = "".join(
-        (
-            _header(found),
-            _section(f"{found.unit} more than never retraining", _figure(found)),
-            _section("Policies", _policies(found)),
-            _section("What if", _what_if(sweep)) if sweep else "",
-            _section("Promotions of the gate, and what came of them", _promotions(found)),
-            _section("Tick by tick", _ticks(found)),
-            _section("How to read this", _notes(found)),
-        )
+    body = (
+        _header(found),
+        section(f"{found.unit} more than never retraining", _figure(found)),
+        section("Policies", _policies(found)),
+        section("What if", _what_if(sweep)) if sweep else "",
+        section("Promotions of the gate, and what came of them", _promotions(found)),
+        section("Tick by tick", _ticks(found)),
+        section("How to read this", _notes(found)),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{STYLE}{CELLS}</style></head>\n<body>{body}</body></html>\n"
-    )
+    return document(f"Backtest: {found.title}", body, CELLS)
 
 
 def _header(found: Backtest) -> str:
@@ -50,10 +44,6 @@ def _header(found: Backtest) -> str:
         f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d} UTC · {len(found.ticks)} ticks{told}</div>"
         f'<h1>BACKTEST</h1><p class="lead">{escape(lead(found))}</p></header>'
     )
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{content}</section>" if content else ""
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]], css: Sequence[str] = ()) -> str:

@@ -118,7 +118,7 @@ def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[
         candidate=candidate,
         moved=moved,
         verdict=decision.verdict.value,
-        sentence=decision.sentence(),
+        sentence=decision.sentence,
     )
 
 
@@ -133,7 +133,7 @@ def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
         "snapshot_rows": rows,
         "champion": decision.lineage.champion.name if decision.lineage else "",
         "version": candidate,
-        "sentence": decision.sentence(),
+        "sentence": decision.sentence,
         "decision": decision.model_dump(mode="json"),
     }
     run.ledger.append(run.name, "decision", decision.decision_id, body)

@@ -5,17 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kpi_gate.decision.page_figures import axis_over, calibration_figure, digits, slice_mark
-from kpi_gate.decision.page_sections import cells, section, text
-from kpi_gate.decision.wording import (
-    UNKNOWN,
-    clean,
-    finite,
-    mapping,
-    number,
-    percent,
-    places,
-    sequence,
-)
+from kpi_gate.report.document import cells, section, text
+from kpi_gate.text import UNKNOWN, clean, finite, mapping, number, percent, places, sequence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

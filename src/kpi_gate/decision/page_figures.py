@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from kpi_gate.decision.wording import finite, number, places
+from kpi_gate.text import finite, number, places
 
 Points = Sequence[tuple[float, float]]
 WIDTH = 852

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kpi_gate.decision.page_figures import Axis, axis_over, label, line, svg
-from kpi_gate.decision.page_sections import section, text
-from kpi_gate.decision.wording import finite, mapping, percent, sequence
+from kpi_gate.report.document import section, text
+from kpi_gate.text import finite, mapping, percent, sequence
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from kpi_gate.decision.evidence import ROUNDING
@@ -17,46 +16,24 @@ from kpi_gate.decision.page_figures import (
 from kpi_gate.decision.translation import per_decision
 from kpi_gate.decision.wording import (
     RULES,
-    clean,
-    finite,
     gain_places,
     gap,
     in_words,
     looked,
     nearest,
     need,
-    percent,
-    places,
     rival,
-    total,
     waiting,
 )
+from kpi_gate.report.document import cells, section, text
+from kpi_gate.text import clean, finite, percent, places, total
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kpi_gate.decision.verdict import Check, Decision
 
 MOST_CORNERS = 10
-
-
-def text(words: object) -> str:
-    """Escape a text for the page."""
-    return escape(clean(words))
-
-
-def cells(*values: object, kind: str = "td", style: str = "n") -> str:
-    """Return cells that are already safe: the first is text, the others numbers."""
-    first, *rest = values
-    return f"<{kind}>{first}</{kind}>" + "".join(
-        f'<{kind} class="{style}">{v}</{kind}>' for v in rest
-    )
-
-
-def section(title: str, body: str, note: str = "") -> str:
-    """Return a section with its heading; `note` says how to read it."""
-    if not body:
-        return ""
-    aside = f' <span class="note">{text(note)}</span>' if note else ""
-    return f"<section><h2>{text(title)}{aside}</h2>{body}</section>"
 
 
 def gain(decision: Decision) -> str:
@@ -127,6 +104,11 @@ def _check_row(check: Check) -> str:
     )
 
 
+def check_rows(checks: Iterable[Check]) -> str:
+    """List checks as rows of a table: mark, name, value, bound, reason."""
+    return "".join(map(_check_row, checks))
+
+
 def rules(decision: Decision) -> str:
     """Say in one line how each rule ended."""
     chips = []
@@ -149,13 +131,13 @@ def checks(decision: Decision) -> str:
         of_rule = [check for check in decision.checks if check.rule == rule]
         if of_rule:
             rows.append(f'<tr class="rule"><td colspan="5"><b>{rule}</b> {text(meaning)}</td></tr>')
-            rows += map(_check_row, of_rule)
+            rows.append(check_rows(of_rule))
     missing = [rule for rule in RULES if all(check.rule != rule for check in decision.checks)]
     silent = (
         f'<p class="note">Nothing was checked under {", ".join(missing)}.</p>' if missing else ""
     )
-    failed, every = len(decision.failed), len(decision.checks)
-    note = f"{every - failed} of {every} passed"
+    passed, every = sum(check.state == "ok" for check in decision.checks), len(decision.checks)
+    note = f"{passed} of {every} passed"
     return section("Checks", f'<table class="checks">{"".join(rows)}</table>{silent}', note)
 
 

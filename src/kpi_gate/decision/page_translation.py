@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from kpi_gate.decision import translation
 from kpi_gate.decision.page_figures import digits
-from kpi_gate.decision.page_sections import cells, section, text
-from kpi_gate.decision.wording import clean, number, percent, places, rival, total
+from kpi_gate.decision.wording import rival
+from kpi_gate.report.document import cells, section, text
+from kpi_gate.text import clean, number, percent, places, total
 
 if TYPE_CHECKING:
     from kpi_gate.decision.translation import Step

@@ -1,40 +1,43 @@
 """A decision as text: one sentence, a table for the terminal, Markdown. The page is in `page`."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING
 
 from kpi_gate.decision import translation
 from kpi_gate.decision.page import page
+from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.decision.wording import (
     RULES,
     booked,
-    clean,
     earns,
-    finite,
     gain_places,
     gap,
     looked,
     need,
-    number,
-    percent,
     rival,
-    shorten,
-    total,
     waiting,
     why,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kpi_gate.decision.verdict import Check, Decision
+from kpi_gate.render import render
+from kpi_gate.report.notebook import head
+from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100
 MARKDOWN_LIMIT = 5_000  # MLflow keeps a version's description in a VARCHAR(5000)
 
-__all__ = ["markdown", "page", "sentence", "table"]
+
+def one_line(decision: Decision) -> str:
+    """Render what a console shows of a decision."""
+    gain = decision.gain
+    told = []
+    if gain is not None and decision.verdict != "INVALID":
+        digits = gain_places(gain)
+        much = f"{number(gain.estimate, digits, sign=True)} {clean(decision.unit)} per decision"
+        between = f"{number(gain.lower, digits)} to {number(gain.upper, digits)}"
+        told = [much if gain.lower is None else f"{much} ({between})"]
+    if decision.failed:
+        told.append(f"failed: {', '.join(check.name for check in decision.main_reasons)}")
+    return f"Decision({': '.join(filter(None, (decision.verdict.value, '; '.join(told))))})"
 
 
 def sentence(decision: Decision) -> str:
@@ -207,3 +210,18 @@ def markdown(decision: Decision) -> str:
         if len(text) <= MARKDOWN_LIMIT:
             return text
     return shorten(text, MARKDOWN_LIMIT)
+
+
+@render.register(Decision)
+def show(decision: Decision, form: str) -> str:
+    """Render a decision in one of its forms."""
+    forms: dict[str, Callable[[Decision], str]] = {
+        "repr": one_line,
+        "sentence": sentence,
+        "reason": reason,
+        "text": table,
+        "markdown": markdown,
+        "html": page,
+        "head": head,
+    }
+    return forms[form](decision)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
 from kpi_gate.decision.intervals import Interval, day_factor, interval, widened
-from kpi_gate.decision.wording import percent, total
+from kpi_gate.text import percent, total
 
 Floats = NDArray[np.float64]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kpi_gate.decision.wording import clean, finite, mapping, number, places, total
+from kpi_gate.text import clean, finite, mapping, number, places, total
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision

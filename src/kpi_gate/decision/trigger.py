@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.decision.watching import TriggerSettings
-from kpi_gate.decision.wording import clean, number, total
+from kpi_gate.text import clean, number, total
 
 Proposer = Literal["schedule", "drift", "health", "value", "person"]
 

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kpi_gate.decision import report
 from kpi_gate.decision.evidence import Lineage
+from kpi_gate.render import render
 
 
 class Verdict(StrEnum):
@@ -189,22 +189,42 @@ class Decision(BaseModel):
             return None
         return self.gain.shrunk * self.horizon_decisions - self.switch_cost
 
+    @property
+    def main_reasons(self) -> tuple[Check, ...]:
+        """The failed checks that made the verdict what it is."""
+        return tuple(check for check in self.failed if check.failing is self.verdict)
+
+    @property
     def sentence(self) -> str:
-        """Render the decision as one sentence."""
-        return report.sentence(self)
+        """The decision in one sentence."""
+        return render(self, "sentence")
 
+    @property
     def reason(self) -> str:
-        """Say why: what the candidate earns, or what stands in its way."""
-        return report.reason(self)
+        """Why: what the candidate earns, or what stands in its way."""
+        return render(self, "reason")
 
-    def table(self) -> str:
-        """Render the decision as a plain-text table for the terminal."""
-        return report.table(self)
+    def to_text(self) -> str:
+        """Render the decision as a table for the terminal."""
+        return render(self, "text")
 
-    def markdown(self) -> str:
-        """Render the decision as Markdown."""
-        return report.markdown(self)
+    def to_markdown(self) -> str:
+        """Render the decision as Markdown that fits MLflow's description of a model version."""
+        return render(self, "markdown")
 
-    def html(self) -> str:
+    def to_html(self) -> str:
         """Render the decision as one self-contained HTML page."""
-        return report.page(self)
+        return render(self, "html")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the decision as plain values that JSON can say."""
+        return self.model_dump(mode="json")
+
+    def __repr__(self) -> str:
+        return render(self, "repr")
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return render(self, "head")

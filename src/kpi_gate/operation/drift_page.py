@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kpi_gate.decision.page_figures import axis_over, bar, label, svg
-from kpi_gate.decision.page_sections import cells, section, text
-from kpi_gate.decision.wording import number, percent
+from kpi_gate.report.document import cells, section, text
+from kpi_gate.text import number, percent
 
 if TYPE_CHECKING:
     from kpi_gate.operation.drift_report import ColumnDrift, DriftReport
@@ -17,7 +17,7 @@ MOST_BARS = 12
 ROW = 26.0
 
 
-def render(report: DriftReport) -> str:
+def drift_section(report: DriftReport) -> str:
     """Render a fragment: the sentence, the table of columns, and what moved, drawn."""
     if not report.columns:
         return section("Drift", f"<p>{text(report.sentence)}.</p>")

@@ -7,11 +7,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from kpi_gate.decision.wording import number
-from kpi_gate.operation.drift_page import render
 from kpi_gate.operation.drift_score import LEAST_AUC
 from kpi_gate.operation.drift_shift import LEAST_PSI, LOOKED_BACK
 from kpi_gate.operation.finding import Finding
+from kpi_gate.text import number
 
 MATERIAL = 0.1  # standard deviations of the score, by which a column must move its mean
 MOST_NAMED = 4
@@ -183,7 +182,3 @@ class DriftReport(BaseModel):
                 )
             )
         return found
-
-    def html(self) -> str:
-        """Render it as a fragment for a page."""
-        return render(self)

@@ -7,11 +7,11 @@ from statistics import median
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.decision.wording import finite
 from kpi_gate.operation.history_alarms import alarms, monitor_runs, quarantined
 from kpi_gate.operation.history_read import Event, events
 from kpi_gate.operation.history_result import History, Lead, Measured, Promotion, Rollback
 from kpi_gate.stores.ledger import Entry
+from kpi_gate.text import finite
 
 __all__ = ["History", "history"]
 DAY = 86_400

@@ -8,9 +8,9 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from kpi_gate.decision.wording import mapping
 from kpi_gate.operation.finding import Severity
 from kpi_gate.operation.history_read import Event, words
+from kpi_gate.text import mapping
 
 Judgement = Literal["true", "false", "open"]
 FOLLOWS = timedelta(days=14)

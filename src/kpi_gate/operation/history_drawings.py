@@ -6,9 +6,9 @@ from itertools import groupby
 
 from kpi_gate.decision.page_figures import WIDTH, axis_over, bar, label, line, svg
 from kpi_gate.decision.page_lines import Line, line_chart
-from kpi_gate.decision.wording import clean, number, shorten
 from kpi_gate.operation.history_alarms import Alarm
 from kpi_gate.operation.history_result import Measured
+from kpi_gate.text import clean, number, shorten
 
 ROW, LEFT, RIGHT, FOOT = 22, 200, 60, 24
 MOST_ROWS, MOST_LETTERS = 12, 28

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from kpi_gate.decision.page import STYLE, TONES
 from kpi_gate.decision.page_figures import digits
-from kpi_gate.decision.page_sections import section, text
-from kpi_gate.decision.wording import places, shorten, total
 from kpi_gate.operation.history_alarms import RULE, Alarm
 from kpi_gate.operation.history_drawings import JUDGED, alarm_strip, count_bars, gain_chart
 from kpi_gate.operation.history_result import History, Promotion
 from kpi_gate.operation.history_wording import duration, lead, many, named, share
+from kpi_gate.report.document import TONES, document, section, text
+from kpi_gate.text import places, shorten, total
 
 Row = TypeVar("Row")
 SHOWN = 40  # of the newest alarms, promotions and rollbacks
@@ -50,13 +49,7 @@ def page(histories: Sequence[History], now: datetime) -> str:
         *(_case(told, index) for index, told in enumerate(histories)),
         section("How to read this", f"<ul>{''.join(f'<li>{text(n)}</li>' for n in NOTES)}</ul>"),
     )
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Record over time</title><style>{STYLE}{CELLS}</style></head>\n<body>\n"
-        + "\n".join(filter(None, body))
-        + "\n</body></html>\n"
-    )
+    return document("Record over time", body, CELLS)
 
 
 def _header(histories: Sequence[History], now: datetime) -> str:

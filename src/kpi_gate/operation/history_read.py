@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from kpi_gate.decision.wording import clean, finite, mapping, sequence
 from kpi_gate.stores.ledger import Entry
+from kpi_gate.text import clean, finite, mapping, sequence
 
 
 @dataclass(frozen=True)

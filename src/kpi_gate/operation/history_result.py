@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
-from kpi_gate.decision.wording import finite
 from kpi_gate.operation.history_alarms import Alarm
+from kpi_gate.text import finite
 
 
 class _Result(BaseModel):

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from kpi_gate.decision.evidence import BASELINE
-from kpi_gate.decision.wording import UNKNOWN, clean, number, shorten
 from kpi_gate.operation.history_result import History
+from kpi_gate.text import UNKNOWN, clean, number, shorten
 
 HOUR, MINUTE = 1 / 24, 1 / 1440
 

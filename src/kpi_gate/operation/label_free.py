@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.evidence import Window
-from kpi_gate.decision.wording import number
 from kpi_gate.learning.expected import Expected, value_columns
 from kpi_gate.learning.windows import within
 from kpi_gate.sides import Side
+from kpi_gate.text import number
 from kpi_gate.usecase import UseCase
 from kpi_gate.views import at_decision
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from kpi_gate.decision.wording import finite, number, total
 from kpi_gate.operation.finding import Finding, Severity
 from kpi_gate.operation.realised import Realised
+from kpi_gate.text import finite, number, total
 
 
 def value_findings(realised: Realised) -> tuple[Finding, ...]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from kpi_gate.decision.page import STYLE
 from kpi_gate.decision.page_maturity import labels_section
-from kpi_gate.decision.page_sections import cells, section, text
+from kpi_gate.operation.drift_page import drift_section
 from kpi_gate.operation.health import UNDETECTABLE
 from kpi_gate.operation.watched import Watched
 from kpi_gate.operation.worth import Worth
+from kpi_gate.report.document import cells, document, section, text
 
 TONES = {"severe": "#b8420a", "warning": "#b8860b", "note": "#0072b2"}
 CELLS = ".found td:nth-child(-n + 4) { white-space: nowrap; vertical-align: top; }"
@@ -25,22 +25,16 @@ def page(seen: Watched) -> str:
         + "".join(f"<p>{text(words)}</p>" for words in _done(seen))
         + "</header>"
     )
-    drift = seen.drift.html() if seen.drift is not None else ""
-    body = "".join(
-        (
-            header,
-            _findings(seen),
-            section("Value", _value(seen), "money, from outcomes that are due"),
-            labels_section(seen.labels.note() if seen.labels is not None else None),
-            drift,
-            section("What cannot be seen before outcomes are known", _blind()),
-        )
+    drift = drift_section(seen.drift) if seen.drift is not None else ""
+    body = (
+        header,
+        _findings(seen),
+        section("Value", _value(seen), "money, from outcomes that are due"),
+        labels_section(seen.labels.note() if seen.labels is not None else None),
+        drift,
+        section("What cannot be seen before outcomes are known", _blind()),
     )
-    title = f"Monitor: {text(seen.use_case)} {seen.as_of:%Y-%m-%d}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{title}</title><style>{STYLE}{CELLS}</style></head>\n<body>{body}</body></html>\n"
-    )
+    return document(f"Monitor: {seen.use_case} {seen.as_of:%Y-%m-%d}", body, CELLS)
 
 
 def _done(seen: Watched) -> Iterator[str]:

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.anytime import half_width
 from kpi_gate.decision.intervals import day_factor, interval, widened
-from kpi_gate.decision.wording import number, percent
+from kpi_gate.text import number, percent
 
 TUNED_FOR_DAYS = 28.0  # days after which the bounds of every look are tightest
 

@@ -26,7 +26,7 @@ def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
     result = run_selftest(run, rows, each)
     page = page_of(run)
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(result.html(), encoding="utf-8")
+    page.write_text(result.to_html(), encoding="utf-8")
     body = {
         **result.model_dump(mode="json"),
         "passed": result.passed,

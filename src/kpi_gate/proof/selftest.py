@@ -1,22 +1,18 @@
 """Is this gate shut and open where it must be? Asked with the use case's own data."""
 
 from collections.abc import Callable
-from html import escape
 from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from kpi_gate.decision.page import STYLE
-from kpi_gate.decision.wording import main_reasons
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
 from kpi_gate.proof.arena import Arena, CannotTryError, open_arena
+from kpi_gate.render import render
 from kpi_gate.run.context import Refusal, Run
 
 Answer = Literal["right", "wrong", "not tried"]
-CELLS = """td { vertical-align: top; } .mark, .must { white-space: nowrap; }
-.who { width: 32%; } .got { overflow-wrap: normal; }"""
 MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "not tried": "– not tried"}
 
 
@@ -85,36 +81,9 @@ class SelfTest(BaseModel):
             return f"the gate decided wrong on {', '.join(wrong)}"
         return f"{self.count('right')} of {len(self.bouts)} adversaries decided right{tail}"
 
-    def html(self) -> str:
-        """Render the answers as one page without script or outside resource."""
-        head = "".join(
-            f"<th>{word}</th>" for word in ("", "adversary", "must be", "decided", "because")
-        )
-        rows = "".join(map(_row, self.bouts))
-        tone = "#005a8c" if self.passed else "#b8420a"
-        title = f"Self-test of the gate: {escape(self.use_case)}"
-        return (
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f"<title>{title}</title><style>{STYLE}{CELLS}</style></head>\n<body>"
-            f'<header style="--tone: {tone}"><div class="title">{title} · as of '
-            f"{escape(self.as_of[:10])} UTC · {self.rows:,} decisions</div>"
-            f"<h1>{'PASSED' if self.passed else 'FAILED'}</h1>"
-            f'<p class="lead">{escape(self.sentence().capitalize())}.</p></header>'
-            f"<section><table><tr>{head}</tr>{rows}</table></section></body></html>\n"
-        )
-
-
-def _row(bout: Bout) -> str:
-    style = ' class="failed"' if bout.answer == "wrong" else ""
-    cells = (
-        ("mark", escape(MARKS[bout.answer])),
-        ("who", f'<b>{escape(bout.name)}</b><br><span class="note">{escape(bout.words)}</span>'),
-        ("must", escape(bout.required)),
-        ("got", escape(bout.got.replace("_", " ") or "–")),
-        ("why", escape(bout.why)),
-    )
-    shown = "".join(f'<td class="{name}">{words}</td>' for name, words in cells)
-    return f"<tr{style}>{shown}</tr>"
+    def to_html(self) -> str:
+        """Render the answers as one self-contained page."""
+        return render(self, "html")
 
 
 def run_selftest(
@@ -149,8 +118,8 @@ def fight(adversary: Adversary, arena: Arena) -> Bout:
     check = ""
     try:
         decision = adversary.attack(arena)
-        got, why = decision.verdict.value, decision.reason()
-        check = next((c.name.replace("_", " ") for c in main_reasons(decision)), "")
+        got, why = decision.verdict.value, decision.reason
+        check = next((c.name.replace("_", " ") for c in decision.main_reasons), "")
         answer = "right" if decision.verdict in adversary.must else "wrong"
     except CannotTryError as error:
         got, why, answer = "", str(error), "not tried"

@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kpi_gate.decision.wording import shorten
 from kpi_gate.proof.adversaries import ADVERSARIES
 from kpi_gate.proof.selftest import MARKS, Bout
+from kpi_gate.text import shorten
 
 WIDTH = 100
 STYLES = {"right": "", "wrong": "bold red", "not tried": "yellow"}

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kpi_gate.decision.wording import clean
 from kpi_gate.replay import MODEL
 from kpi_gate.reproduction.scratch import ReproductionError
+from kpi_gate.text import clean
 
 if TYPE_CHECKING:
     from rich.table import Table

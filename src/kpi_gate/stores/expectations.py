@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from kpi_gate.stores.rules import PreviousSnapshot, Rule, checkable, recent_start, rules_for
-from kpi_gate.stores.validation_page import render_page
 from kpi_gate.usecase import UseCase
 
 if TYPE_CHECKING:
@@ -61,11 +60,6 @@ class ValidationReport:
     set_aside: tuple[int, ...]
     bad_rows: pd.DataFrame
     summary: dict[str, Any]
-
-    @property
-    def html(self) -> str:
-        """One self-contained page."""
-        return render_page(self.summary, self.bad_rows)
 
 
 @dataclass(frozen=True)

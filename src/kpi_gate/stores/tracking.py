@@ -150,7 +150,7 @@ def _find_or_start(
     query = f"tags.decision_id = '{decision.decision_id}'"
     for run in mlflow_client.search_runs([experiment], query, max_results=1):
         return run.info.run_id, run.data.tags.get(COMPLETE) == "true"
-    tags = {**content.tags, "mlflow.note.content": decision.markdown()}
+    tags = {**content.tags, "mlflow.note.content": decision.to_markdown()}
     name = f"{content.tags['as_of'][:10]} {decision.verdict}"
     run = mlflow_client.create_run(experiment, run_name=name, tags=tags)
     return run.info.run_id, False
@@ -225,7 +225,7 @@ def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) ->
 
 
 def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
-    mlflow_client.log_text(run_id, decision.html(), "decision/decision.html")
+    mlflow_client.log_text(run_id, decision.to_html(), "decision/decision.html")
     mlflow_client.log_text(run_id, decision.model_dump_json(indent=2), "decision/decision.json")
     steps = [asdict(step) for step in translation.steps(decision)]
     if steps:
@@ -283,7 +283,7 @@ def _version_of_run(mlflow_client: Any, use_case: str, run_id: str) -> str:
 def _describe(
     mlflow_client: Any, use_case: str, version: str, decision: Decision, content: RunContent
 ) -> None:
-    mlflow_client.update_model_version(use_case, version, decision.markdown())
+    mlflow_client.update_model_version(use_case, version, decision.to_markdown())
     gain = decision.gain
     tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
     for name, value in tags.items():

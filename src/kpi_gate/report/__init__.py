@@ -1,0 +1,15 @@
+"""How everything is shown: pages, charts, sentences and tables for the terminal."""
+
+from importlib import import_module
+
+_PAGES = {
+    "Decision": "kpi_gate.decision.report",
+    "SelfTest": "kpi_gate.report.selftest_page",
+}
+
+
+def load_page(kind: type) -> None:
+    """Import the module that shows values of a type: it registers itself with `render`."""
+    for name in (parent.__name__ for parent in kind.__mro__):
+        if name in _PAGES:
+            import_module(_PAGES[name])
