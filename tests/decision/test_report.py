@@ -1,5 +1,6 @@
 """What a person reads of a decision: right words, nothing leaked, nothing that can break out."""
 
+import json
 import re
 from html import unescape
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sample_decisions import DECISIONS, HOSTILE, VERDICTS, Balance, flat, hostile, read
 
 from kpi_gate.decision.report import markdown, page, sentence, table
-from kpi_gate.decision.verdict import GainSummary, Verdict
+from kpi_gate.decision.verdict import Decision, GainSummary, Verdict
 
 
 @pytest.fixture(params=DECISIONS, ids=lambda name: name.replace(" ", "-"))
@@ -161,3 +162,29 @@ def test_rendering_never_raises(gain, name, verdict, rows_needed, free):
     html = page(decision)
     Balance(html)
     assert not re.search(r'="(nan|-?inf)', html)
+
+
+def test_repr_is_one_short_line(decision):
+    shown = repr(decision)
+    assert shown.startswith(f"Decision({decision.verdict}")
+    assert "\n" not in shown
+    assert len(shown) < 300
+    if decision.verdict is Verdict.INVALID:
+        assert "per decision" not in shown, "its numbers must not be used"
+
+
+def test_the_head_for_a_notebook_is_whole_and_keeps_to_itself(decision):
+    html = decision._repr_html_()
+    assert not {"script", "link", "img", "iframe", "object", "body"} & set(Balance(html).tags)
+    for check in decision.failed:
+        assert flat(check.reason) in read(html)
+    style = re.search(r"<style>(.*?)</style>", html, re.DOTALL)[1]
+    for selectors in re.findall(r"(?m)^([^\s@{}][^{}]*) \{", style):
+        assert all(".kpi-gate-head" in one for one in selectors.split(",")), selectors
+    assert "prefers-color-scheme: dark" in style
+    unset = set(re.findall(r"var\((--[a-z-]+)\)", html)) - set(re.findall(r"(--[a-z-]+):", html))
+    assert not unset
+
+
+def test_to_dict_is_plain_json(decision):
+    assert Decision.model_validate(json.loads(json.dumps(decision.to_dict()))) == decision
