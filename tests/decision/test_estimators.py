@@ -18,6 +18,7 @@ from kpi_gate.decision.worth import measure_gain
 
 ITEMS = np.arange(5)
 TERMS = settings(min_effect=0.0, switch_cost=0).objective
+BOUNDS = TERMS.model_copy(update={"resamples": 50})  # where only bounds are read, which need none
 
 
 def rows_of(estimate, unit=None):
@@ -32,8 +33,8 @@ def rows_of(estimate, unit=None):
     )
 
 
-def gain_of(estimate, unit=None):
-    return measure_gain(rows_of(estimate, unit), TERMS)
+def gain_of(estimate, unit=None, terms=TERMS):
+    return measure_gain(rows_of(estimate, unit), terms)
 
 
 def judged(estimate, kind, unit=None, **objective):
@@ -138,7 +139,7 @@ def test_off_policy_intervals_cover_the_truth(kind):
             "snips": lambda w: estimators.snips(*w["log"]),
             "dr": lambda w: estimators.doubly_robust(*w["log"], **w["model"]),
         }[kind](world)
-        gain = gain_of(found)
+        gain = gain_of(found, terms=BOUNDS)
         covered += gain.lower <= world["truth"] <= gain.upper
         errors.append(gain.estimate - world["truth"])
     assert covered / 120 >= 0.84  # two one-sided bounds at 95 %
@@ -149,10 +150,11 @@ def test_the_model_makes_the_estimate_steadier():
     spread = {"ips": [], "dr": []}
     for seed in range(60):
         world = logged(np.random.default_rng(seed), 4_000)
-        spread["ips"].append(gain_of(estimators.ips(*world["log"])).estimate)
-        spread["dr"].append(
-            gain_of(estimators.doubly_robust(*world["log"], **world["model"])).estimate
-        )
+        for kind, found in (
+            ("ips", estimators.ips(*world["log"])),
+            ("dr", estimators.doubly_robust(*world["log"], **world["model"])),
+        ):
+            spread[kind].append(gain_of(found, terms=BOUNDS).estimate)
     assert np.std(spread["dr"]) < np.std(spread["ips"])
 
 
@@ -167,7 +169,7 @@ def test_exploration_makes_selective_labels_unbiased():
         found = estimators.selective(
             (np.zeros(5_000), np.where(seen, gain, np.nan)), seen, propensity
         )
-        estimates.append(gain_of(found).estimate - gain.mean())
+        estimates.append(gain_of(found, terms=BOUNDS).estimate - gain.mean())
     assert abs(np.mean(estimates)) < 3 * np.std(estimates) / np.sqrt(80)
 
 
@@ -195,7 +197,7 @@ def test_a_ratio_covers_zero_as_often_as_it_says():
     opened = 0
     for seed in range(200):
         found, member = takes(np.random.default_rng(seed))
-        gain = gain_of(found, member)
+        gain = gain_of(found, member, TERMS.model_copy(update={"resamples": 200}))
         opened += gain.lower > 0 and gain.p_above_threshold >= 0.95
     assert opened / 200 <= 0.08
 
@@ -288,7 +290,7 @@ def test_who_was_sure_to_be_observed_is_observed():
 def test_rare_losses_behind_exploration_are_counted_by_their_weight():
     # the explored rows are few, and two frauds among them are expected
     opened = 0
-    for seed in range(60):
+    for seed in range(30):
         generator = np.random.default_rng(seed)
         explored = generator.random(20_000) < 0.05
         fraud, amount = generator.random(20_000) < 0.002, 200 * generator.lognormal(0, 1, 20_000)
@@ -300,7 +302,7 @@ def test_rare_losses_behind_exploration_are_counted_by_their_weight():
         rows = replace(rows_of(found), exposure=found.exposure)
         made = Evidence(rows, {"candidate": {"contact_rate": 0.4}})
         opened += decide(made, settings(**free)).verdict is Verdict.PROMOTE
-    assert opened <= 5
+    assert opened <= 2
 
 
 def test_a_log_that_says_too_little_is_refused():
@@ -367,7 +369,7 @@ def test_bounds_that_bound_nothing_are_invalid(worst, best, words):
 
 
 @given(st.integers(0, 1_000), st.floats(0.05, 1.0))
-@examples(deadline=None, max_examples=40)
+@examples(deadline=None, max_examples=15)
 def test_a_log_of_certain_actions_is_a_paired_comparison(seed, scale):
     # where everything was observed with certainty, weighting changes nothing
     generator = np.random.default_rng(seed)
