@@ -4,12 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from starts import begin_from
+from starts import FIRST_TICK, STATES, begin_from
 
 from kpi_gate import usecases
 from kpi_gate.run.context import Run
@@ -18,7 +19,6 @@ from kpi_gate.stores.settings import ENVIRONMENT, Place
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"
-FIRST_TICK = datetime(2024, 3, 1, tzinfo=UTC)
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
 for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
@@ -90,58 +90,63 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield PREFECT_API_URL.value()
 
 
-@pytest.fixture
-def project(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A project folder; the process is in it, and finds the toy."""
-    root = make_project(tmp_path / "project")
+@contextmanager
+def inside(root: Path, migrated: Path) -> Iterator[Path]:
+    """Lay out a project; the process is in it, and finds the toy."""
+    make_project(root)
     (root / ".kpi-gate").mkdir()
     shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
-    monkeypatch.chdir(root)
-    monkeypatch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
-    sys.modules.pop("kpi_gate.usecases.toy", None)
-    yield root
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
+        sys.modules.pop("kpi_gate.usecases.toy", None)
+        yield root
     sys.modules.pop("kpi_gate.usecases.toy", None)
 
 
-@pytest.fixture
-def run_at(project: Path) -> Callable[..., Run]:
-    """Make runs of the toy at a moment; keywords replace parts of its settings."""
+def runs_of(root: Path) -> Callable[..., Run]:
+    """Return what makes runs of the toy at a moment; keywords replace parts of its settings."""
 
     def make(as_of: datetime = FIRST_TICK, **changes: Any) -> Run:
         use_case = usecases.load("toy")
         if changes:
             settings = use_case.settings.model_copy(update=changes)
             use_case = type(use_case)(**{**vars(use_case), "settings": settings})
-        return Run(use_case, as_of, Place(root=project))
+        return Run(use_case, as_of, Place(root=root))
 
     return make
 
 
 @pytest.fixture
-def first_champion(
-    project: Path, run_at: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """The first tick is decided on, and its candidate is the champion."""
-    from test_steps import play
-
-    begin_from(project, _shared(tmp_path_factory), "first-champion", lambda: play(run_at()))
+def project(tmp_path: Path, migrated: Path) -> Iterator[Path]:
+    """A project folder of the test's own."""
+    with inside(tmp_path / "project", migrated) as root:
+        yield root
 
 
 @pytest.fixture
-def second_champion(
-    project: Path, run_at: Callable[..., Run], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """So is a tick after the drift: there is a champion before the present one."""
-    from test_steps import AFTER_DRIFT, play
-
-    def both() -> None:
-        play(run_at())
-        play(run_at(AFTER_DRIFT))
-
-    begin_from(project, _shared(tmp_path_factory), "second-champion", both)
+def run_at(project: Path) -> Callable[..., Run]:
+    """Make runs in the project."""
+    return runs_of(project)
 
 
-def _shared(factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of this run of the tests that all its processes see."""
-    own = factory.getbasetemp()
+    own = tmp_path_factory.getbasetemp()
     return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
+
+
+@pytest.fixture
+def begin(project: Path, run_at: Callable[..., Run], shared: Path) -> Callable[[str], None]:
+    """Bring the new project into a state of `starts.py`, by its name."""
+    return lambda name: begin_from(name, project, run_at, shared)
+
+
+def _beginning(name: str) -> Callable[..., None]:
+    """Return the fixture of one state."""
+    return pytest.fixture(lambda begin: begin(name), name=name)
+
+
+for _name in STATES:
+    globals()[_name] = _beginning(_name)

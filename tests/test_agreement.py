@@ -1,69 +1,32 @@
 """What is done to MLflow and the ledger behind our back is told; one command puts it right."""
 
 import shutil
-import sqlite3
-import sys
-from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from conftest import make_project
-from test_steps import AFTER_DRIFT, LATER, play
+from starts import AFTER_DRIFT, play
 
-from kpi_gate import promotion, releases, steps, usecases
+from kpi_gate import promotion, releases, steps
 from kpi_gate.agreement import agrees_at_a_glance, differences
 from kpi_gate.promotion import PromotionError
 from kpi_gate.realignment import realign
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Refusal
 from kpi_gate.stores import registry
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
-from kpi_gate.stores.settings import Place
 from kpi_gate.stores.tracking import client
 
-# one project for all of them: they change the home alone, and it is put back
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("agreement")]
-FIRST = datetime(2024, 3, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory, migrated):
-    """A project in which v1 is champion and v2 was refused, with a copy of its home."""
-    root = make_project(tmp_path_factory.mktemp("agreement") / "project")
-    (root / ".kpi-gate").mkdir()
-    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
-        sys.modules.pop("kpi_gate.usecases.toy", None)
-        for moment in (FIRST, LATER):
-            play(Run(usecases.load("toy"), moment, Place(root=root)))
-        shutil.copytree(root / ".kpi-gate", root / "kept")
-        yield root
-    sys.modules.pop("kpi_gate.usecases.toy", None)
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def world(kept):
-    """The home as it was, and what an attack takes hold of."""
-    home = kept / ".kpi-gate"
-    for path in home.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name != "mlflow.db":
-            path.unlink()
-    shutil.copytree(
-        kept / "kept", home, ignore=shutil.ignore_patterns("mlflow.db"), dirs_exist_ok=True
-    )
-    with (
-        sqlite3.connect(kept / "kept/mlflow.db") as then,
-        sqlite3.connect(home / "mlflow.db") as db,
-    ):
-        then.backup(db)  # MLflow keeps the file open
-    place = Place(root=kept)
-    run = Run(usecases.load("toy"), AFTER_DRIFT, place)
+def world(quiet_tick, run_at):
+    """A home in which v1 is champion and v2 was refused, and what an attack takes hold of."""
+    place = run_at().place
     stored = sorted((place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime)
     with client(place) as mlflow_client:
-        yield SimpleNamespace(place=place, run=run, mlflow=mlflow_client, stored=stored)
+        yield SimpleNamespace(
+            place=place, run=run_at(AFTER_DRIFT), mlflow=mlflow_client, stored=stored
+        )
 
 
 def say(world):

@@ -1,7 +1,7 @@
 """Freezing who is in use: the ledger knows the champion and the anchor, MLflow must agree."""
 
 import pytest
-from test_steps import AFTER_DRIFT, LATER, champion, play
+from starts import AFTER_DRIFT, LATER, champion, play
 
 from kpi_gate import promotion, releases, steps
 from kpi_gate.promotion import PromotionError
@@ -17,14 +17,8 @@ def anchor(run):
     return registry.version_of(run.place, run.name, registry.ANCHOR)
 
 
-def two_champions(run_at):
-    play(run_at())
-    play(run_at(AFTER_DRIFT))
+def test_reanchoring_is_a_recorded_act(run_at, second_champion):
     assert (champion(run_at()), anchor(run_at())) == ("2", "1")
-
-
-def test_reanchoring_is_a_recorded_act(run_at):
-    two_champions(run_at)
     assert promotion.reanchor(run_at().place, "toy", "a new year's budget") == "v2"
     assert anchor(run_at()) == "2"
     intent, last = run_at().ledger.entries()[-2:]
@@ -38,8 +32,7 @@ def test_reanchoring_is_a_recorded_act(run_at):
     assert (run_at().work / "champion/anchor" / MODEL_FILE).exists()
 
 
-def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded_or_put_back(run_at):
-    two_champions(run_at)
+def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded(run_at, second_champion):
     registry.point(run_at().place, "toy", registry.ANCHOR, "2")
     with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*realign toy") as refusal:
         steps.freeze_champion(run_at())
@@ -76,8 +69,7 @@ def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(run_at, first_
 
 
 @pytest.mark.parametrize("moved", ["1", "2"])
-def test_a_reanchoring_that_a_crash_left_open_is_finished(run_at, moved):
-    two_champions(run_at)
+def test_a_reanchoring_that_a_crash_left_open_is_finished(run_at, moved, second_champion):
     subject = run_at().ledger.entries("toy", "decision")[-1].subject
     body = {"version": "v2", "from": "v1", "reason": "x", "asked_by": "jane"}
     run_at().ledger.append("toy", "anchor_intent", subject, body)
@@ -93,7 +85,9 @@ def test_what_cannot_be_the_anchor(run_at):
         promotion.reanchor(run_at().place, "toy", " ")
     with pytest.raises(PromotionError, match="no champion to anchor to"):
         promotion.reanchor(run_at().place, "toy", "x")
-    play(run_at())
+
+
+def test_a_champion_that_cannot_be_loaded_cannot_be_the_anchor(run_at, first_champion):
     next((run_at().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
     with pytest.raises(PromotionError, match="v1 cannot be the anchor"):
         promotion.reanchor(run_at().place, "toy", "x")

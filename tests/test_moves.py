@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 import sqlalchemy as sql
-from test_promotion import decided, kinds
-from test_steps import AFTER_DRIFT, champion, play
+from starts import AFTER_DRIFT, champion, newest_decision, play
+from test_promotion import kinds
 
 from kpi_gate import promotion, recording, steps
 from kpi_gate.run.context import Run
@@ -31,8 +31,8 @@ def completes(run_at, rows):
     assert run_at().ledger.verify() == []
 
 
-def test_a_broken_chain_closes_the_gate(run_at, first_champion):
-    entry = decided(run_at(AFTER_DRIFT))
+def test_a_broken_chain_closes_the_gate(run_at, second_decision):
+    entry = newest_decision(run_at())
     place, evidence = run_at().place, read_evidence(run_at().work / "evidence")
     with sqlite3.connect(place.home / "ledger.db") as connection:
         connection.executescript(
@@ -68,7 +68,7 @@ def test_a_broken_chain_closes_the_gate(run_at, first_champion):
         ("postgresql://127.0.0.1:9/ledger", "ledger postgresql://127.0.0.1:9/ledger: "),
     ],
 )
-def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, first_champion):
+def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, second_evidence):
     broken = elsewhere(run_at, url.format(home=run_at().place.home))
     with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
         play(broken)
@@ -80,9 +80,8 @@ def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, fi
 @pytest.mark.parametrize(
     ("rows", "written"), [(0, []), (1, ["decision"]), (2, ["decision", "intent"])]
 )
-def test_a_full_disk_promotes_nothing(run_at, monkeypatch, rows, written):
+def test_a_full_disk_promotes_nothing(run_at, monkeypatch, rows, written, second_evidence):
     """The disk fills up before the n-th row of the run; SQLite itself says so."""
-    play(run_at())
     real, calls, full = Ledger.append, [], []
 
     def fill_up(connection, *_):

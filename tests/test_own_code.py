@@ -166,7 +166,7 @@ def test_what_may_pass_or_is_no_fault_of_the_code_goes_on(toy, error):
 
 @pytest.mark.slow
 def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(run_at):
-    from test_steps import play
+    from starts import play
 
     made = run_at()
     entry, outcome, _ = play(replace(made, use_case=replace(made.use_case, baseline=asks)))

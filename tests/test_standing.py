@@ -12,7 +12,6 @@ from kpi_gate.standing import repeated
 from kpi_gate.stores import registry
 from kpi_gate.stores.registry_claims import glance_at_claims, read_claims
 from kpi_gate.stores.tracking import client
-from tests.test_steps import play
 
 pytestmark = pytest.mark.slow
 HEAVY = ("mlflow", "prefect", "great_expectations")  # scikit-learn is imported by the toy itself
@@ -27,11 +26,11 @@ finally:
 """
 
 
-def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(run_at):
+def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(run_at, begin):
     here = run_at()
     assert repeated(here) is None
     assert not here.work.exists(), "nothing is loaded for a tick that nobody has decided"
-    play(here)
+    begin("first_champion")
     found = repeated(here)
     assert found is not None
     assert found.repeated
@@ -55,11 +54,11 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(r
     assert repeated(here) is None
 
 
-def test_a_glance_at_mlflow_says_what_mlflow_says(run_at):
+def test_a_glance_at_mlflow_says_what_mlflow_says(run_at, begin):
     place = run_at().place
     asked = (place, "toy", ["v1", "v9"])
     assert glance_at_claims(*asked) == read_claims(*asked)
-    play(run_at())
+    begin("first_champion")
     with client(place) as mlflow_client:
         mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
     seen, told = glance_at_claims(*asked), read_claims(*asked)

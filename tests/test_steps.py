@@ -7,72 +7,48 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+from starts import AFTER_DRIFT, LATER, champion, newest_decision, play
 
-from kpi_gate import promotion, recording, steps
+from kpi_gate import steps
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.run.context import Refusal, read_snapshot
-from kpi_gate.standing import standing_decision
+from kpi_gate.run.context import read_snapshot
 from kpi_gate.stores import registry, snapshots
 from kpi_gate.stores.models import MODEL_FILE
 
 pytestmark = pytest.mark.slow
-LATER = datetime(2024, 4, 1, tzinfo=UTC)
-AFTER_DRIFT = datetime(2024, 7, 1, tzinfo=UTC)
+PROMOTED = ["decision", "intent", "done"]
 
 
-def play(run, promote=True):
-    """Run every verb of a retraining, as the flow does."""
-    promotion.heal(run.place, run.name)
-    found = None
-    try:
-        found = steps.snapshot(run)
-        standing = standing_decision(run)
-        if standing is not None:
-            return standing, steps.promote(run, standing), False
-        steps.freeze_champion(run)
-        trained = [steps.validate(run), steps.train(run), steps.compare(run)]
-        decision = steps.decide(run)
-    except Refusal as refusal:
-        trained, decision = [], recording.refused(run, refusal, found)
-    entry = steps.record(run, decision, found)
-    return entry, steps.promote(run, entry) if promote else None, any(trained)
-
-
-def champion(run):
-    return registry.version_of(run.place, run.name, registry.CHAMPION)
-
-
-def test_a_first_champion_a_hold_and_a_promotion_after_the_drift(run_at):
-    first = run_at()
-    entry, outcome, trained = play(first)
-    assert (entry.body["verdict"], outcome.moved, trained) == ("PROMOTE", True, True), entry.body[
-        "sentence"
-    ]
-    assert champion(first) == "1"
-    assert registry.version_of(first.place, first.name, registry.ANCHOR) == "1"
-
-    quiet = run_at(LATER)
-    entry, outcome, _ = play(quiet)
-    assert entry.body["verdict"] != "PROMOTE"
-    assert not outcome.moved
-    assert champion(quiet) == "1"
-
-    drifted = run_at(AFTER_DRIFT)
-    entry, outcome, _ = play(drifted)
+def test_a_first_champion(run_at, first_champion):
+    entry = newest_decision(run_at())
     assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
-    assert champion(drifted) == entry.body["version"].removeprefix("v") != "1"
-    assert registry.version_of(drifted.place, drifted.name, registry.ANCHOR) == "1"
+    assert champion(run_at()) == "1"
+    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
+
+
+def test_a_quiet_tick_promotes_nothing(run_at, quiet_tick):
+    entry = newest_decision(run_at())
+    assert entry.body["verdict"] != "PROMOTE"
+    assert champion(run_at()) == "1"
+    assert [entry.kind for entry in run_at().ledger.entries()] == [*PROMOTED, "decision"]
+
+
+def test_a_promotion_after_the_drift(run_at, second_champion):
+    entry = newest_decision(run_at())
+    assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
+    assert champion(run_at()) == entry.body["version"].removeprefix("v") == "2"
+    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
     assert entry.body["decision"]["gain"]["lower"] > 0.05
-    assert drifted.ledger.verify() == []
+    assert [entry.kind for entry in run_at().ledger.entries()] == PROMOTED * 2
+    assert run_at().ledger.verify() == []
 
 
-def test_nothing_new_means_no_training_and_the_same_answer(run_at):
-    entry, _, _ = play(run_at())
+def test_nothing_new_means_no_training_and_the_same_answer(run_at, first_champion):
     again, outcome, trained = play(run_at())
-    assert again == entry
+    assert again == newest_decision(run_at())
     assert not trained
     assert "promoted by this decision before" in outcome.words
-    assert [found.kind for found in run_at().ledger.entries()] == ["decision", "intent", "done"]
+    assert [found.kind for found in run_at().ledger.entries()] == PROMOTED
 
 
 def test_dvc_repro_after_a_run_says_that_nothing_changed(run_at, project, first_champion):
@@ -175,8 +151,7 @@ def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_c
     assert champion(run_at()) == "1"
 
 
-def test_a_champion_whose_model_was_exchanged_is_refused(run_at, first_champion):
-    play(run_at(LATER))
+def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
     stored = sorted((run_at().place.home / "artifacts").rglob(MODEL_FILE))
     contents = [path.read_bytes() for path in stored]
     assert contents[0] != contents[1]
@@ -187,10 +162,10 @@ def test_a_champion_whose_model_was_exchanged_is_refused(run_at, first_champion)
     assert "model.skops is not the file" in entry.body["sentence"]
 
 
-def test_the_record_tells_everything(run_at):
+def test_the_record_tells_everything(run_at, first_champion):
     from kpi_gate.stores.tracking import client
 
-    entry, _, _ = play(run_at())
+    entry = newest_decision(run_at())
     with client(run_at().place) as mlflow_client:
         run = mlflow_client.get_run(entry.body["run_id"])
         version = mlflow_client.get_model_version_by_alias("toy", "champion")
@@ -213,10 +188,10 @@ def test_the_record_tells_everything(run_at):
         assert entry.body[key]
 
 
-def test_recording_twice_makes_one_run_one_version_one_row(run_at):
+def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champion):
     from kpi_gate.stores.tracking import client
 
-    entry, _, _ = play(run_at())
+    entry = newest_decision(run_at())
     found = snapshots.Snapshot("toy", run_at().as_of, 1, entry.body["snapshot"], run_at().work)
     again = steps.record(run_at(), steps.decide(run_at()), found)
     assert again == entry
@@ -226,10 +201,10 @@ def test_recording_twice_makes_one_run_one_version_one_row(run_at):
         assert len(mlflow_client.search_model_versions("name = 'toy'")) == 1
 
 
-def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path):
+def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_decision):
     from kpi_gate.judging import judge_table
 
-    entry, _, _ = play(run_at())
+    entry = newest_decision(run_at())
     measures = tmp_path / "measures.json"
     measures.write_text(json.dumps(entry.body["decision"]["measures"]))
     decision = judge_table(

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 from histories import END, START, TURN, edit_visits, scene_of, toy_found
-from test_steps import play as retrain_by_steps
+from starts import play as retrain_by_steps
 
 from kpi_gate.backtest import afterwards, freezing, players, run, verdicts
 from kpi_gate.backtest.run import play

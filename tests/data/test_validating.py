@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_steps import AFTER_DRIFT, LATER, play
+from starts import AFTER_DRIFT, LATER, play
 
 from kpi_gate import steps
 from kpi_gate.data import accepting

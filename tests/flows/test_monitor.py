@@ -5,8 +5,8 @@ import sys
 
 import pandas as pd
 import pytest
+from starts import AFTER_DRIFT, LATER, champion, play
 from test_retrain import run
-from test_steps import AFTER_DRIFT, LATER, champion, play
 from typer.testing import CliRunner
 
 from kpi_gate import quarantine

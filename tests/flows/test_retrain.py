@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import pytest
 from conftest import REPOSITORY
 from sqlalchemy.exc import OperationalError
-from test_steps import AFTER_DRIFT, LATER, champion
+from starts import AFTER_DRIFT, LATER, champion
 
 from kpi_gate.stores.ledger import Ledger
 from kpi_gate.stores.lock import one_at_a_time

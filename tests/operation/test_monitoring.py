@@ -1,16 +1,12 @@
 """Looks at a champion of the toy by plain steps: what they find, do, and leave in the record."""
 
-import shutil
-import sqlite3
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pandas as pd
 import pytest
-from conftest import make_project
-from test_steps import AFTER_DRIFT, LATER, champion, play
+from starts import AFTER_DRIFT, LATER, champion, play
 
 from kpi_gate import promotion, quarantine, steps, usecases
 from kpi_gate.data.loading import load_rows
@@ -26,69 +22,21 @@ from kpi_gate.stores import registry
 from kpi_gate.stores.models import GOLDEN_FILE, MODEL_FILE
 from kpi_gate.stores.settings import Place
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitor")]
+pytestmark = pytest.mark.slow
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-DATABASES = ("ledger.db", "mlflow.db")
 
 
-def copy_database(source, target):
-    """Copy page by page: connections that MLflow keeps see the copy."""
-    with sqlite3.connect(source) as one, sqlite3.connect(target) as other:
-        one.backup(other)
-    one.close()
-    other.close()
-
-
-def forget():
-    sys.modules.pop("kpi_gate.usecases.toy", None)
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory, migrated):
-    """A project, and copies of it after the first and after the second promotion."""
-    root = make_project(tmp_path_factory.mktemp("house") / "project")
-    once, twice = root.with_name("once"), root.with_name("twice")
-    (root / ".kpi-gate").mkdir()
-    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(root)
-        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
-        forget()
-        for moment, kept in ((FIRST, once), (AFTER_DRIFT, twice)):
-            _, outcome, _ = play(Run(usecases.load("toy"), moment, Place(root=root)))
-            assert outcome.moved
-            shutil.copytree(root, kept)
-        yield root, once, twice
-        forget()
+@pytest.fixture(autouse=True)
+def champions(request, begin):
+    """Begin with one champion, or with two where a test asks for the second."""
+    begin("second_champion" if "second" in request.fixturenames else "first_champion")
 
 
 @pytest.fixture
-def project(house):
-    """The project as it was just after the first promotion; every test may spoil it."""
-    root, once, _ = house
-    return begin_anew(root, once)
-
-
-@pytest.fixture
-def second(house, project):
-    """The version of the second champion, in the project just after its promotion."""
-    root, _, twice = house
-    begin_anew(root, twice)
-    return registry.version_of(Place(root=root), "toy", registry.CHAMPION)
-
-
-def begin_anew(root, kept):
-    for part in ("data", ".kpi-gate"):
-        for path in sorted((root / part).rglob("*"), reverse=True):
-            if path.is_file() and path.name not in DATABASES:
-                path.unlink()
-        waste = shutil.ignore_patterns(*DATABASES)
-        shutil.copytree(kept / part, root / part, ignore=waste, dirs_exist_ok=True)
-    for name in DATABASES:
-        copy_database(kept / ".kpi-gate" / name, root / ".kpi-gate" / name)
-    shutil.copy(kept / "dvc.lock", root)
-    return root
+def second(champions, project):
+    """Return the version of the second champion."""
+    return registry.version_of(Place(root=project), "toy", registry.CHAMPION)
 
 
 def edit(project, change):

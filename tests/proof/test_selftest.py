@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_steps import champion, play
+from starts import champion, play
 
 from kpi_gate import steps, usecases
 from kpi_gate.data.loading import load_rows
