@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kpi_gate import project
 from kpi_gate.servers.prefect import running_prefect, use_prefect
 from kpi_gate.stores.settings import Place, require_prefect
 
@@ -37,7 +38,7 @@ def _import_tools() -> None:
     """Import what a retraining needs, the slowest of all that it does on small data."""
     import skops.io  # noqa: F401
 
-    import flows.retrain  # noqa: F401
+    project.here().flow("retrain")
 
 
 def _send_what_waits() -> None:

@@ -1,9 +1,11 @@
 """What every use case's YAML asks of the schedule, as one plan a deployment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kpi_gate import usecases
+from kpi_gate.errors import ConfigurationError
 
 PROPOSED = "kpi-gate.retrain.proposed"  # event that starts a retraining
 
@@ -42,9 +44,19 @@ def resource(use_case: str) -> str:
     return f"kpi-gate.use-case.{use_case}"
 
 
-def plans() -> list[Plan]:
-    """Return what all use cases ask for: to be retrained, and where they say so, monitored."""
-    return [plan for name in usecases.names() for plan in plans_of(name)]
+def plans(tell: Callable[[str], None]) -> list[Plan]:
+    """Return what all use cases ask for: to be retrained, and where they say so, monitored.
+
+    Args:
+        tell: Is told of each use case that cannot be loaded; the others go on.
+    """
+    made: list[Plan] = []
+    for name in usecases.names():
+        try:
+            made += plans_of(name)
+        except ConfigurationError as error:
+            tell(f"{name} is left out: {error}")
+    return made
 
 
 def plans_of(name: str) -> list[Plan]:

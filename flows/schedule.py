@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import cast
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -15,7 +15,6 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
-from prefect.flows import Flow
 from prefect.schedules import Cron
 from prefect.types.entrypoint import EntrypointType
 
@@ -25,6 +24,7 @@ from flows.plans import Plan, plans
 from flows.steady_runner import REFUSED, SteadyRunner
 from flows.waiting import say, wait_for_server
 from flows.work_pools import CALL_RETRIES
+from kpi_gate import project
 from kpi_gate.cron import fires
 from kpi_gate.stores.lock import BusyError, one_schedule
 from kpi_gate.stores.settings import Place, UnreachableError
@@ -36,7 +36,7 @@ _NEAR = timedelta(seconds=15)  # the server plans anew within five
 
 def deployments() -> list[RunnerDeployment]:
     """Return the deployments of all use cases; of two runs at once the later is cancelled."""
-    return [_deployment(plan) for plan in plans()]
+    return [_deployment(plan) for plan in plans(say)]
 
 
 def serve_all() -> None:
@@ -151,29 +151,23 @@ def _deployment(plan: Plan) -> RunnerDeployment:
         match={"prefect.resource.id": plan.resource},
         parameters=plan.parameters,
     )
-    made = _flow(plan.flow).to_deployment(
-        name=plan.name,
-        parameters=plan.parameters,
-        schedule=Cron(plan.cron, timezone=plan.timezone),
-        tags=[plan.name],
-        triggers=[trigger] if plan.trigger else None,
-        # not a path: Prefect keeps none for what a work pool had before
-        entrypoint_type=EntrypointType.MODULE_PATH,
-        concurrency_limit=ConcurrencyLimitConfig(
-            limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
-        ),
+    made = (
+        project.here()
+        .flow(plan.flow)
+        .to_deployment(
+            name=plan.name,
+            parameters=plan.parameters,
+            schedule=Cron(plan.cron, timezone=plan.timezone),
+            tags=[plan.name],
+            triggers=[trigger] if plan.trigger else None,
+            # not a path: Prefect keeps none for what a work pool had before
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            concurrency_limit=ConcurrencyLimitConfig(
+                limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW
+            ),
+        )
     )
     return cast("RunnerDeployment", made)
-
-
-def _flow(name: str) -> Flow[..., Any]:
-    if name == "monitor":
-        from flows.monitor import monitor
-
-        return monitor
-    from flows.retrain import retrain
-
-    return retrain
 
 
 def _root(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from flows.plans import Plan, plans_of
-from kpi_gate import usecases
+from kpi_gate import project, usecases
 from kpi_gate.run.context import follow_use_cases
 from kpi_gate.stores import case_list
 from kpi_gate.stores.settings import ENVIRONMENT
@@ -107,7 +107,7 @@ def follow(root: Path, name: str = "") -> None:
     """
     follow_use_cases(root)
     path, names = root / FILE, usecases.names()
-    if path.exists() and usecases.lie_in(root):
+    if path.exists() and project.here().root == root:
         text = in_step(path.read_text(encoding="utf-8"), names, [name] if name else names)
         case_list.rewrite(path, text)
 

@@ -58,6 +58,8 @@ def make_project(root: Path) -> Path:
         path.unlink()
     for path in TOY.glob("toy.*"):
         shutil.copy(path, cases)
+    table = '[tool.kpi-gate]\nuse_cases = "src/kpi_gate/usecases"\n'
+    (root / "pyproject.toml").write_text(table, encoding="utf-8")
     (root / case_list.FILE).write_text(case_list.listing(["toy"]), encoding="utf-8")
     shutil.copytree(
         REPOSITORY / ".dvc",
@@ -98,10 +100,8 @@ def inside(root: Path, migrated: Path) -> Iterator[Path]:
     shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
-        sys.modules.pop("kpi_gate.usecases.toy", None)
+        patch.setattr(sys, "path", [*sys.path])  # the project's own folders are put on it
         yield root
-    sys.modules.pop("kpi_gate.usecases.toy", None)
 
 
 def runs_of(root: Path) -> Callable[..., Run]:

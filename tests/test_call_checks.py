@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from kpi_gate import steps
 from kpi_gate.call_checks import require_rows
-from kpi_gate.case_names import names_in
+from kpi_gate.case_names import names
 from kpi_gate.cli import app
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.run.context import Refusal
@@ -125,7 +125,7 @@ def test_rows_that_are_frozen_need_no_loading(run_at, monkeypatch):
     require_rows(asked)
 
 
-def test_a_name_with_an_underscore_is_no_use_case(tmp_path):
-    for name in ("b", "a", "_shared"):
-        (tmp_path / f"{name}.py").write_text("")
-    assert names_in([str(tmp_path)]) == ["a", "b"]
+def test_a_name_with_an_underscore_is_no_use_case(project):
+    for name in ("b", "a", "_shared", "no-name"):
+        (project / f"src/kpi_gate/usecases/{name}.py").write_text("")
+    assert names() == ["a", "b", "toy"]

@@ -101,7 +101,6 @@ def history(tmp_path_factory, migrated):
     shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(usecases, "__path__", [str(root / "src/kpi_gate/usecases")])
         commit(root)
         entries = {"first": play(root, FIRST_TICK)}
         raw = root / "data/raw/toy/visits.csv"
@@ -199,7 +198,7 @@ def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(project, t
     assert any("settings: dvc.yaml, toy.py, toy.yaml" in note for note in found.notes)
     environment, machine = found.warnings
     assert "the locked environment was" in environment
-    assert "not restored: the machine's source" in machine
+    assert "not restored: the machine, which was kpi-gate" in machine
 
 
 def test_what_is_gone_is_one_clear_sentence(project, tmp_path):

@@ -1,17 +1,13 @@
 """The names of the use cases, found without importing any of them."""
 
-import importlib.util
-import pkgutil
-import sys
-from collections.abc import Iterable
-
+from kpi_gate import project
 from kpi_gate.errors import ConfigurationError
 
 
-def names_in(folders: Iterable[str]) -> list[str]:
-    """List the modules of folders; a name that begins with `_` is shared code."""
-    found = (module.name for module in pkgutil.iter_modules(folders))
-    return sorted(name for name in found if not name.startswith("_"))
+def names() -> list[str]:
+    """List the project's use cases, by their files; a name that begins with `_` is shared code."""
+    found = (path.stem for path in project.here().use_cases.glob("[!_]*.py"))
+    return sorted(name for name in found if name.isidentifier())
 
 
 def require_name(name: str) -> str:
@@ -20,13 +16,7 @@ def require_name(name: str) -> str:
     Raises:
         ConfigurationError: If there is no use case of that name.
     """
-    package = "kpi_gate.usecases"
-    if package in sys.modules:
-        folders = sys.modules[package].__path__
-    else:
-        spec = importlib.util.find_spec(package)
-        folders = spec.submodule_search_locations or [] if spec else []
-    known = names_in(folders)
+    known = names()
     if name not in known:
         raise ConfigurationError(f"no use case {name!r}; there are: {', '.join(known) or 'none'}")
     return name

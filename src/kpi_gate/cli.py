@@ -62,17 +62,25 @@ def list_use_cases(as_json: AsJson = False) -> None:
     from kpi_gate.stores.settings import Place
 
     work_pools.follow(Place().root)
-    rows = []
-    for case in map(usecases.load, usecases.names()):
+    rows, broken = [], []
+    for name in usecases.names():
+        try:
+            case = usecases.load(name)
+        except ConfigurationError as error:
+            broken.append(str(error))
+            continue
         objective, schedule = case.settings.objective, case.settings.schedule
         kpi = {"kpi": objective.kpi, "unit": objective.unit, "horizon": objective.horizon}
         rows.append({"name": case.name, **kpi, **schedule.model_dump(), "title": case.title})
     if as_json:
         print_json(rows)
-        return
-    for row in rows:
+    for row in () if as_json else rows:
         kpi_words = f"{row['kpi']} in {row['unit']}"
         typer.echo(f"{row['name']:<14} {kpi_words:<28} retrain {row['retrain']}  {row['title']}")
+    for words in broken:
+        typer.echo(f"kpi-gate: {words}", err=True)
+    if broken:
+        raise typer.Exit(WRONG_CALL)
 
 
 @app.command()
@@ -80,6 +88,7 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
+    from kpi_gate import project
     from kpi_gate.run.context import open_run
     from kpi_gate.standing import repeated
 
@@ -90,8 +99,7 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     result = repeated(run)
     if result is None:
         with prefect_at_hand(run.place):
-            from flows.retrain import retrain as flow
-
+            flow = project.here().flow("retrain")
             result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
     decision = result.decision
     report_decision(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
@@ -235,7 +243,9 @@ def schedule() -> None:
     from flows.waiting import wait_for_server
     from kpi_gate.stores.settings import Place
 
-    work_pools.follow(Place().root)
+    place = Place()
+    os.chdir(place.root)  # processes that run a flow find the project's code from there
+    work_pools.follow(place.root)
     wait_for_server()  # who we are is read by Prefect when it is imported
     from flows.schedule import serve_all
 

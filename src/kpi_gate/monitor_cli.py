@@ -1,7 +1,7 @@
 """The look at a champion in use at the door, and the way out of quarantine."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -42,6 +42,7 @@ def monitor(
         require_champion(name)
     from flows import work_pools
     from flows.at_hand import prefect_at_hand
+    from kpi_gate import project
     from kpi_gate.run.context import open_run
 
     run = open_run(name, as_of)  # a wrong call is told before anything is started
@@ -57,10 +58,9 @@ def monitor(
         require_rows(run)
     work_pools.follow(run.place.root, name)
     with prefect_at_hand(run.place):
-        from flows.monitor import monitor as flow
         from kpi_gate.operation.acting import page_of
 
-        seen = flow(name, as_of)
+        seen = cast("Watched", project.here().flow("monitor")(name, as_of))
     if as_json:
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:

@@ -1,27 +1,26 @@
 """What the record of a decision keeps so that the decision can be reproduced."""
 
 import hashlib
-import importlib.util
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from kpi_gate import usecases
+import kpi_gate
+from kpi_gate import __version__, usecases
 from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.run.context import Run
 from kpi_gate.stores.evidence import TABLE_FILE
 from kpi_gate.stores.models import MODEL_FILE, ModelCard, ModelError
 
+PACKAGE = Path(kpi_gate.__file__).parent
 MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
 
 
 def source_files(run: Run) -> list[Path]:
     """Return the user's own files, which no commit may hold: module, YAML and `dvc.yaml`."""
-    found = importlib.util.find_spec(f"{usecases.__name__}.{run.name}")
-    files = [run.place.root / "dvc.yaml"]
-    if found is not None and found.origin is not None:
-        module = Path(found.origin)
-        files += [module, module.with_suffix(".yaml")]
+    module = usecases.module_file(run.name)
+    files = [run.place.root / "dvc.yaml", module, module.with_suffix(".yaml")]
     return [path for path in files if path.exists()]
 
 
@@ -33,7 +32,8 @@ def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
         frozen: Whether its rows were frozen; else the files of an earlier tick lie there.
     """
     facts: dict[str, Any] = {
-        "machine": machine_hash(run.place.root),
+        "machine": machine_hash(),
+        "version": __version__,
         "sources": file_hashes(source_files(run)),
     }
     if frozen:
@@ -47,13 +47,12 @@ def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
     return facts
 
 
-def machine_hash(root: Path) -> str:
-    """Hash the source of the machine: all of the package but the users' own use cases."""
-    package = root / "src" / "kpi_gate"
-    own = package / "usecases"
-    files = [path for path in sorted(package.rglob("*.py")) if path.parent != own]
-    lines = [f"{path.relative_to(root).as_posix()} {file_hash(path)}" for path in files]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16] if files else ""
+@cache
+def machine_hash(package: Path = PACKAGE) -> str:
+    """Hash the source of the machine, wherever it is installed, but for its example use cases."""
+    files = (path for path in sorted(package.rglob("*.py")) if path.parent.name != "usecases")
+    lines = [f"{path.relative_to(package).as_posix()} {file_hash(path)}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def file_hashes(paths: Iterable[Path]) -> dict[str, str]:

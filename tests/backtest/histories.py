@@ -15,7 +15,7 @@ from kpi_gate.backtest.scene import lay_out
 from kpi_gate.stores.settings import Place
 
 START, TURN, END = (datetime(2024, *day, tzinfo=UTC) for day in ((4, 15), (4, 30), (6, 24)))
-MODULE = "kpi_gate.usecases.toy"
+MODULE = "toy"
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def toy_found() -> Iterator[None]:
     """Let the toy, and nothing else, be found as a use case."""
     sys.modules.pop(MODULE, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(usecases, "__path__", [str(TOY)])
+        patch.setenv("KPI_GATE_ROOT", str(TOY))
         yield
     sys.modules.pop(MODULE, None)
 

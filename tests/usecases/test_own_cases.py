@@ -71,7 +71,7 @@ def test_what_git_keeps_follows_by_itself(own, project):
     from typer.testing import CliRunner
 
     kept = {"name": "mine", "entrypoint": "flows/mine.py:mine"}
-    toy = work_pools.prefect_yaml(plan for plan in plans() if plan.name == "toy")
+    toy = work_pools.prefect_yaml(plan for plan in plans(pytest.fail) if plan.name == "toy")
     file = project / work_pools.FILE
     file.write_text(
         toy.replace("# image: kpi-gate", "image: mine")
@@ -92,7 +92,7 @@ def test_what_git_keeps_follows_by_itself(own, project):
 
 def test_another_use_case_that_is_broken_keeps_its_deployments(own, project):
     file = project / work_pools.FILE
-    file.write_text(work_pools.prefect_yaml(plans()), encoding="utf-8")
+    file.write_text(work_pools.prefect_yaml(plans(pytest.fail)), encoding="utf-8")
     before = file.read_text(encoding="utf-8")
     (project / f"src/kpi_gate/usecases/{own}.py").write_text("1 / 0\n", encoding="utf-8")
     sys.modules.pop(f"kpi_gate.usecases.{own}")

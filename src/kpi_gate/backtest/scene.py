@@ -32,7 +32,6 @@ class Scene:
         ticks: Moments at which a retraining is due, UTC.
         end: End of the stretch: decisions from the first tick until here are counted.
         known: Nothing later is known when all is over: outcomes until here are looked up.
-        found_in: Folders that use cases are found in.
         unheld: Whether to train, at each tick, a model on everything known too.
     """
 
@@ -44,13 +43,11 @@ class Scene:
     ticks: tuple[datetime, ...]
     end: datetime
     known: datetime
-    found_in: tuple[str, ...]
     unheld: bool = False
 
     @cached_property
     def use_case(self) -> UseCase:
         """The problem, as if its YAML held the changes."""
-        usecases.__path__[:] = self.found_in  # a process of the pool starts without them
         return usecases.load_as_if(self.name, dict(self.changes))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -151,7 +148,6 @@ def lay_out(
         ticks=tuple(ticks),
         end=end,
         known=known,
-        found_in=tuple(usecases.__path__),
         unheld=unheld,
     )
 

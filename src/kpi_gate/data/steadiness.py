@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -67,11 +66,10 @@ def _alike(one: pd.Series, other: pd.Series) -> bool:
 
 def _code(run: Run) -> str:
     """Return a hash of what makes the rows: module, loading function, and YAML `data`."""
-    files = [Path(folder) / f"{run.name}.py" for folder in usecases.__path__]
     load = run.use_case.load
     function = load.function if isinstance(load, Guarded) else load
     content = [
-        *(path.read_bytes() for path in files if path.exists()),
+        usecases.module_file(run.name).read_bytes(),
         getattr(getattr(function, "__code__", None), "co_code", b""),
         json.dumps(run.use_case.settings.data, sort_keys=True, default=str).encode(),
     ]

@@ -13,6 +13,7 @@ from kpi_gate.data import accepting
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.files.yaml_file import read_mapping
 from kpi_gate.recording import earlier_decisions
+from kpi_gate.replay import machine_hash
 from kpi_gate.run.context import Run, read_snapshot
 from kpi_gate.stores.evidence import SET_ASIDE
 
@@ -36,6 +37,7 @@ def write_tick(run: Run, frozen: str = "") -> None:
         "quarantined": sorted(day.isoformat() for day in quarantine.quarantined(run)),
         "released": sorted(day.isoformat() for day in quarantine.released(run)),
         "history_accepted": accepting.accepted(run, frozen),
+        "machine": machine_hash(),
     }
     run.work.mkdir(parents=True, exist_ok=True)
     (run.work / "tick.yaml").write_text(yaml.safe_dump(tick), encoding="utf-8")

@@ -1,18 +1,18 @@
 """The record of self-tests: a scheduled promotion asks it whether this very gate was proved."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from kpi_gate import usecases
 from kpi_gate.decision.identity import digest
 from kpi_gate.promotion import asked_by, policy_hash
 from kpi_gate.proof.selftest import Bout, SelfTest, run_selftest
+from kpi_gate.replay import file_hash, machine_hash
 from kpi_gate.run.context import Run
 
 KIND = "selftest"
-PACKAGE = Path(__file__).parents[1]
 
 
 def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTest:
@@ -59,8 +59,4 @@ def subject_of(run: Run) -> str:
 
 def code_hash(use_case: str) -> str:
     """Hash the machine's code and the use case's own; other use cases do not count."""
-    code = hashlib.sha256()
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path.parent.name != "usecases" or path.stem == use_case:
-            code.update(path.read_bytes())
-    return code.hexdigest()
+    return digest([machine_hash(), file_hash(usecases.module_file(use_case))])

@@ -8,15 +8,15 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from kpi_gate import promotion, replay
-from kpi_gate.reproduction.scratch import ReproductionError, Scratch, last_line
+from kpi_gate import __version__, project, promotion, replay
+from kpi_gate.reproduction.scratch import LIBRARY, ReproductionError, Scratch, last_line
 from kpi_gate.stores import tracking
 from kpi_gate.stores.ledger import Entry
 from kpi_gate.stores.settings import Place
 
 _PROJECT = (
-    *("src", "flows", ".dvc/config", ".dvcignore"),
-    *("dvc.yaml", "use_cases.yaml", "requirements.lock"),
+    *("src", "flows", "wheels", ".dvc/config", ".dvcignore"),
+    *("pyproject.toml", "dvc.yaml", "use_cases.yaml", "requirements.lock"),
 )
 LOST = "not restored"  # how such a note begins
 _ASK = (
@@ -47,15 +47,26 @@ def restore_code(place: Place, entry: Entry, scratch: Scratch) -> Iterator[str]:
             f"commit {commit} of decision {entry.subject} is not in git at {place.root}: fetch it"
         )
     yield from _restore_sources(place, entry, scratch, overwrite=dirty or not in_git)
-    facts = entry.body.get("replay", {})
-    if facts and facts["machine"] != replay.machine_hash(root):
-        yield f"{LOST}: the machine's source (all but the use case), which was another then"
-    elif not facts and (dirty or not in_git):
-        yield f"{LOST}: what was not committed then, if the machine's source was other than now"
+    yield from _restore_machine(entry, scratch)
     (root / ".dvc").mkdir(exist_ok=True)
     (root / ".dvc/config.local").write_text(
         "[core]\n    no_scm = true\n[cache]\n    dir = cache\n", encoding="utf-8"
     )
+
+
+def _restore_machine(entry: Entry, scratch: Scratch) -> Iterator[str]:
+    """Unpack the wheel that decided, where the project keeps it; say where another machine runs."""
+    facts = entry.body.get("replay", {})
+    wanted = facts.get("machine", "")
+    for wheel in sorted((scratch.root / "wheels").glob("kpi_gate-*.whl")):
+        shutil.unpack_archive(wheel, scratch.root / LIBRARY, "zip")
+        if replay.machine_hash(scratch.root / LIBRARY / "kpi_gate") == wanted:
+            yield f"machine: {wheel.name} from the project"
+            return
+        shutil.rmtree(scratch.root / LIBRARY)
+    if replay.machine_hash(scratch.package) != wanted:
+        then = f"kpi-gate {facts['version']}" if "version" in facts else "another"
+        yield f"{LOST}: the machine, which was {then} then; this one is kpi-gate {__version__}"
 
 
 def _unpack(project: Path, commit: str, root: Path) -> bool:
@@ -117,7 +128,13 @@ def _restore_sources(
 
 def source_targets(scratch: Scratch) -> dict[str, Path]:
     """Return where the user's own files belong."""
-    cases, name = scratch.root / "src/kpi_gate/usecases", scratch.use_case
+    found, name = project.find(scratch.root), scratch.use_case
+    if found is None:
+        raise ReproductionError(
+            f"what was restored to {scratch.root} is no project: its "
+            "pyproject.toml has no table [tool.kpi-gate]"
+        )
+    cases = found.use_cases
     return {
         "dvc.yaml": scratch.root / "dvc.yaml",
         f"{name}.py": cases / f"{name}.py",
@@ -138,8 +155,8 @@ def require_settings(entry: Entry, scratch: Scratch) -> list[str]:
             f"{last_line(answer.stderr)}"
         )
     source, settings, trusted = json.loads(answer.stdout)
-    if not Path(source).resolve().is_relative_to(scratch.root):
-        raise ReproductionError(f"{source} ran in place of the code restored to {scratch.root}")
+    if Path(source).resolve().parent != scratch.package:
+        raise ReproductionError(f"{source} ran in place of {scratch.package}")
     found = promotion.policy_hash(settings)
     if found != entry.body["policy_hash"]:
         raise ReproductionError(

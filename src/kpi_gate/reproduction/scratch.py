@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.replay import PACKAGE
 
 # they would lead the restored code to the user's own places
 _PLACES = ("KPI_GATE_", "PREFECT_", "MLFLOW_", "DVC_", "GIT_")
+LIBRARY = "library"  # where a wheel of the machine is unpacked
 _VERB = "from kpi_gate.cli import main; main()"
 
 
@@ -43,6 +45,13 @@ class Scratch:
         return self.root / ".kpi-gate"
 
     @property
+    def package(self) -> Path:
+        """The machine that runs in it: restored with the code, or else the installed one."""
+        places = (self.root / "src", self.root / LIBRARY)
+        found = (place / "kpi_gate" for place in places if (place / "kpi_gate").is_dir())
+        return next(found, PACKAGE)
+
+    @property
     def ledger_url(self) -> str:
         """Address of its ledger."""
         return f"sqlite:///{self.home / 'ledger.db'}"
@@ -56,8 +65,9 @@ class Scratch:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_PLACES)}
         temporary = self.root / "tmp"
         temporary.mkdir(exist_ok=True)
+        first = (self.package.parent, self.root / "src", self.root)
         environment = {
-            "PYTHONPATH": os.pathsep.join((str(self.root / "src"), str(self.root))),
+            "PYTHONPATH": os.pathsep.join(map(str, first)),
             "KPI_GATE_ROOT": str(self.root),
             "KPI_GATE_HOME": str(self.home),
             "DVC_NO_ANALYTICS": "1",

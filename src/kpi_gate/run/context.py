@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpi_gate import usecases
+from kpi_gate import project, usecases
 from kpi_gate.decision.evidence import utc
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.files.yaml_file import read_mapping
@@ -90,7 +90,7 @@ def open_run(name: str, as_of: datetime | None = None) -> Run:
 
 def follow_use_cases(root: Path) -> None:
     """Bring DVC's list of use cases in step with them, in the project that they lie in."""
-    if usecases.lie_in(root):
+    if project.here().root == root:
         case_list.follow(root, usecases.names())
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kpi_gate import project
 from kpi_gate.stores.ledger_key import find_key
 from kpi_gate.stores.loopback import spare_proxies
 from kpi_gate.stores.prefect_key import meet_prefect
@@ -43,12 +44,22 @@ ENVIRONMENT = {
 }
 
 
+def _root() -> Path:
+    found = project.find(Path.cwd())
+    return Path.cwd() if found is None else found.root
+
+
+def _home(root: Path) -> Path:
+    found = project.find(root)
+    return root / ".kpi-gate" if found is None else found.home
+
+
 class Place(BaseSettings):
     """Places of one installation; every field is set by `KPI_GATE_<FIELD>`.
 
     Attributes:
-        root: Folder of the project, with `dvc.yaml`.
-        home: Folder of all local state.
+        root: Folder of the project, with `dvc.yaml`; by default the one that this folder lies in.
+        home: Folder of all local state; by default the project's.
         mlflow_uri: MLflow tracking server or database.
         ledger_url: SQLAlchemy address of the ledger.
         ledger_key: Key of the ledger's chain; empty where it is not keyed.
@@ -61,8 +72,8 @@ class Place(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="KPI_GATE_", frozen=True)
 
-    root: Path = Field(default_factory=Path.cwd)
-    home: Path = Path(".kpi-gate")
+    root: Path = Field(default_factory=_root)
+    home: Path = Field(default_factory=lambda given: _home(given["root"]))
     mlflow_uri: str = ""
     ledger_url: str = ""
     ledger_key: SecretStr = SecretStr("")
