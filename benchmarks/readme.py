@@ -21,7 +21,6 @@ NOTES = {
     "cookiecutter.json": "this repository is a template",
     "dvc.yaml": "the deterministic half, file to file, on one page",
     "prefect.yaml": "the schedule's deployments for work pools; follows the use cases",
-    "use_cases.yaml": "what dvc.yaml runs its stages for; follows the use cases",
     "pyproject.toml": "dependencies, tools, import contracts",
     "requirements.lock": "what runs, by hash; -dev for tests, -data for the data carrier",
     "template/": "what makes it a cookiecutter template; never copied into a project",

@@ -63,7 +63,7 @@ def copy_project(root: Path, name: str, changes: list[str]) -> Path:
     for part in ("src", "flows", ".dvc"):
         skip = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local", "*.egg-info")
         shutil.copytree(ROOT / part, root / part, ignore=skip)
-    for file in (".dvcignore", "requirements.lock", "dvc.yaml", "use_cases.yaml"):
+    for file in (".dvcignore", "pyproject.toml", "requirements.lock", "dvc.yaml"):
         shutil.copy(ROOT / file, root)
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     path = root / f"src/kpi_gate/usecases/{name}.yaml"

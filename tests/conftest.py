@@ -1,10 +1,11 @@
 """A project of its own for every test that needs one: the toy use case, DVC, MLflow on SQLite."""
 
+import io
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,6 @@ def make_project(root: Path) -> Path:
         shutil.copy(path, cases)
     table = '[tool.kpi-gate]\nuse_cases = "src/kpi_gate/usecases"\n'
     (root / "pyproject.toml").write_text(table, encoding="utf-8")
-    (root / case_list.FILE).write_text(case_list.listing(["toy"]), encoding="utf-8")
     shutil.copytree(
         REPOSITORY / ".dvc",
         root / ".dvc",
@@ -69,6 +69,8 @@ def make_project(root: Path) -> Path:
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     for name in ("dvc.yaml", ".dvcignore", "requirements.lock"):
         shutil.copy(REPOSITORY / name, root)
+    with redirect_stderr(io.StringIO()):
+        case_list.follow(root, ["toy"])
     return root
 
 

@@ -203,7 +203,7 @@ def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tm
     for part in ("src", "flows", ".dvc"):
         waste = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
         shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=waste)
-    for file in ("dvc.yaml", "use_cases.yaml", ".dvcignore", "requirements.lock"):
+    for file in ("pyproject.toml", "dvc.yaml", ".dvcignore", "requirements.lock"):
         shutil.copy(REPOSITORY / file, tmp_path)
     (tmp_path / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     path = {"PYTHONPATH": f"{tmp_path}/src:{tmp_path}", "PREFECT_API_URL": prefect_server}

@@ -64,8 +64,8 @@ def test_a_proposal_about_a_use_case_starts_its_retraining_and_no_other():
 def test_the_file_for_work_pools_is_in_step_with_the_use_cases():
     root = Path(__file__).parents[2]
     kept = (root / work_pools.FILE).read_text(encoding="utf-8")
-    listed = yaml.safe_load((root / case_list.FILE).read_text(encoding="utf-8"))["use_cases"]
-    planned = [plan for name in listed for plan in plans_of(name)]
+    (listed,) = yaml.safe_load((root / case_list.FILE).read_text(encoding="utf-8"))["vars"]
+    planned = [plan for name in listed["use_cases"] for plan in plans_of(name)]
     assert kept == prefect_yaml(planned), "run `kpi-gate list`"
 
 

@@ -11,22 +11,25 @@ from kpi_gate import usecases
 from kpi_gate.run.context import follow_use_cases, open_run
 from kpi_gate.stores import case_list
 
+STAGES = "# mine\nvars:\n- use_cases: [books] # old\nstages: {}\n"
+
 
 @pytest.fixture
 def root(tmp_path):
-    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "dvc.yaml").write_text(STAGES, encoding="utf-8")
     return tmp_path
 
 
 def listed(root):
-    return yaml.safe_load((root / case_list.FILE).read_text(encoding="utf-8"))["use_cases"]
+    (found,) = yaml.safe_load((root / case_list.FILE).read_text(encoding="utf-8"))["vars"]
+    return found["use_cases"]
 
 
 def test_it_holds_the_names_and_says_when_it_is_written(root, capsys):
     case_list.follow(root, ["toys", "books"])
     assert listed(root) == ["books", "toys"]
     assert capsys.readouterr().err == (
-        "use_cases.yaml follows the use cases: written anew, for you to commit\n"
+        "dvc.yaml follows the use cases: written anew, for you to commit\n"
     )
     before = (root / case_list.FILE).stat()
     case_list.follow(root, ["books", "toys"])
@@ -36,12 +39,18 @@ def test_it_holds_the_names_and_says_when_it_is_written(root, capsys):
 
 @pytest.mark.parametrize(
     "by_hand",
-    ["use_cases: [toys, books]\n", "use_cases:\n- books\n- books\n- gone\n", "use_cases:\n", ""],
+    ["- use_cases: [toys, books]\n", "- use_cases: [books, books, gone]\n", "- use_cases: []\n"],
 )
 def test_what_a_person_wrote_into_it_does_no_harm(root, by_hand):
-    (root / case_list.FILE).write_text(by_hand, encoding="utf-8")
+    (root / case_list.FILE).write_text(f"vars:\n{by_hand}stages: {{}}\n", encoding="utf-8")
     case_list.follow(root, ["books", "toys"])
     assert listed(root) == ["books", "toys"]
+
+
+def test_what_else_stands_there_is_left(root):
+    case_list.follow(root, ["toys"])
+    text = (root / case_list.FILE).read_text(encoding="utf-8")
+    assert text == STAGES.replace("[books] # old", "[toys] # follows their files: nobody writes it")
 
 
 def test_a_name_that_yaml_takes_for_something_else_stays_a_name(root):
@@ -56,15 +65,14 @@ def test_a_folder_without_stages_gets_no_list(tmp_path):
 
 def test_it_keeps_its_mode_and_leaves_nothing_beside_it(root):
     path = root / case_list.FILE
-    path.touch(mode=0o640)
     path.chmod(0o640)
     case_list.follow(root, ["books"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert {found.name for found in root.iterdir()} == {"dvc.yaml", case_list.FILE}
+    assert {found.name for found in root.iterdir()} == {case_list.FILE}
 
 
 def test_whoever_reads_it_while_it_is_written_sees_a_whole_one(root):
-    texts = [case_list.listing([name * 200]) for name in ("a", "b")]
+    texts = [case_list.listing([name * 200]) + "\n" for name in ("a", "b")]
     path, stop = root / case_list.FILE, threading.Event()
     case_list.rewrite(path, texts[0])
 
@@ -81,7 +89,7 @@ def test_whoever_reads_it_while_it_is_written_sees_a_whole_one(root):
     for writer in writers:
         writer.join()
     assert seen <= {*texts}
-    assert {found.name for found in root.iterdir()} == {"dvc.yaml", case_list.FILE}
+    assert {found.name for found in root.iterdir()} == {case_list.FILE}
 
 
 def test_a_use_case_is_two_files_and_nothing_else(project):
@@ -104,6 +112,6 @@ def test_a_use_case_is_two_files_and_nothing_else(project):
 def test_the_use_cases_of_another_project_are_not_written_into_this_one(project, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "dvc.yaml").touch()
+    (elsewhere / "dvc.yaml").write_text(STAGES, encoding="utf-8")
     follow_use_cases(elsewhere)
-    assert {found.name for found in elsewhere.iterdir()} == {"dvc.yaml"}
+    assert (elsewhere / "dvc.yaml").read_text(encoding="utf-8") == STAGES

@@ -82,7 +82,9 @@ def test_what_git_keeps_follows_by_itself(own, project):
     assert listed.exit_code == 0
     assert own in listed.stdout
     assert "prefect.yaml follows the use cases: written anew" in listed.stderr
-    assert yaml.safe_load((project / case_list.FILE).read_text())["use_cases"] == [own, "toy"]
+    assert yaml.safe_load((project / case_list.FILE).read_text())["vars"] == [
+        {"use_cases": [own, "toy"]}
+    ]
     made = yaml.safe_load(file.read_text(encoding="utf-8"))["deployments"]
     assert [each["name"] for each in made] == [own, "toy", "mine"]
     assert made[-1] == kept

@@ -16,7 +16,7 @@ from kpi_gate.stores.settings import Place
 
 _PROJECT = (
     *("src", "flows", "wheels", ".dvc/config", ".dvcignore"),
-    *("pyproject.toml", "dvc.yaml", "use_cases.yaml", "requirements.lock"),
+    *("pyproject.toml", "dvc.yaml", "requirements.lock"),
 )
 LOST = "not restored"  # how such a note begins
 _ASK = (

@@ -1,6 +1,7 @@
-"""The list of use cases that `dvc.yaml` runs its stages for; it follows the use cases' files."""
+"""The list of use cases in `dvc.yaml`: its stages run for them, and it follows their files."""
 
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -8,27 +9,27 @@ from pathlib import Path
 
 import yaml
 
-FILE = "use_cases.yaml"
-HEAD = """\
-# The use cases that dvc.yaml runs its stages for. `kpi-gate` writes this list from the files in
-# src/kpi_gate/usecases/: whoever adds, renames or removes a use case there does nothing here.
-"""
+FILE = "dvc.yaml"
+_LIST = re.compile(r"^- use_cases: \[.*$", re.MULTILINE)
 
 
 def listing(names: Iterable[str]) -> str:
-    """Return what the list is to hold."""
-    return HEAD + yaml.safe_dump({"use_cases": sorted(names)}, default_flow_style=False)
+    """Return the line that holds the list."""
+    words = yaml.safe_dump(sorted(names), default_flow_style=True, width=10_000).strip()
+    return f"- use_cases: {words} # follows their files: nobody writes it"
 
 
 def follow(root: Path, names: Iterable[str]) -> None:
-    """Bring the list in step with the use cases.
+    """Bring the list in step with the use cases; a list that a person wrote otherwise is left.
 
     Args:
         root: Folder with `dvc.yaml`; where there is none, nothing is written.
         names: The use cases that there are.
     """
-    if (root / "dvc.yaml").exists():
-        rewrite(root / FILE, listing(names))
+    path = root / FILE
+    if path.exists():
+        text = path.read_text(encoding="utf-8")
+        rewrite(path, _LIST.sub(lambda _: listing(names), text))
 
 
 def rewrite(path: Path, text: str) -> None:
