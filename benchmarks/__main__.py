@@ -16,8 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from kpi_gate.decision.gain import paired_gain
-from kpi_gate.stores.settings import Place, prepare_environment
+from kpi_gate.decision.stats.paired_gain import paired_gain
+from kpi_gate.workspace import Place, prepare_environment
 
 ROOT = Path(__file__).parents[1]
 USE_CASE = "campaign"

@@ -91,7 +91,7 @@ def main(sections: list[str]) -> None:
     """Fill the named sections, or all."""
     makers: dict[str, Callable[[], str]] = {
         "tree": tree,
-        "demo": lambda: printed(sys.executable, "-m", "flows.demo"),
+        "demo": lambda: printed(sys.executable, "-m", "kpi_gate.cli.demo"),
         "selftest": lambda: printed(PROGRAM, "selftest", "campaign"),
         "backtest": lambda: printed(PROGRAM, "backtest", *BACKTEST),
         "bench": lambda: printed(sys.executable, "-m", "benchmarks"),

@@ -36,7 +36,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from kpi_gate.stores.settings import ENVIRONMENT
+from kpi_gate.workspace import ENVIRONMENT
 
 QUICK = 5  # seconds
 ENDED = (StateType.COMPLETED, StateType.CANCELLED)
@@ -80,7 +80,7 @@ def main() -> None:
     options.add_argument("--outage", type=float, default=100, help="Seconds without a server.")
     given = options.parse_args()
     if given.serve:
-        from flows.schedule import keep_serving
+        from kpi_gate.orchestration.schedule import keep_serving
 
         keep_serving(partial(deployments, given.long))
         return

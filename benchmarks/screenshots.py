@@ -5,8 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kpi_gate.stores.settings import Place, prepare_environment
-from kpi_gate.stores.tracking import client
+from kpi_gate.record.decision_run import client
+from kpi_gate.workspace import Place, prepare_environment
 
 ROOT = Path(__file__).parents[1]
 PORTS = {"mlflow": "5392", "prefect": "4392"}

@@ -32,13 +32,13 @@ from benchmarks.silent_world import (
     make_days,
     make_use_case,
 )
-from kpi_gate import usecases
 from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.leakage import numbers
-from kpi_gate.operation.canaries import FEW_ROWS
-from kpi_gate.operation.finding import Finding
-from kpi_gate.operation.health import check_batch
-from kpi_gate.usecase import UseCase
+from kpi_gate.usecase import discovery
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.health.batch import FEW_ROWS
+from kpi_gate.watch.health.checks import check_batch
 
 PAST = 28
 Caught = dict[str, list[Finding]]
@@ -119,7 +119,7 @@ def on_real_rows(
     name: str, seeds: int
 ) -> tuple[str, list[Caught], list[tuple[float, list[Finding]]]]:
     """Break the last windows of a use case, and check all the others as they are."""
-    use_case = usecases.load(name)
+    use_case = discovery.load(name)
     with tempfile.TemporaryDirectory() as scratch:
         if use_case.fetch is None:
             raise SystemExit(f"{name} fetches no data by itself")

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.silent_faults import Scene, lagged
-from kpi_gate.operation.finding import Finding
-from kpi_gate.operation.health import (
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.health.behaviour import Floats, Score
+from kpi_gate.watch.health.checks import (
     check_behaviour,
     check_golden,
     check_leakage,
@@ -16,8 +18,6 @@ from kpi_gate.operation.health import (
     check_skew,
     feature_aucs,
 )
-from kpi_gate.operation.health_behaviour import Floats, Score
-from kpi_gate.usecase import UseCase
 
 GOLDEN_ROWS, PLAN_STEP = 200, 0.08
 ACT_ABOVE = 0.35

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.value import ValueModel
-from kpi_gate.settings_file import Settings
-from kpi_gate.usecase import Feature, UseCase
+from kpi_gate.decision.value.model import ValueModel
+from kpi_gate.usecase.contract import Feature, UseCase
+from kpi_gate.usecase.settings import Settings
 
 Floats = NDArray[np.float64]
 START = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kpi_gate.files.yaml_file import parse_yaml, read_yaml
-from kpi_gate.stores.ledger import Ledger
+from kpi_gate.record.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = ("as of", "verdict", "gain", "lower", "booked", "champion", "seconds", "GB")
@@ -66,7 +66,7 @@ def copy_project(root: Path, name: str, changes: list[str]) -> Path:
     for file in (".dvcignore", "pyproject.toml", "requirements.lock", "dvc.yaml"):
         shutil.copy(ROOT / file, root)
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-    path = root / f"src/kpi_gate/usecases/{name}.yaml"
+    path = root / f"src/kpi_gate/examples/{name}.yaml"
     content = read_yaml(path).content
     for change in changes:
         key, _, value = change.partition("=")
@@ -82,7 +82,7 @@ def copy_project(root: Path, name: str, changes: list[str]) -> Path:
 def play(root: Path, name: str, as_of: datetime) -> list[str]:
     """Run one retraining and return its row of the table."""
     places = {"KPI_GATE_HOME": str(root / ".kpi-gate"), "PYTHONPATH": f"{root / 'src'}:{root}"}
-    run = "from kpi_gate.cli import main; main()"
+    run = "from kpi_gate.cli.app import main; main()"
     words = [sys.executable, "-c", run, "retrain", name, "--as-of", f"{as_of:%Y-%m-%d}"]
     start = time.perf_counter()
     process = subprocess.Popen(

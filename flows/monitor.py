@@ -7,18 +7,18 @@ from prefect import flow, get_run_logger, tags
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.events import emit_event
 
-from flows.notify import telling
-from flows.plans import PROPOSED, resource
 from flows.retrain import key, run_name, step
-from flows.silence import tell_silence
-from kpi_gate import steps
+from kpi_gate.orchestration.deployments import PROPOSED, resource
+from kpi_gate.orchestration.missed_runs import tell_silence
+from kpi_gate.orchestration.notify import telling
+from kpi_gate.pipeline import stages
+from kpi_gate.record.lock import one_look
 from kpi_gate.run.context import open_run
-from kpi_gate.stores.lock import one_look
 
 if TYPE_CHECKING:
-    from kpi_gate.operation.watched import Watched
+    from kpi_gate.watch.result import Watched
 
-look = step(steps.monitor, minutes=60)
+look = step(stages.monitor, minutes=60)
 
 
 @flow(name="monitor", flow_run_name=run_name, timeout_seconds=2 * 3600)

@@ -15,15 +15,16 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from flows.notify import telling
-from kpi_gate import promotion, recording, steps
-from kpi_gate.decision.trigger import Choice
+from kpi_gate.decision.retrain_rule import Choice
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.errors import is_transient
+from kpi_gate.orchestration.notify import telling
+from kpi_gate.pipeline import recording, stages
+from kpi_gate.pipeline.standing import standing_decision
+from kpi_gate.record.ledger import Entry
+from kpi_gate.record.lock import one_at_a_time
+from kpi_gate.release import promotion
 from kpi_gate.run.context import Refusal, Retrained, open_run
-from kpi_gate.standing import standing_decision
-from kpi_gate.stores.ledger import Entry
-from kpi_gate.stores.lock import one_at_a_time
-from kpi_gate.transient import is_transient
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -61,16 +62,16 @@ def run_name() -> str:
 
 
 heal = step(promotion.heal, minutes=5)
-settle = step(steps.settle, minutes=10)
-snapshot = step(steps.snapshot, minutes=30)
-freeze_champion = step(steps.freeze_champion, minutes=5)
-validate = step(steps.validate, minutes=30)
-train = step(steps.train, minutes=120)
-compare = step(steps.compare, minutes=30)
-decide = step(steps.decide, minutes=10)
-record = step(steps.record, minutes=10)
-promote = step(steps.promote, minutes=10)
-choose_to_retrain = step(steps.choose_to_retrain, minutes=120)
+settle = step(stages.settle, minutes=10)
+snapshot = step(stages.snapshot, minutes=30)
+freeze_champion = step(stages.freeze_champion, minutes=5)
+validate = step(stages.validate, minutes=30)
+train = step(stages.train, minutes=120)
+compare = step(stages.compare, minutes=30)
+decide = step(stages.decide, minutes=10)
+record = step(stages.record, minutes=10)
+promote = step(stages.promote, minutes=10)
+choose_to_retrain = step(stages.choose_to_retrain, minutes=120)
 
 
 @flow(name="retrain", flow_run_name=run_name, timeout_seconds=4 * 3600)

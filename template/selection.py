@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-USE_CASES = "src/kpi_gate/usecases"
+USE_CASES = "src/kpi_gate/examples"
 SUPPORT = ("simulators", "carriers")  # folders of modules that stay with the use cases they serve
 ALL, BLANK = "all", "blank"
 

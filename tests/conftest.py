@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from starts import FIRST_TICK, STATES, begin_from
 
-from kpi_gate import usecases
+from kpi_gate.record import case_list, prepared_databases
 from kpi_gate.run.context import Run
-from kpi_gate.stores import case_list, prepared
-from kpi_gate.stores.settings import ENVIRONMENT, Place
+from kpi_gate.usecase import discovery
+from kpi_gate.workspace import ENVIRONMENT, Place
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"
@@ -54,12 +54,12 @@ def make_project(root: Path) -> Path:
         shutil.copytree(
             REPOSITORY / part, root / part, ignore=shutil.ignore_patterns("__pycache__")
         )
-    cases = root / "src/kpi_gate/usecases"
-    for path in cases.glob("[!_]*"):
+    cases = root / "src/kpi_gate/examples"
+    for path in cases.glob("[!_]*.*"):
         path.unlink()
     for path in TOY.glob("toy.*"):
         shutil.copy(path, cases)
-    table = '[tool.kpi-gate]\nuse_cases = "src/kpi_gate/usecases"\n'
+    table = '[tool.kpi-gate]\nuse_cases = "src/kpi_gate/examples"\n'
     (root / "pyproject.toml").write_text(table, encoding="utf-8")
     shutil.copytree(
         REPOSITORY / ".dvc",
@@ -78,7 +78,7 @@ def make_project(root: Path) -> Path:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database that is migrated already; a copy costs nothing."""
     path = tmp_path_factory.mktemp("migrated") / "mlflow.db"
-    prepared.lay_out("mlflow", f"sqlite:///{path}")
+    prepared_databases.lay_out("mlflow", f"sqlite:///{path}")
     return path
 
 
@@ -110,7 +110,7 @@ def runs_of(root: Path) -> Callable[..., Run]:
     """Return what makes runs of the toy at a moment; keywords replace parts of its settings."""
 
     def make(as_of: datetime = FIRST_TICK, **changes: Any) -> Run:
-        use_case = usecases.load("toy")
+        use_case = discovery.load("toy")
         if changes:
             settings = use_case.settings.model_copy(update=changes)
             use_case = type(use_case)(**{**vars(use_case), "settings": settings})

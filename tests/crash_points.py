@@ -27,13 +27,16 @@ import pandas as pd
 import skops.io  # noqa: F401
 from starts import champion, play
 
-from kpi_gate import candidate, comparison, promotion, releases, steps, usecases  # noqa: F401
+from kpi_gate.evaluation import comparison
 from kpi_gate.learning import training  # noqa: F401
+from kpi_gate.pipeline import stages
+from kpi_gate.record import decision_run, dvc_stages, ledger_view, registry
+from kpi_gate.record.ledger import Ledger
+from kpi_gate.record.model_files import MODEL_FILE
+from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
-from kpi_gate.stores import registry, snapshots, tracking
-from kpi_gate.stores.ledger import Ledger
-from kpi_gate.stores.models import MODEL_FILE
-from kpi_gate.stores.settings import Place
+from kpi_gate.usecase import discovery  # noqa: F401
+from kpi_gate.workspace import Place
 
 FIRST, AFTER_DRIFT = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
 MOMENTS, ROUNDS = 16, 6
@@ -58,18 +61,18 @@ def nth_call(owner, name, number, *, after):
 
 
 RUN = {
-    "after snapshot": (steps, "snapshot", 1, True),
-    "within snapshot, before DVC records": (snapshots, "_find", 1, False),
-    "after the champion was frozen": (steps, "freeze_champion", 1, True),
-    "after validate": (steps, "validate", 1, True),
+    "after snapshot": (stages, "snapshot", 1, True),
+    "within snapshot, before DVC records": (dvc_stages, "_find", 1, False),
+    "after the champion was frozen": (stages, "freeze_champion", 1, True),
+    "after validate": (stages, "validate", 1, True),
     "within train, half the files written": (registry, "digest", 3, True),
-    "after train": (steps, "train", 1, True),
+    "after train": (stages, "train", 1, True),
     "within compare": (comparison, "_table", 1, False),
-    "after compare": (steps, "compare", 1, True),
-    "after decide": (steps, "decide", 1, True),
-    "within record, run begun": (tracking, "_log_files", 1, False),
-    "within record, model logged": (tracking, "_register", 1, True),
-    "within record, not yet in the ledger": (tracking, "record_run", 1, True),
+    "after compare": (stages, "compare", 1, True),
+    "after decide": (stages, "decide", 1, True),
+    "within record, run begun": (decision_run, "_log_files", 1, False),
+    "within record, model logged": (decision_run, "_register", 1, True),
+    "within record, not yet in the ledger": (decision_run, "record_run", 1, True),
     "after the decision's row": (Ledger, "append", 1, True),
     "after the intent": (Ledger, "append", 2, True),
     "after the alias moved": (registry, "point", 1, True),
@@ -94,7 +97,7 @@ ACT = {
 
 def run_of(as_of=AFTER_DRIFT):
     """Return a run of the toy; places are read anew, as by a new process."""
-    return Run(usecases.load("toy"), as_of, Place(root=Path.cwd()))
+    return Run(discovery.load("toy"), as_of, Place(root=Path.cwd()))
 
 
 def start(work):
@@ -153,7 +156,7 @@ def restarted(again):
     again()
     entries = run.ledger.entries()
     version = champion(run)
-    said = releases.read(entries)
+    said = ledger_view.read(entries)
     registry.fetch(run.place, run.name, version, Path("loaded"), said.judged(f"v{version}"))
     done = Counter(entry.subject for entry in entries if entry.kind == "done")
     return {
@@ -246,13 +249,13 @@ def half_fetched():
         os.kill(os.getpid(), signal.SIGKILL)
 
     pd.DataFrame.to_csv = to_csv
-    snapshots.clear(Path("data/raw/toy"))
+    dvc_stages.clear(Path("data/raw/toy"))
     plays()
 
 
 def exchange_the_model():
     """Break the candidate's model in the registry as soon as it is recorded."""
-    real = tracking.record_run
+    real = decision_run.record_run
 
     def record_run(*args):
         recorded = real(*args)
@@ -260,7 +263,7 @@ def exchange_the_model():
         max(stored, key=lambda path: path.stat().st_mtime).write_bytes(b"half")
         return recorded
 
-    tracking.record_run = record_run
+    decision_run.record_run = record_run
     plays()
 
 

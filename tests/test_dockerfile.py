@@ -162,7 +162,9 @@ def test_compose_has_one_secret_at_both_ends_and_no_server_without_it():
     asked = services["prefect"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"]
     assert re.fullmatch(r"\$\{PREFECT_AUTH:\?.+\}", asked)
     assert services["worker"]["environment"]["PREFECT_API_AUTH_STRING"] == asked
-    assert services["prefect"]["command"].startswith("python -m kpi_gate.servers.prefect_app ")
+    assert services["prefect"]["command"].startswith(
+        "python -m kpi_gate.orchestration.servers.prefect_app "
+    )
 
 
 class Replay:
@@ -271,7 +273,7 @@ class TestReplay:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def test_it_is_a_command(self, image):
-        names = {path.stem for path in (REPOSITORY / "src/kpi_gate/usecases").glob("[!_]*.py")}
+        names = {path.stem for path in (REPOSITORY / "src/kpi_gate/examples").glob("[!_]*.py")}
         listed = json.loads(image.start("kpi-gate", "list", "--json"))
         assert {row["name"] for row in listed} == names
         assert image.start()
@@ -279,7 +281,7 @@ class TestReplay:
     def test_it_is_a_worker_and_a_server(self, image):
         assert "--with-healthcheck" in image.start("prefect", "worker", "start", "--help")
         assert "--allowed-hosts" in image.start("mlflow", "server", "--help")
-        ours = ("python", "-m", "kpi_gate.servers.prefect_app")
+        ours = ("python", "-m", "kpi_gate.orchestration.servers.prefect_app")
         assert "--allowed-hosts" in image.start(*ours, "--help")
 
     def test_its_volumes_are_there_to_be_owned(self, image):
@@ -290,7 +292,7 @@ class TestReplay:
         assert "snapshot@" in image.start("dvc", "stage", "list")
 
     def test_it_knows_its_commit_and_runs_what_dvc_fingerprints(self, image):
-        ask = "import flows, kpi_gate; from kpi_gate.stores.settings import Place; "
+        ask = "import flows, kpi_gate; from kpi_gate.workspace import Place; "
         ask += "print(Place().code_version(), kpi_gate.__file__, flows.__file__)"
         commit, *files = image.start("python", "-c", ask).split()
         assert commit == COMMIT

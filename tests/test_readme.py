@@ -3,8 +3,8 @@
 import re
 
 from benchmarks.readme import NOTES, README, ROOT, fill, tree
-from kpi_gate.cli import app, ledger_app
-from kpi_gate.decision.measures import BUILT_IN
+from kpi_gate.cli.app import app, ledger_app
+from kpi_gate.decision.stats.calibration import BUILT_IN
 
 TEXT = README.read_text(encoding="utf-8")
 

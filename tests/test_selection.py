@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "template"))
 from selection import Selection
 from selection import known_names as known
 
-CASES = "src/kpi_gate/usecases"
+CASES = "src/kpi_gate/examples"
 SHOP = {
     "Makefile": ".PHONY: help demo test bench years\n\n"
-    "demo: install\n\tpython -m flows.demo\n\ntest:\n\tpytest\n\n"
+    "demo: install\n\tpython -m kpi_gate.cli.demo\n\ntest:\n\tpytest\n\n"
     "bench: install\n\tpython -m benchmarks\n\nyears:\n\tpython -m benchmarks.years\n",
     "use_cases.yaml": "# read by dvc.yaml\nuse_cases:\n- books\n- shoes\n- toys\n",
     "prefect.yaml": "deployments:\n"
@@ -28,37 +28,37 @@ SHOP = {
     "benchmarks/__main__.py": 'USE_CASE = "books"\n',
     "benchmarks/gate.py": "from benchmarks import years\n",
     "benchmarks/years.py": "",
-    "flows/demo.py": 'USE_CASE = "books"\n',
+    "src/kpi_gate/cli/demo.py": 'USE_CASE = "books"\n',
     "flows/retrain.py": "from kpi_gate import usecases\n",
     "src/kpi_gate/__init__.py": "",
     "src/kpi_gate/value.py": "",
-    "src/kpi_gate/carriers/__init__.py": "",
+    "src/kpi_gate/examples/sources/__init__.py": "",
     "src/kpi_gate/carriers/log.py": 'PACKAGE = "shop_log"\n',
     "src/kpi_gate/carriers/sizes.py": 'USE_CASE = "shoes"\n',
     "src/kpi_gate/simulators/__init__.py": "",
     "src/kpi_gate/simulators/feet.py": "",
     "src/kpi_gate/simulators/feet.json": "",
-    "src/kpi_gate/simulators/worlds.py": "from kpi_gate.simulators import feet\n",
+    "src/kpi_gate/simulators/worlds.py": "from kpi_gate.examples.sources import feet\n",
     f"{CASES}/__init__.py": "",
     f"{CASES}/books.py": 'from kpi_gate import value\nfind_spec("old_books")\n',
     f"{CASES}/books.yaml": "",
-    f"{CASES}/shoes.py": "from kpi_gate.carriers.log import PACKAGE\n"
-    "import kpi_gate.simulators.worlds\n",
+    f"{CASES}/shoes.py": "from kpi_gate.examples.sources.log import PACKAGE\n"
+    "import kpi_gate.examples.sources.worlds\n",
     f"{CASES}/shoes.yaml": "",
-    f"{CASES}/toys.py": "def fetch():\n    from kpi_gate.carriers import log\n",
+    f"{CASES}/toys.py": "def fetch():\n    from kpi_gate.examples.sources import log\n",
     f"{CASES}/toys.yaml": "",
-    "tests/carriers/test_log.py": "from kpi_gate.carriers import log\n",
-    "tests/flows/test_demo.py": "from flows.demo import USE_CASE\n",
-    "tests/simulators/feet_of.py": "from kpi_gate.simulators.feet import *\n",
+    "tests/carriers/test_log.py": "from kpi_gate.examples.sources import log\n",
+    "tests/flows/test_demo.py": "from kpi_gate.cli.demo import USE_CASE\n",
+    "tests/simulators/feet_of.py": "from kpi_gate.examples.sources.feet import *\n",
     "tests/simulators/test_feet.py": "from feet_of import *\n",
     "tests/usecases/test_books.py": "",
-    "tests/usecases/test_contract.py": "",
+    "tests/usecases/test_contracts.py": "",
     "tests/usecases/test_size.py": 'USE_CASE = "shoes"\n',
     "tests/usecases/test_toys.py": "",
 }
 BOOKS = {
     "benchmarks/__main__.py",
-    "flows/demo.py",
+    "src/kpi_gate/cli/demo.py",
     "tests/flows/test_demo.py",
     "tests/usecases/test_books.py",
 }

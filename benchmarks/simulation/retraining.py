@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import kolmogorov
 
 from benchmarks.simulation.drifting import BEFORE, COLUMNS, DELAY, Year
+from kpi_gate.decision.retrain_rule import Proposal, choose
 from kpi_gate.decision.staleness import Staleness, measure_staleness
-from kpi_gate.decision.trigger import Proposal, choose
-from kpi_gate.decision.watching import TriggerSettings
+from kpi_gate.decision.watch_settings import TriggerSettings
 
 Floats = NDArray[np.float64]
 SWITCH_COST, CHALLENGER_COST = 1_500.0, 10.0  # EUR

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulation.worlds import Look
-from kpi_gate.decision.bootstrap import bootstrap_sums
+from kpi_gate.decision.stats.bootstrap import bootstrap_sums
 
 Floats = NDArray[np.float64]
 MIN_RELATIVE_CHANGE = 0.05  # as in the example of MLflow's validate_evaluation_results

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpi_gate.decision.value import Columns, Floats, Parameter, Parameters, ValueModel
-from kpi_gate.usecase import Feature, UseCase, read_settings
+from kpi_gate.decision.value.model import Columns, Floats, Parameter, Parameters, ValueModel
+from kpi_gate.usecase.contract import Feature, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 # FILL IN: The columns that the model sees. Every one must be known at event_time; `UseCase` below

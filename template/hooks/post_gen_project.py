@@ -134,7 +134,7 @@ def is_template_only(name: str) -> bool:
 def lay_out_blank(repository: Path) -> None:
     """Copy the skeleton of a use case, under the name that it was given."""
     for source in (repository / "template/blank").glob("blank.*"):
-        target = f"src/kpi_gate/usecases/{BLANK_NAME}{source.suffix}"
+        target = f"src/kpi_gate/examples/{BLANK_NAME}{source.suffix}"
         copy(source, Path(rename(target)), partial(re.sub, r"\bblank\b", BLANK_NAME))
 
 

@@ -6,9 +6,9 @@ import pytest
 from histories import toy_found
 from typer.testing import CliRunner
 
-from kpi_gate.cli import app
+from kpi_gate.cli.app import app
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.stores.settings import Place
+from kpi_gate.workspace import Place
 
 RUNNER = CliRunner()
 CALL = ["backtest", "toy", "--from", "2024-04-15", "--to", "2024-04-30"]
@@ -55,7 +55,7 @@ def test_a_wrong_setting_or_stretch_is_refused(words, told, tmp_path, monkeypatc
 
 @pytest.mark.slow
 def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
-    from kpi_gate.stores.tracking import client
+    from kpi_gate.record.decision_run import client
 
     call = [*CALL, "--workers", "1", "--html", "out/page.html"]
     what_if = ["--sweep", "objective.confidence=0.9", "--json"]

@@ -8,8 +8,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from kpi_gate.decision import gate
+from kpi_gate.decision.fingerprint import decision_id
 from kpi_gate.decision.gate import PRECEDENCE, REQUIRED_RULES, decide, refuse
-from kpi_gate.decision.identity import decision_id
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Check, Verdict
 

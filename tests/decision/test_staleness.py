@@ -7,8 +7,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from scipy.special import stdtrit
 
-from kpi_gate.decision.intervals import day_factor
 from kpi_gate.decision.staleness import Staleness, measure_staleness
+from kpi_gate.decision.stats.intervals import day_factor
 
 DAYS = 14
 ROWS = np.full(DAYS, 1_000)

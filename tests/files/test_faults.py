@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.settings_file import read_objective
+from kpi_gate.usecase.settings import read_objective
 
 TEXT = """objective:
   kpi: profit

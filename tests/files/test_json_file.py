@@ -2,8 +2,8 @@
 
 import pytest
 
-from kpi_gate.claims import read_measures, read_past
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.evaluation.claims import read_measures, read_past
 from kpi_gate.files.json_file import MOST_BYTES, read_json
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from typer.testing import CliRunner
 
-from kpi_gate.cli import app
+from kpi_gate.cli.app import app
 
 ROWS = Path(__file__).parent / "rows"
 OBJECTIVE = {

@@ -102,7 +102,7 @@ def bandit() -> Facts:
     """Judge the real log of ads that the README judges."""
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
-        python = (sys.executable, "-m", "kpi_gate.carriers.open_bandit")
+        python = (sys.executable, "-m", "kpi_gate.examples.sources.open_bandit")
         project.run("bandit", program=python)
         return {
             rows: facts(

@@ -6,12 +6,12 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from kpi_gate.decision.value import ValueModel
+from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.amounts import FEWEST_ROWS, with_amounts
 from kpi_gate.learning.expected import AmountError, Expected, value_columns
 from kpi_gate.learning.policy import Policy, PolicySettings
 from kpi_gate.learning.scoring import act
-from kpi_gate.stores.models import dump_model, load_model, store_model
+from kpi_gate.record.model_files import dump_model, load_model, store_model
 
 N = 600
 

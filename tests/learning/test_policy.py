@@ -5,7 +5,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from kpi_gate.decision.value_models import campaign_profit
+from kpi_gate.decision.value.ready_made import campaign_profit
 from kpi_gate.learning.policy import Policy, PolicySettings, expected_advantage
 
 PARAMETERS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpi_gate.decision.value_models import campaign_profit
+from kpi_gate.decision.value.ready_made import campaign_profit
 from kpi_gate.learning.policy import Policy, PolicySettings
 from kpi_gate.learning.scoring import (
     ScoringError,

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from kpi_gate.decision.value import ValueModel
+from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.policy import Policy, PolicySettings
 from kpi_gate.learning.scoring import ScoringError, act, probabilities, row_keys
 from kpi_gate.learning.training import TrainingError, train

@@ -10,22 +10,23 @@ import pandas as pd
 import pytest
 from starts import champion, play
 
-from kpi_gate import steps, usecases
-from kpi_gate.data.loading import load_rows
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.proof import adversaries, arena, record
-from kpi_gate.proof.arena import newest_moment, open_arena
+from kpi_gate.pipeline import stages
+from kpi_gate.pipeline.loading import load_rows
+from kpi_gate.proof import adversaries, harness, record
+from kpi_gate.proof.harness import newest_moment, open_arena
 from kpi_gate.proof.selftest import fight, run_selftest
+from kpi_gate.record.dvc_stages import mask_future
+from kpi_gate.record.ledger import LedgerError
 from kpi_gate.run.context import Run, now
-from kpi_gate.stores.ledger import LedgerError
-from kpi_gate.stores.settings import Place
-from kpi_gate.stores.snapshots import mask_future
+from kpi_gate.usecase import discovery
+from kpi_gate.workspace import Place
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SHIPPED = [  # with tests of their own; an owner's needs rows, and may leave more untried
     name
-    for name in usecases.names()
+    for name in discovery.names()
     if (Path(__file__).parents[1] / f"usecases/test_{name}.py").exists()
 ]
 NAMES = [adversary.name for adversary in adversaries.ADVERSARIES]
@@ -52,7 +53,7 @@ ASKED = (
 
 def newest(name, folder):
     """Return the run of a use case on its newest rows, and the rows."""
-    use_case, raw = usecases.load(name), folder / "raw"
+    use_case, raw = discovery.load(name), folder / "raw"
     if use_case.fetch is not None:
         use_case.fetch(raw)
     run = Run(use_case, now(), Place(root=folder))
@@ -62,9 +63,9 @@ def newest(name, folder):
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, monkeypatch):
-    estimator = usecases.load(name).settings.estimator.kind
+    estimator = discovery.load(name).settings.estimator.kind
     if estimator != "selective":  # there rare losses need all the rows
-        monkeypatch.setattr(arena, "MOST_ROWS", 400_000)
+        monkeypatch.setattr(harness, "MOST_ROWS", 400_000)
     result = run_selftest(*newest(name, tmp_path))
     answers = {bout.name: bout.answer for bout in result.bouts}
     assert set(answers) == set(NAMES) >= set(ASKED)
@@ -78,7 +79,7 @@ def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, mo
 @pytest.fixture
 def toys(project):
     """The toy's run on its rows before the turn of taste, and the rows."""
-    run = Run(usecases.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
+    run = Run(discovery.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
     rows = load_rows(run)
     return run, rows
 
@@ -190,13 +191,13 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
     assert entry.body["verdict"] == "PROMOTE"
     with monkeypatch.context() as broken:
         broken.setattr(gate, "_verdict", lambda checks: Verdict.PROMOTE)
-        outcome = steps.promote(run_at(), entry, proved=True)
+        outcome = stages.promote(run_at(), entry, proved=True)
     assert not outcome.moved
     assert "the gate fails its self-test" in outcome.words
     assert champion(run_at()) == ""
-    assert "fails" in steps.promote(run_at(), entry, proved=True).words  # it is on the record
+    assert "fails" in stages.promote(run_at(), entry, proved=True).words  # it is on the record
     monkeypatch.setattr(record, "subject_of", lambda run: "mended code")
-    assert steps.promote(run_at(), entry, proved=True).moved
+    assert stages.promote(run_at(), entry, proved=True).moved
     assert champion(run_at()) == "1"
     kinds = [found.kind for found in run_at().ledger.entries()]
     assert kinds == ["decision", "selftest", "selftest", "intent", "done"]
@@ -205,9 +206,9 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
 def test_too_little_data_is_no_proof(run_at):
     entry, _, _ = play(run_at(), promote=False)
     early = run_at(datetime(2024, 1, 20, tzinfo=UTC))
-    steps.snapshot(early)
-    steps.freeze_champion(early)
-    assert "the gate cannot be tested" in steps.proof_fault(early)
+    stages.snapshot(early)
+    stages.freeze_champion(early)
+    assert "the gate cannot be tested" in stages.proof_fault(early)
     assert np.isfinite(entry.body["decision"]["gain"]["estimate"])
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from kpi_gate.decision.value import ValueModel
-from kpi_gate.usecase import Feature, UseCase, read_settings
+from kpi_gate.decision.value.model import ValueModel
+from kpi_gate.usecase.contract import Feature, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 

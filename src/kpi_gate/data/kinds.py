@@ -1,7 +1,7 @@
 """What each column of a use case is for: by it a frame's types are read."""
 
 from kpi_gate.data.frames import Kind
-from kpi_gate.usecase import UseCase
+from kpi_gate.usecase.contract import UseCase
 
 IDENTITIES = ("unit", "item", "decision_id")
 

@@ -7,17 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from kpi_gate.decision.checks.gain import (
+    check_gain,
+    check_link,
+    measure_gain,
+    shrink_gain,
+    try_corners,
+)
+from kpi_gate.decision.checks.guardrails import check_measure, check_slices, slice_gains
+from kpi_gate.decision.checks.levels import check_levels
+from kpi_gate.decision.checks.sufficiency import check_enough, check_hidden, rows_for_enough
+from kpi_gate.decision.checks.validity import check_valid
 from kpi_gate.decision.evidence import Evidence
-from kpi_gate.decision.gain import Gain
-from kpi_gate.decision.guardrails import check_measure, check_slices, slice_gains
-from kpi_gate.decision.identity import decision_id, digest
-from kpi_gate.decision.levels import check_levels
-from kpi_gate.decision.measures import is_finite
+from kpi_gate.decision.fingerprint import decision_id, digest
 from kpi_gate.decision.objective import GateSettings, Objective
-from kpi_gate.decision.sufficiency import check_enough, check_hidden, rows_for_enough
-from kpi_gate.decision.validity import check_valid
+from kpi_gate.decision.stats.calibration import is_finite
+from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.verdict import Check, Decision, GainSummary, SliceGain, Verdict
-from kpi_gate.decision.worth import check_gain, check_link, measure_gain, shrink_gain, try_corners
 
 PRECEDENCE = (
     Verdict.INVALID,

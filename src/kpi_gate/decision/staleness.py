@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict
 
-from kpi_gate.decision.intervals import Interval, day_factor, interval, widened
+from kpi_gate.decision.stats.intervals import Interval, day_factor, interval, widened
 from kpi_gate.text import percent, total
 
 Floats = NDArray[np.float64]

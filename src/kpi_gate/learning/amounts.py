@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyRegressor
 
-from kpi_gate.decision.value import Floats
+from kpi_gate.decision.value.model import Floats
 from kpi_gate.learning.expected import AmountError, Expected
 
 FEWEST_ROWS = 20  # with an amount under one outcome; fewer are taken at their mean

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from kpi_gate.decision.value import Columns, Floats, ValueModel
+from kpi_gate.decision.value.model import Columns, Floats, ValueModel
 
 
 class AmountError(RuntimeError):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from kpi_gate.decision.value import Columns, Parameters, ValueModel
+from kpi_gate.decision.value.model import Columns, Parameters, ValueModel
 
 Floats = NDArray[np.float64]
 SMALLEST = 1e-300  # a scale of money below it is none

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.value import ValueModel
+from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.expected import NO_AMOUNTS, NOTHING, Amounts, value_columns
 from kpi_gate.learning.policy import Policy
 
 if TYPE_CHECKING:
-    from kpi_gate.learning.choices import Choices
+    from kpi_gate.learning.logged_choices import Choices
 
 Floats = NDArray[np.float64]
 KEY_ROLES = ("unit", "item", "event_time")  # what makes a row the decision that it is

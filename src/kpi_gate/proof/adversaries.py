@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.proof import false_evidence, foreknowing, weak_models
-from kpi_gate.proof.arena import Arena
+from kpi_gate.proof import lookahead, tampered_evidence, weak_candidates
+from kpi_gate.proof.harness import Arena
 
 INVALID, REJECT, PROMOTE = Verdict.INVALID, Verdict.REJECT, Verdict.PROMOTE
 TOO_LITTLE = Verdict.INSUFFICIENT_EVIDENCE
@@ -40,33 +40,33 @@ class Adversary:
 
 
 ADVERSARIES = (
-    Adversary(weak_models.oracle, (PROMOTE,)),
-    Adversary(weak_models.identical_twin, (TOO_LITTLE,)),
-    Adversary(weak_models.random_scores, NO_GAIN),
-    Adversary(weak_models.inverted, NO_GAIN),
-    Adversary(weak_models.constant, NO_GAIN),
-    Adversary(weak_models.miscalibrated, NO_GAIN),
-    Adversary(false_evidence.not_a_number, (INVALID,)),
-    Adversary(false_evidence.percent_for_probability, (INVALID,)),
-    Adversary(false_evidence.trained_on_the_gate, (INVALID,)),
-    Adversary(false_evidence.trained_on_one_gate_row, (INVALID,)),
-    Adversary(foreknowing.future_feature, (INVALID,)),
-    Adversary(foreknowing.feature_is_the_outcome, (INVALID,)),
-    Adversary(foreknowing.value_from_the_future, (INVALID,)),
-    Adversary(foreknowing.rule_of_thumb_from_the_future, (INVALID,)),
-    Adversary(weak_models.slice_saboteur, (REJECT,)),
-    Adversary(weak_models.rare_big_losses, NO_GAIN),
-    Adversary(weak_models.one_lucky_unit, NO_GAIN),
-    Adversary(false_evidence.wrong_currency_unit, (INVALID,)),
-    Adversary(weak_models.ten_times_slower, (REJECT,)),
-    Adversary(false_evidence.unserialisable, (INVALID,)),
-    Adversary(false_evidence.unloadable_champion, (INVALID,)),
-    Adversary(false_evidence.other_schema, (INVALID,)),
-    Adversary(false_evidence.no_guardrails, (INVALID,)),
-    Adversary(false_evidence.last_months_evidence, (INVALID,)),
-    Adversary(false_evidence.redated_evidence, (INVALID,)),
-    Adversary(false_evidence.other_snapshot, (INVALID,)),
-    Adversary(false_evidence.repeated_rows, (INVALID,)),
-    Adversary(false_evidence.immature_outcomes, (INVALID,)),
-    Adversary(false_evidence.no_experiment, (Verdict.AB_REQUIRED,)),
+    Adversary(weak_candidates.oracle, (PROMOTE,)),
+    Adversary(weak_candidates.identical_twin, (TOO_LITTLE,)),
+    Adversary(weak_candidates.random_scores, NO_GAIN),
+    Adversary(weak_candidates.inverted, NO_GAIN),
+    Adversary(weak_candidates.constant, NO_GAIN),
+    Adversary(weak_candidates.miscalibrated, NO_GAIN),
+    Adversary(tampered_evidence.not_a_number, (INVALID,)),
+    Adversary(tampered_evidence.percent_for_probability, (INVALID,)),
+    Adversary(tampered_evidence.trained_on_the_gate, (INVALID,)),
+    Adversary(tampered_evidence.trained_on_one_gate_row, (INVALID,)),
+    Adversary(lookahead.future_feature, (INVALID,)),
+    Adversary(lookahead.feature_is_the_outcome, (INVALID,)),
+    Adversary(lookahead.value_from_the_future, (INVALID,)),
+    Adversary(lookahead.rule_of_thumb_from_the_future, (INVALID,)),
+    Adversary(weak_candidates.slice_saboteur, (REJECT,)),
+    Adversary(weak_candidates.rare_big_losses, NO_GAIN),
+    Adversary(weak_candidates.one_lucky_unit, NO_GAIN),
+    Adversary(tampered_evidence.wrong_currency_unit, (INVALID,)),
+    Adversary(weak_candidates.ten_times_slower, (REJECT,)),
+    Adversary(tampered_evidence.unserialisable, (INVALID,)),
+    Adversary(tampered_evidence.unloadable_champion, (INVALID,)),
+    Adversary(tampered_evidence.other_schema, (INVALID,)),
+    Adversary(tampered_evidence.no_guardrails, (INVALID,)),
+    Adversary(tampered_evidence.last_months_evidence, (INVALID,)),
+    Adversary(tampered_evidence.redated_evidence, (INVALID,)),
+    Adversary(tampered_evidence.other_snapshot, (INVALID,)),
+    Adversary(tampered_evidence.repeated_rows, (INVALID,)),
+    Adversary(tampered_evidence.immature_outcomes, (INVALID,)),
+    Adversary(tampered_evidence.no_experiment, (Verdict.AB_REQUIRED,)),
 )

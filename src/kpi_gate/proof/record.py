@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpi_gate import usecases
-from kpi_gate.decision.identity import digest
-from kpi_gate.promotion import asked_by, policy_hash
+from kpi_gate.decision.fingerprint import digest
 from kpi_gate.proof.selftest import Bout, SelfTest, run_selftest
-from kpi_gate.replay import file_hash, machine_hash
+from kpi_gate.release.promotion import asked_by, policy_hash
 from kpi_gate.run.context import Run
+from kpi_gate.run.provenance import file_hash, machine_hash
+from kpi_gate.usecase import discovery
 
 KIND = "selftest"
 
@@ -59,4 +59,4 @@ def subject_of(run: Run) -> str:
 
 def code_hash(use_case: str) -> str:
     """Hash the machine's code and the use case's own; other use cases do not count."""
-    return digest([machine_hash(), file_hash(usecases.module_file(use_case))])
+    return digest([machine_hash(), file_hash(discovery.module_file(use_case))])

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
-from kpi_gate.proof.arena import Arena, CannotTryError, open_arena
+from kpi_gate.proof.harness import Arena, CannotTryError, open_arena
 from kpi_gate.render import render
 from kpi_gate.run.context import Refusal, Run
 

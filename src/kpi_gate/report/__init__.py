@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _PAGES = {
-    "Decision": "kpi_gate.decision.report",
+    "Decision": "kpi_gate.report.decision_text",
     "SelfTest": "kpi_gate.report.selftest_page",
 }
 

@@ -2,9 +2,9 @@
 
 import re
 
-from kpi_gate.decision import page_sections
-from kpi_gate.decision.page import header
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.report import decision_sections
+from kpi_gate.report.decision_page import header
 from kpi_gate.report.document import FIGURES, section
 
 # paper and ink are set together: whatever surrounds the cell, one is read on the other
@@ -53,8 +53,8 @@ STYLE = f"""
 
 def head(decision: Decision) -> str:
     """Render the verdict with its sentence, the gain drawn, and the checks that failed."""
-    failed = page_sections.check_rows(decision.failed)
+    failed = decision_sections.check_rows(decision.failed)
     columns = '<th></th><th>check</th><th class="n">value</th><th class="n">bound</th><th></th>'
     table = f"<table><tr>{columns}</tr>{failed}</table>" if failed else ""
-    body = (header(decision), page_sections.gain(decision), section("Failed checks", table))
+    body = (header(decision), decision_sections.gain(decision), section("Failed checks", table))
     return f'<div class="{ROOT[1:]}"><style>{STYLE}</style>{"".join(body)}</div>'

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpi_gate import project, usecases
 from kpi_gate.decision.evidence import utc
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.files import project
 from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.learning.maturity import Maturity, measure_maturity
+from kpi_gate.learning.label_maturity import Maturity, measure_maturity
 from kpi_gate.learning.windows import Windows, plan_windows
-from kpi_gate.refusal import Refusal as Refusal  # noqa: PLC0414
-from kpi_gate.stores import case_list
-from kpi_gate.stores.ledger import Entry, Ledger
-from kpi_gate.stores.models import ModelCard
-from kpi_gate.stores.settings import Place
-from kpi_gate.usecase import ConfigurationError, UseCase
+from kpi_gate.record import case_list
+from kpi_gate.record.ledger import Entry, Ledger
+from kpi_gate.record.model_files import ModelCard
+from kpi_gate.usecase import discovery
+from kpi_gate.usecase.contract import ConfigurationError, UseCase
+from kpi_gate.usecase.refusal import Refusal as Refusal  # noqa: PLC0414
+from kpi_gate.workspace import Place
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def open_run(name: str, as_of: datetime | None = None) -> Run:
     moment = now() if as_of is None else utc(as_of)
     if moment > now():
         raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
-    run = Run(usecases.load(name), moment, Place())
+    run = Run(discovery.load(name), moment, Place())
     follow_use_cases(run.place.root)
     return run
 
@@ -91,7 +92,7 @@ def open_run(name: str, as_of: datetime | None = None) -> Run:
 def follow_use_cases(root: Path) -> None:
     """Bring DVC's list of use cases in step with them, in the project that they lie in."""
     if project.here().root == root:
-        case_list.follow(root, usecases.names())
+        case_list.follow(root, discovery.names())
 
 
 def same_tick(use_case: UseCase, place: Place) -> Run:

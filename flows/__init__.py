@@ -1,1 +1,0 @@
-"""WHEN: Prefect only. A flow's body fits one screen; the work is done in `kpi_gate.steps`."""

@@ -1,0 +1,241 @@
+"""Promotion policies that meet the same history, tick by tick: the gate, and what others do."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.snapshots import UNHELD, copy, keep, read_json, train_once, write_json
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.evaluation.comparison import gate_rows
+from kpi_gate.evaluation.scored_model import make_side
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.pipeline import stages, ticks
+from kpi_gate.pipeline.recording import refused
+from kpi_gate.pipeline.validating import validate_snapshot
+from kpi_gate.record import dvc_stages
+from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.run.champion import stand_in
+from kpi_gate.run.context import Refusal, Run, plan
+
+GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
+NO_CANDIDATE = "no candidate"
+PLAYERS = {
+    GATE: "this gate",
+    ALWAYS: "always promote the newest candidate",
+    NEVER: "never retrain after the first model",
+    METRIC: "promote where the AUC is higher on the same fresh rows",
+    ORACLE: "in hindsight, whatever earns most until the next tick",
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """What a player did at a tick.
+
+    Attributes:
+        model: Name of the model in use afterwards; empty for the baseline.
+        candidate: Name of the model that asked for promotion; empty where there was none.
+        moved: Whether it was promoted.
+        verdict: What the gate said; of the metric `higher`, `not higher` or `no candidate`.
+        sentence: Why.
+    """
+
+    model: str
+    candidate: str
+    moved: bool
+    verdict: str
+    sentence: str
+
+
+def step(scene: Scene, player: str, number: int) -> None:
+    """Let a player act at a tick, after all ticks before; once done it stays done."""
+    path = _path(scene, player, number)
+    if path.exists():
+        return
+    before = moves(scene, player, number)
+    facts = read_json(scene.facts(number))
+    run = scene.run(number, player)
+    in_use = before[-1].model if before else ""
+    if "refused" in facts:
+        check, reason = facts["refused"]
+        move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
+        if player == GATE:
+            _note(run, refused(run, Refusal(check, reason), None), 0, "")
+    else:
+        _prepare(scene, run, number, before)
+        ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
+        move = ask(scene, run, number, in_use, facts)
+    write_json(path, asdict(move))
+
+
+def moves(scene: Scene, player: str, number: int) -> list[Move]:
+    """Return what a player did before a tick, oldest first."""
+    return [Move(**read_json(_path(scene, player, earlier))) for earlier in range(number)]
+
+
+def _path(scene: Scene, player: str, number: int) -> Any:
+    return scene.folder / player / "moves" / f"{number:04d}.json"
+
+
+def _prepare(scene: Scene, run: Run, number: int, before: list[Move]) -> None:
+    """Lay the tick's rows, the champion in use and the anchor where a retraining finds them."""
+    run.work.mkdir(parents=True, exist_ok=True)
+    link = run.work / "snapshot.parquet"
+    link.unlink(missing_ok=True)
+    link.symlink_to(scene.snapshot(number))
+    ticks.write_tick(run)
+    folder = run.work / "champion"
+    dvc_stages.clear(folder)
+    in_use = before[-1].model if before else ""
+    if not in_use:
+        stand_in(run, folder)
+        return
+    copy(scene.model(in_use), folder)
+    copy(scene.model(next(move.model for move in before if move.model)), folder / "anchor")
+
+
+def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+    """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
+    frozen, candidate = facts["fingerprint"], ""
+    try:
+        validate_snapshot(run)
+        train_once(run, frozen, scene.shelf)
+        candidate = f"{GATE}-{number:04d}"
+        _keep_model(scene, run, candidate)
+        stages.compare_on_snapshot(run, frozen, timed=False)
+        decision = stages.decide(run)
+    except Refusal as refusal:
+        decision = refused(run, refusal, None)
+    _note(run, decision, facts["rows"], candidate)
+    # all players begin with the same model, whatever the gate would have said of it
+    moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
+    return Move(
+        model=candidate if moved else in_use,
+        candidate=candidate,
+        moved=moved,
+        verdict=decision.verdict.value,
+        sentence=decision.sentence,
+    )
+
+
+def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
+    """Write the decision into the play's own ledger: later ones learn from all candidates."""
+    if run.ledger.entries(run.name, "decision", decision.decision_id):
+        return  # the play was cut off after this
+    body = {
+        "as_of": run.as_of.isoformat(),
+        "verdict": decision.verdict.value,
+        "snapshot": "",  # a play keeps none in DVC
+        "snapshot_rows": rows,
+        "champion": decision.lineage.champion.name if decision.lineage else "",
+        "version": candidate,
+        "sentence": decision.sentence,
+        "decision": decision.model_dump(mode="json"),
+    }
+    run.ledger.append(run.name, "decision", decision.decision_id, body)
+
+
+def _ask_the_metric(
+    scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
+) -> Move:
+    """Promote where the metric is higher, as most templates do; the rows at least are the same."""
+    name, fault = _candidate(scene, run, METRIC, number, facts)
+    try:
+        ours, theirs = _metrics(run) if name and in_use else (1.0, 0.0)
+    except (ModelError, ScoringError) as error:
+        name, fault = "", str(error)
+    if not name:
+        return Move(in_use, "", moved=False, verdict=NO_CANDIDATE, sentence=fault)
+    moved = ours > theirs
+    return Move(
+        model=name if moved else in_use,
+        candidate=name,
+        moved=moved,
+        verdict="higher" if moved else "not higher",
+        sentence=f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model",
+    )
+
+
+def _ask_nobody(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+    """Promote whatever could be trained."""
+    name, fault = _candidate(scene, run, ALWAYS, number, facts)
+    return Move(
+        model=name or in_use,
+        candidate=name,
+        moved=bool(name),
+        verdict="newest" if name else NO_CANDIDATE,
+        sentence=fault,
+    )
+
+
+def _candidate(
+    scene: Scene, run: Run, player: str, number: int, facts: dict[str, Any]
+) -> tuple[str, str]:
+    """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
+    name = f"{player}-{number:04d}"
+    try:
+        train_once(run, facts["fingerprint"], scene.shelf)
+        _keep_model(scene, run, name)
+    except Refusal as refusal:
+        return "", str(refusal)
+    return name, ""
+
+
+def _metrics(run: Run) -> tuple[float, float]:
+    """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
+    from sklearn.metrics import roc_auc_score
+
+    rows = ticks.read_learnable(run)
+    gate = gate_rows(rows, plan(run, rows))
+    outcome = gate["outcome"].to_numpy(dtype=float)
+    known = pd.notna(outcome)
+    if len(set(outcome[known])) < 2:
+        return 0.5, 0.5
+    card = ModelCard.read(run.work / "candidate")
+    ours, theirs = (
+        make_side(side, run.work / side, run.use_case, gate, card).probability[known]
+        for side in ("candidate", "champion")
+    )
+    return (
+        float(roc_auc_score(outcome[known], ours)),
+        float(roc_auc_score(outcome[known], theirs)),
+    )
+
+
+def _keep_model(scene: Scene, run: Run, name: str) -> None:
+    """Keep the candidate under its name, as a registry would give it back after a promotion."""
+    candidate = run.work / "candidate"
+    card = ModelCard.read(candidate)
+    evidence_end = plan(run, ticks.read_learnable(run)).gate.end
+    known = {"name": name, "promoted_on": evidence_end}
+    contender = Contender.model_validate({**card.contender.model_dump(), **known})
+
+    def fill(folder: Any) -> None:
+        copy(candidate, folder)
+        card.model_copy(update={"contender": contender}).write(folder)
+
+    keep(scene.model(name), fill)
+
+
+def in_use(scene: Scene, player: str) -> list[str]:
+    """Return the model that a player had in use in each period; empty for the baseline.
+
+    All begin with the same model, the first candidate, whatever the gate said of it.
+    """
+    count = len(scene.ticks)
+    if player != NEVER:
+        return [move.model for move in moves(scene, player, count)]
+    begun = [move.model for move in moves(scene, GATE, count)]
+    first = next((model for model in begun if model), "")
+    return [first if model else "" for model in begun]
+
+
+def unheld(scene: Scene) -> list[str]:
+    """Return what would have been in use had no rows been held back for a comparison."""
+    used = in_use(scene, NEVER)
+    for number in range(1, len(used)):
+        used[number] = read_json(scene.facts(number)).get(UNHELD) or used[number - 1]
+    return used

@@ -1,0 +1,108 @@
+"""What if: the gate plays the same stretch with other thresholds, windows or cadence."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import product
+from typing import Any
+
+from kpi_gate.backtest import accounting, outcomes, policies
+from kpi_gate.backtest.engine import Progress, act, open_pool
+from kpi_gate.backtest.result import Sweep, Trial
+from kpi_gate.backtest.scenario import Scene, lay_out
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.workspace import Place
+
+MOST = 48
+AS_IT_IS = "as it is"
+OTHER_MONEY = ("value", "data", "estimator", "objective.kpi", "objective.unit")
+
+
+def combinations(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """Return every combination of values, the settings as they are before all.
+
+    Raises:
+        ConfigurationError: If they are too many, or would change what is summed up.
+    """
+    for key in axes:
+        if key.split(".")[0] in OTHER_MONEY or key in OTHER_MONEY:
+            raise ConfigurationError(
+                f"--sweep {key}: with other values the KPI is another one, and what is best by it "
+                f"says nothing; play each by itself with --set {key}=VALUE"
+            )
+    found = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    if len(found) > MOST:
+        raise ConfigurationError(f"--sweep has {len(found)} combinations, must be <= {MOST}")
+    return [{}, *found]
+
+
+def sweep(
+    scene: Scene,
+    span: tuple[datetime, datetime],
+    axes: Mapping[str, Sequence[Any]],
+    place: Place,
+    workers: int,
+    told: Callable[[int, int], None] = lambda done, of: None,
+) -> Sweep:
+    """Let the gate play every combination.
+
+    Args:
+        scene: What is played as it is; its changes hold in every combination.
+        span: Start and end of the stretch.
+        axes: Values to try, by dotted key of the YAML.
+        place: Where files and services are.
+        workers: Processes.
+        told: Is called with how many parts are done, and of how many.
+
+    Raises:
+        ConfigurationError: If a key or value is wrong.
+    """
+    asked = combinations(axes)
+    # all are laid out before the first is played: a wrong key costs no time
+    scenes = [lay_out(scene.name, *span, dict(scene.changes) | more, place) for more in asked]
+    since = max(played.ticks[0] for played in scenes)  # all are counted on the same decisions
+    switching = scene.use_case.settings.objective.switch_cost
+    progress = Progress(told, sum(2 * len(played.ticks) + 1 for played in scenes))
+    trials = []
+    with open_pool(workers) as pool:
+        for more, played in zip(asked, scenes, strict=True):
+            act(played, pool, (policies.GATE,), progress)
+            trials.append(_trial(played, more, since, switching))
+    unit = scene.use_case.settings.objective.unit
+    return Sweep(unit=unit, trials=tuple(trials))
+
+
+def _trial(scene: Scene, more: Mapping[str, Any], since: datetime, switching: float) -> Trial:
+    """Sum up what the gate earned from a moment on; a promotion before it is a beginning."""
+    used = policies.in_use(scene, policies.GATE)
+    _value(scene, used)
+    promotions = [
+        made for made in accounting.Reckoning(scene).promotions(used) if made.as_of >= since
+    ]
+    half = since + (scene.end - since) / 2
+    gross, late = (
+        sum(
+            outcomes.earned_between(scene, number, name, start, scene.end)
+            for number, name in enumerate(used)
+        )
+        for start in (since, half)
+    )
+    net_late = late - switching * sum(made.as_of >= half for made in promotions)
+    net = gross - switching * len(promotions)
+    return Trial(
+        words=", ".join(f"{key} {value}" for key, value in more.items()) or AS_IT_IS,
+        changes={key: str(value) for key, value in more.items()},
+        kpi=gross,
+        net=net,
+        promotions=len(promotions),
+        false_promotions=sum(made.false is True for made in promotions),
+        halves=(net - net_late, net_late),
+    )
+
+
+def _value(scene: Scene, used: Sequence[str]) -> None:
+    """Let the models in use decide on every period, and what they replaced while they stayed."""
+    for number, name in enumerate(used):
+        outcomes.value_models(scene, number, [name])
+    for swap in accounting.swaps(used):
+        for number in range(swap.number, swap.end):
+            outcomes.value_models(scene, number, [swap.old])

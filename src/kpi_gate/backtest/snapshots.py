@@ -1,0 +1,113 @@
+"""A tick as it was: its rows frozen, and what is trained on them, once for all who need it."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from kpi_gate.backtest.scenario import Scene
+from kpi_gate.decision.fingerprint import digest
+from kpi_gate.learning.windows import plan_windows
+from kpi_gate.pipeline import loading, stages, ticks
+from kpi_gate.pipeline.fresh_rows import require_fresh_rows
+from kpi_gate.record import dvc_stages
+from kpi_gate.run.candidate import train_candidate
+from kpi_gate.run.context import Refusal, Run, plan
+
+UNHELD = "unheld"
+
+
+def freeze(scene: Scene, number: int) -> None:
+    """Freeze the rows that were known at a tick; where asked, train a model on all of them."""
+    facts, path = scene.facts(number), scene.snapshot(number)
+    if facts.exists():
+        return
+    run = scene.run(number)
+    try:
+        if not path.exists():
+            loading.write_rows(run, loading.load_rows(run), path)
+    except Refusal as refusal:
+        write_json(facts, {"refused": [refusal.check, str(refusal)]})
+        return
+    rows = pd.read_parquet(path)
+    frozen = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    model = f"{UNHELD}-{number:04d}" if scene.unheld else ""
+    if model:
+        try:
+            shelved = scene.shelf / digest([UNHELD, frozen, _what_trains(run)])[:16]
+            keep(shelved, lambda folder: _train_on_all(run, rows, folder, frozen))
+            keep(scene.model(model), lambda folder: copy(shelved, folder))
+        except Refusal:  # too little to learn from
+            model = ""
+    write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
+
+
+def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
+    """Train on everything known, so that nothing is left to judge the model by."""
+    settings = run.use_case.settings.window
+    # a gate window that begins, and ends, at the tick itself: all outcomes known by then train
+    end = run.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    later = end + timedelta(days=settings.label_delay_days)
+    windows = plan_windows(rows["event_time"], settings, later, end)
+    train_candidate(run, rows, windows, folder, frozen)
+
+
+def train_once(run: Run, frozen: str, shelf: Path) -> None:
+    """Train a player's candidate, or take it from the shelf where another has trained the same."""
+    rows = ticks.read_learnable(run)
+    windows = plan(run, rows)
+    name = digest([frozen, windows.model_dump(mode="json"), _what_trains(run)])[:16]
+    shelved, mine = shelf / name, run.work / "candidate"
+    if not shelved.exists():
+        stages.train_on_snapshot(run, frozen)
+        keep(shelved, lambda folder: copy(mine, folder))
+        return
+    require_fresh_rows(run, rows, windows)  # refuses as training would
+    dvc_stages.clear(mine)
+    copy(shelved, mine)
+
+
+def _what_trains(run: Run) -> dict[str, Any]:
+    names = {"model", "window", "policy", "value", "calibration", "data", "estimator"}
+    trains = run.use_case.settings.model_dump(mode="json", include=names)
+    return {**trains, "slices": [rail.slice for rail in run.use_case.settings.guardrails]}
+
+
+def keep(folder: Path, fill: Any) -> None:
+    """Fill a folder and only then give it its name: half of it is never taken for the whole."""
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    try:
+        fill(partial)
+        partial.replace(folder)
+    except OSError:
+        if not folder.exists():  # else another process was faster, with the same content
+            raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a model's folder over another."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; None where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

@@ -1,0 +1,1 @@
+"""The command line, one module a noun. Nothing heavy is imported before a verb is chosen."""

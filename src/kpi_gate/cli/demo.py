@@ -1,0 +1,146 @@
+"""Four ticks of the bank's real history through the real flow. `make demo` runs this.
+
+The dates were chosen by looking at the data, the verdicts were not: they are what the gate says.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from kpi_gate.orchestration.temporary_server import prefect_at_hand
+from kpi_gate.workspace import Place, prepare_environment
+
+if TYPE_CHECKING:
+    from kpi_gate.run.context import Retrained
+
+USE_CASE = "campaign"
+MARK = "demo"  # in the home: hash of the last ledger row that the demo wrote
+
+
+class Tick(NamedTuple):
+    """One moment of the story.
+
+    Attributes:
+        as_of: When the retraining runs.
+        story: What is going on.
+        in_cents: Month whose file arrives with its balances in cents; empty for none.
+    """
+
+    as_of: datetime
+    story: str
+    in_cents: str = ""
+
+
+TICKS = (
+    Tick(datetime(2008, 8, 1, tzinfo=UTC), "the first model, against calling everyone"),
+    Tick(datetime(2009, 3, 1, tzinfo=UTC), "the crisis: January calls all lost money"),
+    Tick(datetime(2009, 6, 1, tzinfo=UTC), "May's balances arrive in cents", in_cents="2009-05"),
+    Tick(datetime(2009, 7, 1, tzinfo=UTC), "the world has changed: every third call succeeds"),
+)
+
+
+def main() -> None:
+    """Play the ticks from an empty home and print the four decisions."""
+    place = Place()
+    prepare_environment(place)
+    begin_anew(place)
+    console = Console(highlight=False, width=100)
+    with ExitStack() as stack:
+        with console.status("Starting Prefect, MLflow and DVC ..."):
+            stack.enter_context(prefect_at_hand(place))
+            from kpi_gate.usecase import discovery
+
+            use_case = discovery.load(USE_CASE)
+            raw = place.raw(USE_CASE)
+            if use_case.fetch is not None:
+                shutil.rmtree(raw, ignore_errors=True)
+                use_case.fetch(raw)
+        results = [_played(console, raw, number) for number in range(1, len(TICKS) + 1)]
+    (place.home / MARK).write_text(place.ledger.entries()[-1].hash, encoding="utf-8")
+    console.print(summary(results))
+    console.print(
+        "Look at it:  [bold]make ui[/bold]   in MLflow open experiment `campaign`, Training runs,\n"
+        "             a run, its artifact decision/decision.html. Prefect shows the flow runs.\n"
+        "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
+    )
+
+
+def _played(console: Console, raw: Path, number: int) -> "Retrained":
+    from flows.retrain import retrain
+
+    tick = TICKS[number - 1]
+    with (
+        console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
+        month_in_cents(raw, tick.in_cents),
+    ):
+        result = cast("Retrained", retrain(USE_CASE, tick.as_of))
+    verdict = result.decision.verdict
+    console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict}")
+    return result
+
+
+def begin_anew(place: Place) -> None:
+    """Clear what an earlier demo left in the home; a history of the owner's is never touched."""
+    entries = place.ledger.entries()
+    mark = place.home / MARK
+    if entries and not (mark.exists() and mark.read_text(encoding="utf-8") == entries[-1].hash):
+        raise SystemExit(
+            f"demo: {place.home} holds {len(entries)} ledger rows that are not only the demo's."
+            "\nPlay it elsewhere: KPI_GATE_HOME=.kpi-gate-demo make demo (and make ui)"
+        )
+    for name in ("ledger.db", "mlflow.db", "artifacts", "prefect", "quarantine"):
+        path = place.home / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+@contextmanager
+def month_in_cents(raw: Path, month: str) -> Iterator[None]:
+    """Deliver a month's file with its balances in cents, and the right one afterwards."""
+    path = raw / f"{month}.csv"
+    if not month:
+        yield
+        return
+    original = path.read_bytes()
+    calls = pd.read_csv(path)
+    calls.assign(balance_eur=calls["balance_eur"] * 100).to_csv(path, index=False)
+    try:
+        yield
+    finally:
+        path.write_bytes(original)
+
+
+def summary(results: "list[Retrained]") -> Table:
+    """Return the four decisions as one table, with money."""
+    unit = results[0].decision.unit
+    table = Table(title="Four ticks of a bank's campaign", title_justify="left", show_lines=True)
+    table.add_column("as of", min_width=10)
+    table.add_column("verdict")
+    table.add_column(f"{unit} more a call", justify="right", min_width=14)
+    table.add_column(f"{unit} a year", justify="right")
+    table.add_column("why", ratio=1)
+    for tick, result in zip(TICKS, results, strict=True):
+        decision, gain = result.decision, result.decision.gain
+        earned = "not measured"
+        if gain is not None:
+            earned = f"{gain.estimate:+.2f}\n({gain.lower:+.2f} to {gain.upper:+.2f})"
+        promoted = decision.verdict == "PROMOTE" and decision.money is not None
+        table.add_row(
+            f"{tick.as_of:%Y-%m-%d}",
+            decision.verdict.value,
+            earned,
+            f"{decision.money:+,.0f}" if promoted else "0",
+            f"{tick.story}: {shorten(decision.reason, 170, placeholder=' ...')}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""The record at the door: show, verify, export and protect the ledger."""
+
+import csv
+import io
+import json
+import re
+import sys
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kpi_gate.cli.options import AsJson, print_json
+from kpi_gate.pipeline.call_checks import require_reason
+from kpi_gate.usecase.names import require_name
+
+if TYPE_CHECKING:
+    from kpi_gate.record.ledger import Entry, Ledger
+
+BROKEN = 1
+COLUMNS = (
+    *("number", "at", "use_case", "kind", "subject", "verdict", "version", "from"),
+    *("asked_by", "approved_by", "approved_seen_at", "forced", "why"),
+    *("as_of", "snapshot", "policy_hash", "code", "environment", "run_id", "prefect_run"),
+    *("gain_estimate", "gain_lower", "gain_upper", "gain_shrunk", "gain_unit"),
+    *("previous_hash", "hash"),
+)
+_FORMULA = ("=", "+", "-", "@")
+_NOTED = re.compile(r"[0-9a-fA-F]{12,64}")
+
+ledger_app = typer.Typer(help="Read and check the append-only record.", no_args_is_help=True)
+OneUseCase = Annotated[str | None, typer.Argument(metavar="[USE_CASE]")]
+
+
+class Format(StrEnum):
+    """How an export is written."""
+
+    CSV = "csv"
+    JSON = "json"
+
+
+@ledger_app.command("show")
+def show_ledger(
+    name: OneUseCase = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+) -> None:
+    """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
+    entries = _entries(name, whole=as_json)
+    if as_json:
+        typer.echo(_json(entries))
+        return
+    for entry in entries:
+        typer.echo(_line(entry))
+
+
+@ledger_app.command("verify")
+def verify_ledger(
+    noted: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="A last hash noted before, 12 digits or more."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every row, its triggers and what MLflow names; exit code 1 where something is wrong."""
+    from kpi_gate.record.ledger_check import check_ledger
+    from kpi_gate.workspace import Place
+
+    if noted is not None and not _NOTED.fullmatch(noted):
+        raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
+    checked = check_ledger(Place(), noted or "")
+    if as_json:
+        print_json(checked.as_json())
+    else:
+        typer.echo("\n".join(checked.faults or checked.told))
+    raise typer.Exit(BROKEN if checked.faults else 0)
+
+
+@ledger_app.command("key")
+def key_ledger(
+    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
+) -> None:
+    """Key the chain from the next row on, with the key at hand; it is recorded."""
+    reason = require_reason(reason, "a key")
+    from kpi_gate.release.alias_move import asked_by
+
+    row = _ledger().begin_keying(reason, asked_by())
+    typer.echo(f"The chain is keyed from row {row.number} on: keep the key, nothing reads without.")
+
+
+@ledger_app.command("export")
+def export_ledger(
+    name: OneUseCase = None,
+    form: Annotated[Format, typer.Option("--format", help="JSON holds whole bodies.")] = Format.CSV,
+    to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
+) -> None:
+    """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
+    entries = _entries(name, whole=True)
+    text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
+    if to is None:
+        sys.stdout.write(text)  # as it is: echo takes escape codes out
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(text, encoding="utf-8", newline="")
+    typer.echo(f"{to}: {len(entries)} rows")
+
+
+@ledger_app.command("protect")
+def protect_ledger(
+    reason: Annotated[str, typer.Option(help="Why the rows are right; it is recorded.")] = "",
+) -> None:
+    """Vouch for the rows where triggers or rows were lost, if the chain is intact; recorded."""
+    reason = require_reason(reason, "a protection")
+    from kpi_gate.release.alias_move import asked_by
+
+    _ledger().protect(reason, asked_by())
+    typer.echo("The ledger is append-only again.")
+
+
+def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
+    """Return the rows of a use case, also of one that is gone; of None all.
+
+    Args:
+        name: Of the use case.
+        whole: Whether all bodies are wanted, so that every row is read anew.
+
+    Raises:
+        ConfigurationError: If neither the ledger nor the project knows the name.
+    """
+    ledger = _ledger()
+    read = ledger.whole() if whole else ledger.entries()
+    entries = [entry for entry in read if name in (None, entry.use_case)]
+    if name is not None and not entries:
+        require_name(name)
+    return entries
+
+
+def _ledger() -> "Ledger":
+    from kpi_gate.workspace import Place
+
+    return Place().ledger
+
+
+def _line(entry: "Entry") -> str:
+    """Return an entry as one line: when, what, why, who."""
+    body = entry.body
+    where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
+    words = [body.get("sentence") or f"{body.get('version') or 'baseline'}"]
+    if entry.kind != "decision" and "from" in body:
+        words.append(f"after {body['from'] or 'baseline'}")
+    words += [f"forced: {body['forced']}"] if body.get("forced") else []
+    words += [f"because: {body['reason']}"] if body.get("reason") else []
+    words += [f"approved by {body['approved_by']}"] if body.get("approved_by") else []
+    words += [f"[snapshot {body['snapshot']}]"] if body.get("snapshot") else []
+    words += [f"(by {body['asked_by']})"] if body.get("asked_by") else []
+    text = f"{where} {entry.subject}: {' '.join(words)}"
+    # a reason comes from people: neither a new line nor a terminal's commands
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
+def _json(entries: Iterable["Entry"]) -> str:
+    whole = [entry.as_json() for entry in entries]
+    return json.dumps(whole, indent=2, allow_nan=False)
+
+
+def _csv(entries: Iterable["Entry"]) -> str:
+    written = io.StringIO()
+    table = csv.DictWriter(written, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    for entry in entries:
+        table.writerow({name: _cell(value) for name, value in _row(entry).items()})
+    return written.getvalue()
+
+
+def _row(entry: "Entry") -> dict[str, Any]:
+    """Flatten an entry into the columns; what a kind of row does not have is empty."""
+    body = entry.body
+    gain = (body.get("decision") or {}).get("gain") or {}
+    known = {
+        **body,
+        **vars(entry),
+        "at": entry.at.isoformat(),
+        "from": body.get("from", body.get("champion")),
+        "why": body.get("sentence") or body.get("reason"),
+        **{f"gain_{name}": gain.get(name) for name in ("estimate", "lower", "upper", "shrunk")},
+        "gain_unit": gain.get("unit"),
+    }
+    return {name: known.get(name) for name in COLUMNS}
+
+
+def _cell(value: Any) -> Any:
+    """Keep a spreadsheet from taking text for a formula; a number stays a number."""
+    if not isinstance(value, str) or not value.lstrip().startswith(_FORMULA):
+        return value
+    return f"'{value}"

@@ -1,0 +1,59 @@
+"""What several commands take from the line, and how they print for programs."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from kpi_gate.usecase.names import require_name
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.verdict import Decision
+    from kpi_gate.run.context import Refusal, Run
+
+
+def moment(text: str) -> datetime:
+    """Read a date or a time; a naive one is UTC."""
+    try:
+        read = datetime.fromisoformat(text)
+        return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
+        words = f"{text!r} is no date; write 2009-07-01 or 2009-07-01T03:00"
+        raise typer.BadParameter(words) from None
+
+
+UseCaseName = Annotated[
+    str,
+    typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.", callback=require_name),
+]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option(parser=moment, metavar="DATE", help="Nothing later is known (UTC); default now."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
+
+
+def print_json(content: Any) -> None:
+    """Print strict JSON."""
+    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+
+
+def report_decision(
+    decision: "Decision", as_json: bool, more: dict[str, Any] | None = None
+) -> None:
+    """Print a decision: its table, or JSON with what else there is to say."""
+    if as_json:
+        print_json({**decision.model_dump(mode="json"), **(more or {})})
+    else:
+        typer.echo(decision.to_text())
+
+
+def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
+    """Print what a refusal comes to, and end with the exit code of its verdict."""
+    from kpi_gate.pipeline.recording import refused
+
+    decision = refused(run, refusal, None)
+    report_decision(decision, as_json)
+    raise typer.Exit(decision.verdict.exit_code) from None

@@ -1,0 +1,92 @@
+"""What a person does with a champion at the door: promote, roll back, re-anchor, realign."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from kpi_gate.cli.options import AsJson, Reason, UseCaseName, print_json
+from kpi_gate.pipeline.call_checks import require_reason
+
+REFUSED = 1
+
+
+def promote(
+    name: UseCaseName,
+    force: Annotated[bool, typer.Option("--force", help="Against the verdict.")] = False,
+    reason: Reason = "",
+    as_json: AsJson = False,
+) -> None:
+    """Promote the last decision's candidate, if it may be: after an approval, or by force."""
+    if force != bool(reason.strip()):
+        raise typer.BadParameter("--force and --reason go together")
+    from kpi_gate.pipeline import stages
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.release import promotion
+    from kpi_gate.run.context import open_run
+
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        promotion.heal(run.place, name)
+        entries = run.ledger.entries(name, "decision")
+        if not entries:
+            words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
+            raise promotion.PromotionError(words)
+        settled = [] if force else [found for found in stages.settle(run) if found.moved]
+        outcome = (
+            settled[-1]
+            if settled
+            else promotion.promote(run.place, entries[-1], forced=reason.strip())
+        )
+    if as_json:
+        print_json({"moved": outcome.moved, "outcome": outcome.words})
+    else:
+        typer.echo(f"{name}: {outcome.words}.")
+    raise typer.Exit(REFUSED if outcome.refused else 0)
+
+
+def rollback(name: UseCaseName, reason: Reason = "") -> None:
+    """Return to the champion before, recorded with its reason."""
+    reason = require_reason(reason, "a rollback")
+    from kpi_gate.orchestration.notify import telling
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.release import promotion
+    from kpi_gate.run.context import open_run
+
+    run = open_run(name)
+    told = telling(run.place, name, partial(typer.echo, err=True))
+    with one_at_a_time(run.place, name), told:
+        version = promotion.rollback(run.place, name, reason)
+    typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
+
+
+def reanchor(name: UseCaseName, reason: Reason = "") -> None:
+    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
+    reason = require_reason(reason, "an anchor")
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.release import promotion
+    from kpi_gate.run.context import open_run
+
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        version = promotion.reanchor(run.place, name, reason)
+    typer.echo(f"{name}: the anchor is {version} now.")
+
+
+def realign(name: UseCaseName, reason: Reason = "") -> None:
+    """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason."""
+    reason = require_reason(reason, "a realignment")
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.release.realign import realign as put_right
+    from kpi_gate.run.context import open_run
+
+    run = open_run(name)
+    with one_at_a_time(run.place, name):
+        done = put_right(run.place, name, reason)
+    typer.echo("\n".join(f"{name}: {words}." for words in done))
+
+
+def add_releases(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for verb in (promote, rollback, reanchor, realign):
+        app.command()(verb)

@@ -1,0 +1,71 @@
+"""The record over time at the door: one page across use cases, from the ledger alone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kpi_gate.cli.options import AsJson, print_json
+from kpi_gate.pipeline.call_checks import require_file_target
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kpi_gate.record.ledger import Entry
+    from kpi_gate.watch.history.track_record import History
+
+
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[USE_CASE]...", help="Default: all, also those in the ledger."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(help="Page to write; default report.html in .kpi-gate.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make one page of what became of every use case: promises, rollbacks, alarms, lead times."""
+    require_file_target(to, "--to")
+    from datetime import UTC, datetime
+
+    from kpi_gate.record.ledger import WHOLE
+    from kpi_gate.report.history_page import page
+    from kpi_gate.report.history_wording import lead
+    from kpi_gate.usecase import discovery
+    from kpi_gate.usecase.contract import ConfigurationError
+    from kpi_gate.workspace import Place
+
+    place, now = Place(), datetime.now(UTC)
+    entries = place.ledger.whole()
+    known = sorted({*discovery.names(), *(one.use_case for one in entries)} - {WHOLE})
+    for name in names or ():
+        if name not in known:
+            raise ConfigurationError(
+                f"no use case {name!r}; there are: {', '.join(known) or 'none'}"
+            )
+    asked = list(dict.fromkeys(names or known))
+    told = [_history(name, [one for one in entries if one.use_case == name], now) for name in asked]
+    path = place.home / "report.html" if to is None else to
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page(told, now), encoding="utf-8")
+    if as_json:
+        print_json(
+            {one.use_case: {**one.model_dump(mode="json"), "kept": one.kept} for one in told}
+        )
+        return
+    for one in told:
+        typer.echo(f"{one.use_case}: {lead(one)}")
+    typer.echo(f"Page: {place.shown(path)}")
+
+
+def _history(name: str, entries: "list[Entry]", now: "datetime") -> "History":
+    """Tell the history of a use case; one that cannot be loaded still has its past."""
+    from kpi_gate.usecase import discovery
+    from kpi_gate.usecase.contract import ConfigurationError
+    from kpi_gate.watch.history.track_record import history
+
+    try:
+        return history(name, entries, now, title=discovery.load(name).title)
+    except ConfigurationError as error:
+        return history(name, entries, now, fault=str(error))

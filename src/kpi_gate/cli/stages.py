@@ -1,0 +1,130 @@
+"""The stages one by one, as DVC calls them: snapshot, validate, train, compare, decide."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kpi_gate.cli.options import AsJson, AsOf, UseCaseName, print_json, refuse, report_decision
+from kpi_gate.pipeline.call_checks import (
+    require_file_target,
+    require_fingerprint,
+    require_rows,
+    require_stage,
+    require_tick,
+)
+
+if TYPE_CHECKING:
+    from kpi_gate.run.context import Run
+
+
+def snapshot(
+    name: UseCaseName,
+    as_of: AsOf = None,
+    same_tick: Annotated[bool, typer.Option("--same-tick", help="As of the last tick.")] = False,
+    restore: Annotated[str, typer.Option(help="Fingerprint of rows to bring back.")] = "",
+    to: Annotated[Path | None, typer.Option(help="File to restore into.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Freeze the rows known at a moment and the champion in use; or restore a snapshot."""
+    if restore or to is not None:
+        _restore(restore, to)
+        return
+    if same_tick:
+        require_tick(name)
+    from kpi_gate.pipeline import stages
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.run.context import Refusal, open_run
+
+    run = _last_job(name) if same_tick else open_run(name, as_of)
+    if as_of is not None:
+        require_rows(run)
+    try:
+        with one_at_a_time(run.place, name):
+            frozen, champion = stages.snapshot(run), stages.freeze_champion(run)
+    except Refusal as refusal:
+        refuse(run, refusal, as_json)
+    facts = {
+        "use_case": name,
+        "as_of": run.as_of.isoformat(),
+        "rows": frozen.rows,
+        "fingerprint": frozen.fingerprint,
+        "path": str(frozen.path.relative_to(run.place.root)),
+        "champion": champion.contender.name,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        typer.echo("  ".join(f"{key} {value}" for key, value in facts.items()))
+
+
+def _restore(fingerprint: str, to: Path | None) -> None:
+    """Bring the rows of a snapshot back into a file."""
+    if to is None or not fingerprint:
+        raise typer.BadParameter("--restore FINGERPRINT and --to FILE go together")
+    require_fingerprint(fingerprint)
+    require_file_target(to, "--to")
+    from kpi_gate.record import dvc_stages
+    from kpi_gate.workspace import Place
+
+    dvc_stages.restore(Place().root, fingerprint, to)
+    typer.echo(f"{to}: restored snapshot {fingerprint}")
+
+
+def validate(name: UseCaseName) -> None:
+    """Refuse the last snapshot if it breaks the contract or the expectations."""
+    _stage(name, "validate", "the snapshot keeps the contract and the expectations")
+
+
+def train(name: UseCaseName) -> None:
+    """Train the candidate on the last snapshot."""
+    _stage(name, "train", "the candidate is trained")
+
+
+def compare(name: UseCaseName) -> None:
+    """Score candidate, champion and anchor on the same fresh rows."""
+    _stage(name, "compare", "the evidence is written")
+
+
+def decide(name: UseCaseName, as_json: AsJson = False) -> None:
+    """Judge the evidence of the last tick; nothing is recorded and nothing moves."""
+    require_tick(name)
+    require_stage(name, "evidence/evidence.json", "compare")
+    from kpi_gate.pipeline import stages
+
+    decision = stages.decide(_last_job(name))
+    report_decision(decision, as_json)
+    raise typer.Exit(decision.verdict.exit_code)
+
+
+def _last_job(name: str) -> "Run":
+    from kpi_gate.run.context import same_tick
+    from kpi_gate.usecase import discovery
+    from kpi_gate.workspace import Place
+
+    return same_tick(discovery.load(name), Place())
+
+
+def _stage(name: str, verb: str, words: str) -> None:
+    """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
+    require_tick(name)
+    if verb == "compare":
+        require_stage(name, "candidate", "train")
+    from kpi_gate.pipeline import stages
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.run.context import Refusal
+
+    run = _last_job(name)
+    try:
+        with one_at_a_time(run.place, name):
+            ran = getattr(stages, verb)(run)
+    except Refusal as refusal:
+        refuse(run, refusal, as_json=False)
+    unchanged = "" if ran else " (nothing changed)"
+    typer.echo(f"{name} as of {run.as_of:%Y-%m-%d}: {words}{unchanged}")
+
+
+def add_stages(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for verb in (snapshot, validate, train, compare, decide):
+        app.command()(verb)

@@ -1,0 +1,1 @@
+"""What rows must satisfy, and Great Expectations, which asks it of them."""

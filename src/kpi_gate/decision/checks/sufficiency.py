@@ -1,0 +1,173 @@
+"""V0, second half: is there enough evidence? Else the verdict is INSUFFICIENT_EVIDENCE."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from scipy.special import chdtri
+
+from kpi_gate.decision.evidence import PairedRows
+from kpi_gate.decision.objective import Objective
+from kpi_gate.decision.stats.intervals import cluster_sums
+from kpi_gate.decision.stats.paired_gain import Gain
+from kpi_gate.decision.value.estimators import at_stake
+from kpi_gate.decision.verdict import Check, Verdict
+
+FEW_LOSSES = 30  # with fewer the interval has not seen what losses cost (METHODS 1.3)
+FEWEST_LOSSES = 3  # the same where what a loss costs is only guessed from the values
+SAME = 1e-9  # of the largest difference: how far they may stray and still be one amount
+MOOT = "not checked: at best the gain is too small, whatever it rests on"
+LARGE = 0.25  # of what is at stake: from there on a loss is one of those that matter
+
+_too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
+
+
+def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
+    """Check that the interval of the gain can be believed."""
+    nothing = "" if gain.changed else ": no decision differs in value from the champion's"
+    yield _too_little(
+        name="effective_units",
+        passed=gain.effective_units >= objective.min_effective_units,
+        value=gain.effective_units,
+        bound=objective.min_effective_units,
+        reason=f"{gain.effective_units:.0f} effective units differ, "
+        f"{objective.min_effective_units} are needed{nothing}",
+    )
+    if gain.changed:
+        yield _check_spread(rows, objective)
+    # many tiny losses beside a few large gains look like many units, but the gain has few
+    winners = objective.min_effective_units / 2
+    yield _too_little(
+        name="effective_winners",
+        passed=None if gain.is_hopeless else gain.effective_winners >= winners,
+        value=gain.effective_winners,
+        bound=winners,
+        reason=MOOT
+        if gain.is_hopeless
+        else f"the gains come from {gain.effective_winners:.0f} effective units, "
+        f"{winners:g} are needed",
+    )
+    yield _too_little(
+        name="days",
+        passed=gain.days >= objective.min_days,
+        value=gain.days,
+        bound=objective.min_days,
+        reason=f"decisions of {gain.days} days, {objective.min_days} are needed to see how days "
+        "differ",
+    )
+    yield _too_little(
+        name="top_unit_share",
+        passed=gain.top_unit_share <= objective.max_unit_share,
+        value=gain.top_unit_share,
+        bound=objective.max_unit_share,
+        reason=f"one unit carries {gain.top_unit_share:.1%} of the absolute difference, "
+        f"{objective.max_unit_share:.0%} is allowed",
+    )
+    yield from _check_losses(gain, rows, objective)
+
+
+def _check_spread(rows: PairedRows, objective: Objective) -> Check:
+    """Check that not every decision differs by one and the same amount.
+
+    Its interval would have no width, whatever the world does: an amount that was added to every
+    row, or outcomes that were all the same.
+    """
+    difference = rows.difference
+    low, high = float(difference.min()), float(difference.max())
+    spread = high - low
+    return _too_little(
+        name="differences_vary",
+        passed=spread > SAME * max(abs(low), abs(high)),
+        value=spread,
+        bound=0.0,
+        reason=f"the differences reach from {low:+.4g} to {high:+.4g} {objective.unit}"
+        if spread > SAME * max(abs(low), abs(high))
+        else f"every decision differs by the same {high:+.4g} {objective.unit}, with a spread of "
+        "zero: an amount that was added to each shows no gain, nor do outcomes that are all alike",
+    )
+
+
+def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
+    """Check that rare big losses were seen, or could not change the answer (METHODS 1.3)."""
+    yield _too_little(
+        name="loss_events",
+        passed=gain.loss_events >= objective.min_loss_events,
+        value=gain.loss_events,
+        bound=objective.min_loss_events,
+        reason=f"{gain.loss_events} of {gain.losing_units} losing units carry nine tenths of the "
+        f"loss, {objective.min_loss_events} are needed to see what rare losses cost",
+    )
+    yield _too_little(
+        name="tail_skew",
+        passed=None if gain.is_hopeless else gain.tail_skew >= -objective.max_tail_skew,
+        value=gain.tail_skew,
+        bound=-objective.max_tail_skew,
+        reason=MOOT
+        if gain.is_hopeless
+        else f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
+        "the losses are too rare and too large for the interval",
+    )
+    size = _at_stake(rows)
+    large = int((cluster_sums(rows.difference, rows.unit)[0] <= -LARGE * size).sum()) if size else 0
+    said = rows.exposure is not None and bool(np.any(rows.exposure))
+    if size and large < (FEW_LOSSES if said else FEWEST_LOSSES) and np.isfinite(gain.lower):
+        more = unseen_losses(large, objective.confidence)
+        left = gain.lower - more * size / gain.rows
+        guess = "" if said else "; a column `exposure` would say it exactly"
+        yield _too_little(
+            name="unseen_losses",
+            passed=left > gain.threshold or gain.lower <= gain.threshold,
+            value=left,
+            bound=gain.threshold,
+            reason=f"{large} large losses were seen; up to {more:.1f} more of {size:.4g} "
+            f"{objective.unit} each may only not have happened yet, which would leave a lower "
+            f"bound of {left:+.4g}{guess}",
+        )
+
+
+def check_hidden(rows: PairedRows, gain: Gain) -> Iterator[Check]:
+    """Check that outcomes that an action hides cannot decide the sign of the answer."""
+    if rows.at_best is None:
+        return
+    best = float(np.mean(rows.at_best))
+    yield _too_little(
+        name="outcomes_shown",
+        passed=gain.estimate > gain.threshold or best <= gain.threshold,
+        value=gain.estimate,
+        bound=gain.threshold,
+        reason=f"hidden outcomes decide: the gain is {gain.estimate:+.4g} if they are as bad as "
+        f"they can be, {best:+.4g} if as good, and a release needs {gain.threshold:g}",
+    )
+
+
+def unseen_losses(seen: int, confidence: float) -> float:
+    """Return how many more losses than were seen must be expected at most.
+
+    Upper limit of a Poisson mean (Garwood 1936) less the count itself; three where none was seen.
+    """
+    return float(chdtri(2 * (seen + 1), 1 - confidence) / 2) - seen
+
+
+def _at_stake(rows: PairedRows) -> float:
+    """Return what one large loss costs: by what the rows expose, or by what both sides lose."""
+    if rows.exposure is not None and np.any(rows.exposure):
+        return at_stake(np.asarray(rows.exposure, dtype=np.float64))
+    if rows.bases is not None:
+        return at_stake(rows.difference)
+    sides = (np.asarray(side, dtype=np.float64) for side in (rows.champion, rows.candidate))
+    values = np.concatenate([side[rows.difference != 0] for side in sides])
+    lost = np.minimum(np.concatenate([rows.champion, rows.candidate]), 0.0)
+    return max(at_stake(values), at_stake(np.asarray(lost, dtype=np.float64)))
+
+
+def rows_for_enough(gain: Gain, objective: Objective) -> int:
+    """Return the decisions at which `check_enough` would pass if further ones are like these."""
+    shortfalls = (
+        (objective.min_effective_units, gain.effective_units),
+        (objective.min_effective_units / 2, gain.effective_winners),
+        (objective.min_loss_events, gain.loss_events),
+        (gain.top_unit_share, objective.max_unit_share),
+        (gain.tail_skew**2 if gain.tail_skew < 0 else 0.0, objective.max_tail_skew**2),
+    )
+    most = max(needed / found for needed, found in shortfalls if found > 0)
+    return int(np.ceil(gain.rows * most)) if most > 1 else 0

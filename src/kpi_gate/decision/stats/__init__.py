@@ -1,0 +1,1 @@
+"""What a sample can say: intervals, bootstrap, shrinkage, calibration. numpy and scipy only."""

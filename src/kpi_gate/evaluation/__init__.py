@@ -1,0 +1,1 @@
+"""From models and rows to evidence: scoring, valuation, metrics, comparison of two sides."""

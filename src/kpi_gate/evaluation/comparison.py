@@ -1,0 +1,207 @@
+"""From two models and the same fresh rows to evidence, and the files that carry it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
+from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.value.estimators import Estimate
+from kpi_gate.evaluation.evidence_files import FACTS_FILE, SET_ASIDE, TABLE_FILE, corner_column
+from kpi_gate.evaluation.foreknowledge import known_by_columns, known_by_the_candidate
+from kpi_gate.evaluation.metrics import (
+    corners,
+    estimate_sides,
+    measure,
+    notes,
+    parts,
+    slice_columns,
+    time_sides,
+    uncapped_gain,
+)
+from kpi_gate.evaluation.scored_model import Side, make_side, side_folders
+from kpi_gate.learning.label_maturity import measure_maturity, missing_by_day
+from kpi_gate.learning.scoring import row_keys
+from kpi_gate.learning.windows import Windows, never_known, within
+from kpi_gate.record.model_files import KEYS_FILE, ModelCard
+from kpi_gate.usecase.contract import UseCase
+
+Floats = NDArray[np.float64]
+# of models that were not timed: the same, whatever it is
+ALIKE: Mapping[str, Mapping[str, float]] = {
+    side: {"latency_ms": 1.0, "latency_ratio": 1.0} for side in SIDES
+}
+
+
+def write_evidence(
+    work: Path,
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    windows: Windows,
+    as_of: datetime,
+    snapshot: str,
+    *,
+    timed: bool = True,
+) -> None:
+    """Score both sides and the anchor on the gate window and write the evidence.
+
+    Args:
+        work: Folder of the champion's and the candidate's files.
+        use_case: The problem.
+        rows: The snapshot.
+        windows: Time windows.
+        as_of: Moment of the run.
+        snapshot: Fingerprint of the rows.
+        timed: Whether to measure how long both sides take; else they count as equally fast.
+
+    Raises:
+        ScoringError: If one of them cannot score.
+        ModelError: If one of them cannot be read.
+    """
+    gate = gate_rows(rows, windows)
+    candidate_card = ModelCard.read(work / "candidate")
+    with threadpool_limits(int(use_case.settings.model["threads"])):
+        sides = {
+            name: make_side(name, folder, use_case, gate, candidate_card)
+            for name, folder in side_folders(work).items()
+        }
+        measures = measure(sides, use_case, gate) if len(gate) else {}
+        taken = time_sides(sides, gate) if timed else ALIKE
+        for name, timings in taken.items() if len(gate) else ():
+            measures[name] |= timings
+    lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
+    lineage = lineage.model_copy(update=set_aside(work))
+    labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)
+    told = {"maturity": labels.note()}
+    known = known_by_columns(use_case, rows, windows)
+    known += known_by_the_candidate(use_case, sides["candidate"].probability, gate, known)
+    write_comparison(
+        work / "evidence", sides, use_case, gate, lineage, measures, known=known, told=told
+    )
+
+
+def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
+    """Return the rows of the gate window whose outcome is known, or never will be."""
+    in_window = rows[within(rows, windows.gate)]
+    settled = in_window["outcome"].notna() | never_known(in_window)
+    return in_window[settled].reset_index(drop=True)
+
+
+def lineage_of(
+    sides: Mapping[str, Side],
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    gate: pd.DataFrame,
+    windows: Windows,
+    as_of: datetime,
+    snapshot: str,
+) -> Lineage:
+    """Say where the gate rows come from, and what both sides had seen of them."""
+    due, keys = rows[within(rows, windows.gate)], row_keys(gate)
+    champion, candidate = sides["champion"], sides["candidate"]
+    return Lineage(
+        use_case=use_case.name,
+        as_of=as_of,
+        snapshot=snapshot,
+        snapshot_rows=len(rows),
+        scored_snapshot=candidate.card.snapshot or snapshot,
+        window=windows.gate,
+        shortest_window_days=use_case.settings.window.gate_min_days,
+        label_delay_days=windows.label_delay_days,
+        row_fingerprint=fingerprint(keys),
+        shared_rows=sum(_shared(keys, side.folder) for side in (champion, candidate)),
+        matured=len(gate) / len(due) if len(due) else 1.0,
+        missing_labels=missing_by_day(due),
+        champion=champion.card.contender,
+        candidate=candidate.card.contender,
+        trained_levels=candidate.card.levels,
+    )
+
+
+def set_aside(work: Path) -> dict[str, float]:
+    """Return which share of the rows the validation set aside, and how much it was allowed to."""
+    path = work / "validation" / SET_ASIDE
+    if not path.exists():
+        return {}
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return {"set_aside": told["share"], "tolerated": told["tolerated"]}
+
+
+def write_comparison(
+    folder: Path,
+    sides: Mapping[str, Side],
+    use_case: UseCase,
+    gate: pd.DataFrame,
+    lineage: Lineage,
+    measures: Mapping[str, Mapping[str, float]],
+    *,
+    known: Sequence[Foreknowledge],
+    told: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the table of rows and the facts that `read_evidence` reads; `told` joins the notes."""
+    champion, candidate = sides["champion"], sides["candidate"]
+    ends = corners(candidate, champion, use_case, gate)
+    found = estimate_sides(candidate, champion, use_case, gate)
+    facts = {
+        "lineage": lineage.model_dump(mode="json"),
+        "measures": measures,
+        "parts": {name: parts(sides[name], use_case, gate) for name in SIDES},
+        "ranges": use_case.settings.ranges,
+        "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
+        "diagnostics": dict(found.diagnostics),
+        "faults": list(found.faults),
+        "foreknowledge": [one.model_dump(mode="json") for one in known],
+        "notes": {**notes(sides, use_case, gate), **(told or {})},
+    }
+    table = _table(gate, champion, candidate, use_case).assign(
+        **_columns(found),
+        **{
+            corner_column(name, end): difference
+            for name, both in ends.items()
+            for end, difference in zip(("low", "high"), both, strict=True)
+        },
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (TABLE_FILE, FACTS_FILE):
+        (folder / name).unlink(missing_ok=True)
+    table.to_parquet(folder / TABLE_FILE, index=False, compression="zstd")
+    (folder / FACTS_FILE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _table(gate: pd.DataFrame, champion: Side, candidate: Side, use_case: UseCase) -> pd.DataFrame:
+    logged = [name for name in ("item", "decision_id", "observed", "propensity") if name in gate]
+    columns = dict.fromkeys(["unit", "event_time", "outcome", *logged, *slice_columns(use_case)])
+    return gate[list(columns)].assign(
+        action_champion=champion.action,
+        action_candidate=candidate.action,
+        score_champion=champion.probability,
+        score_candidate=candidate.probability,
+    )
+
+
+def _columns(found: Estimate) -> dict[str, Floats]:
+    """Return the columns that carry an estimate; what it does not have is left out."""
+    champion, candidate = found.bases or (None, None)
+    columns = {
+        "value_champion": found.champion,
+        "value_candidate": found.candidate,
+        "base_champion": champion,
+        "base_candidate": candidate,
+        "at_best": found.at_best,
+        "exposure": found.exposure,
+    }
+    return {name: values for name, values in columns.items() if values is not None}
+
+
+def _shared(keys: NDArray[np.uint64], folder: Path) -> int:
+    path = folder / KEYS_FILE
+    if not path.exists():
+        return 0
+    return int(np.isin(keys, np.frombuffer(path.read_bytes(), dtype=np.uint64)).sum())

@@ -1,0 +1,155 @@
+"""What a call must satisfy before anything is started, recorded or written."""
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kpi_gate.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kpi_gate.run.context import Run
+    from kpi_gate.workspace import Place
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+
+
+def require_reason(reason: str, act: str) -> str:
+    """Return a reason without outer blanks.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    if not reason.strip():
+        raise ConfigurationError(f"{act} needs a reason, which is recorded: --reason '...'")
+    return reason.strip()
+
+
+def require_tick(name: str) -> None:
+    """Check that a snapshot of the use case was taken.
+
+    Raises:
+        ConfigurationError: If there is no tick of it yet.
+    """
+    place = _place()
+    path = place.work(name) / "tick.yaml"
+    if not path.exists():
+        raise ConfigurationError(
+            f"{place.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
+        )
+
+
+def require_stage(name: str, made: str, verb: str) -> None:
+    """Check that an earlier stage of the last tick has written its files.
+
+    Args:
+        name: The use case.
+        made: What it writes, in the use case's folder.
+        verb: The stage.
+
+    Raises:
+        ConfigurationError: If it has not.
+    """
+    place = _place()
+    path = place.work(name) / made
+    if not path.exists():
+        raise ConfigurationError(f"{place.shown(path)}: not there; run `kpi-gate {verb} {name}`")
+
+
+def require_fingerprint(given: str) -> None:
+    """Check that a word can be the fingerprint of a snapshot.
+
+    Raises:
+        ConfigurationError: If it cannot.
+    """
+    if not _FINGERPRINT.fullmatch(given):
+        raise ConfigurationError(
+            f"--restore {given!r}: a fingerprint has 32 digits and letters a to f; "
+            "see `kpi-gate ledger show`"
+        )
+
+
+def require_decision_id(wanted: str) -> None:
+    """Check that the ledger holds a decision, before a folder is made for it.
+
+    Raises:
+        ConfigurationError: If there is none, or more than one.
+    """
+    from kpi_gate.record.ledger_lookup import find
+
+    find(_place().ledger, wanted)
+
+
+def require_rows(run: "Run") -> None:
+    """Check that there are rows before the moment; where there are none at all, a run says so.
+
+    Raises:
+        ConfigurationError: If the first row comes later; the message has the range there is.
+    """
+    from kpi_gate.pipeline.loading import load_rows
+    from kpi_gate.run.context import Refusal, now
+
+    if _is_after_known_rows(run):
+        return
+    try:
+        load_rows(run)
+    except Refusal as refusal:
+        if refusal.check != "rows_present":
+            return  # a run records what is wrong with the rows
+        try:
+            times = load_rows(replace(run, as_of=now()))["event_time"]
+        except Refusal:
+            return
+        raise ConfigurationError(
+            f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: {run.name} has no rows before it; its rows are "
+            f"from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}"
+        ) from None
+
+
+def _place() -> "Place":
+    from kpi_gate.workspace import Place
+
+    return Place()
+
+
+def _is_after_known_rows(run: "Run") -> bool:
+    """Tell whether the last snapshot has rows before the moment; it is read in no time."""
+    import pandas as pd
+
+    path: Path = run.work / "snapshot.parquet"
+    if not path.exists():
+        return False
+    try:
+        first = pd.read_parquet(path, columns=["event_time"])["event_time"].min()
+    except (ValueError, OSError):
+        return False
+    return bool(first < run.as_of)
+
+
+def require_champion(name: str) -> None:
+    """Check that the use case has had a champion; after a rollback to none it still is watched.
+
+    Raises:
+        ConfigurationError: If it never had one.
+    """
+    if not _place().ledger.entries(name, "done"):
+        raise ConfigurationError(
+            f"{name} has no champion to look at: none was ever promoted; run "
+            f"`kpi-gate retrain {name}`"
+        )
+
+
+def require_file_target(path: "Path | None", option: str) -> None:
+    """Check that a file can be written where an option says.
+
+    Raises:
+        ConfigurationError: If a folder is there, or a file where a folder must be.
+    """
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigurationError(f"{option} {path}: is a folder, must be a file to write")
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    if not above.is_dir():
+        raise ConfigurationError(f"{option} {path}: {above} is a file, must be a folder")

@@ -1,0 +1,85 @@
+"""Rows from the owner's `load()`: made plain, masked to what was known, written once."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from kpi_gate.data.errors import FrameError
+from kpi_gate.data.frames import plain
+from kpi_gate.data.kinds import kinds_of
+from kpi_gate.pipeline import raw_folder
+from kpi_gate.record import dvc_stages
+from kpi_gate.run.context import Run, maturity
+from kpi_gate.usecase.contract import ROLES, UseCase
+from kpi_gate.usecase.refusal import Refusal
+from kpi_gate.usecase.settings import ConfigurationError
+
+
+def load_rows(run: Run) -> pd.DataFrame:
+    """Load the rows known at `as_of`; a use case that can fetch its data does so first.
+
+    What was fetched for another `data` section of the YAML is put aside and fetched anew.
+
+    Raises:
+        Refusal: If they cannot be loaded or read, lack a role column, or are none.
+    """
+    raw = run.place.raw(run.name)
+    if run.use_case.fetch is not None:
+        raw_folder.fetch_once(raw, run.use_case.fetch, run.use_case.settings.data)
+    else:
+        raw_folder.stand_in_for_files(raw)
+    rows = known_rows(run.use_case, raw, run.as_of)
+    if rows.empty:
+        early = f"{run.name} has 0 rows before {run.as_of:%Y-%m-%d}; choose a later --as-of"
+        raise Refusal("rows_present", early)
+    return rows
+
+
+def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:
+    """Load the owner's rows, plain, and blank what was not known yet.
+
+    Raises:
+        Refusal: If they cannot be loaded or read, or lack a role column.
+        ConfigurationError: If a column that the settings name is not there.
+    """
+    rows = plain_rows(use_case, use_case.load(raw, as_of))
+    missing = [role for role in ROLES if role not in rows.columns]
+    if missing:
+        reason = f"load() of {use_case.name} gives no column {', '.join(missing)}"
+        raise Refusal("roles_present", reason)
+    for rail in use_case.settings.guardrails if len(rows) else ():
+        column = rail.slice or rail.by
+        if column and column not in rows.columns:
+            words = f"guardrails: {rail.name}: load() gives no column {column!r}"
+            raise ConfigurationError(f"use case {use_case.name}: {words}")
+    return dvc_stages.mask_future(rows, as_of, use_case.times.with_outcome) if len(rows) else rows
+
+
+def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:
+    """Return what `load()` gave as a plain table.
+
+    Raises:
+        Refusal: If it is no table, or a column cannot be read.
+    """
+    try:
+        return plain(found, kinds_of(use_case), use_case.settings.validation.positive)
+    except FrameError as error:
+        raise Refusal(error.check, f"load() of {use_case.name}: {error}") from error
+
+
+def write_rows(run: Run, rows: pd.DataFrame, path: Path) -> None:
+    """Write a use case's rows into a file.
+
+    Raises:
+        Refusal: If they cannot be kept.
+    """
+    try:
+        dvc_stages.write_rows(rows, path)
+        told = maturity(run, rows).model_dump_json(indent=1)
+    except (ValueError, TypeError) as error:  # a column that Parquet has no type for
+        words = " ".join(str(error).split())
+        raise Refusal("rows_writable", f"the rows of {run.name} cannot be kept: {words}") from error
+    kept = path.with_name("maturity.json")
+    kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
+    kept.write_text(told, encoding="utf-8")

@@ -1,0 +1,182 @@
+"""What a look at the champion leads to: quarantine, a way back, a choice to retrain; its record."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+from kpi_gate.decision.evidence import BASELINE, Window
+from kpi_gate.decision.fingerprint import digest
+from kpi_gate.decision.retrain_rule import Choice, Proposal
+from kpi_gate.pipeline.retrain_choice import choose_now, record_choice
+from kpi_gate.record import ledger_view
+from kpi_gate.record.agreement import CHECKS
+from kpi_gate.record.ledger import Entry
+from kpi_gate.record.lock import BusyError, one_at_a_time
+from kpi_gate.record.report_run import Report, log_report
+from kpi_gate.release import promotion, quarantine
+from kpi_gate.report.monitor_page import page
+from kpi_gate.run.alarms import KIND
+from kpi_gate.run.context import Run
+from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
+from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.result import Watched
+
+WAIT_SECONDS = 900.0
+# what is the model's own fault, whatever rows it is given
+OF_THE_MODEL = frozenset({"champion_readable", "golden"})
+# a way back heals none of these: an alias is lost or was moved by hand, or the anchor is strange
+OF_THE_REGISTRY = CHECKS | {"anchor_readable"}
+
+
+def act(watch: Watch, seen: Watched) -> Watched:
+    """Do what the YAML says where something is severe, and decide on proposals to retrain.
+
+    Raises:
+        LedgerError: If the ledger is broken or cannot be written.
+    """
+    done = [*_quarantine(watch, seen), *_go_back(watch, seen)]
+    choice = _choose(watch, seen)
+    if choice is not None:
+        record_choice(watch.run, choice)
+    return seen.model_copy(update={"action": "; ".join(done), "choice": choice})
+
+
+def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
+    """Put the days that were looked at into quarantine, where their rows are unusable."""
+    severe = [finding for finding in seen.those("severe") if finding.about == "data"]
+    # a person's word stands: a day that was let out stays out
+    new = sorted(_suspects(watch, seen) - watch.quarantined - quarantine.released(watch.run))
+    if severe and new and seen.rows:  # of no rows there is nothing to leave out
+        quarantine.put(watch.run, new, quarantine.ADD, severe[0].sentence)
+        yield f"quarantined {', '.join(day.isoformat() for day in new)}"
+
+
+def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
+    """Return the days that may be at fault: of a week, those that no look has found well yet."""
+    days = days_of_window(seen.window.start, seen.window.end)
+    well: frozenset[date] = frozenset()
+    for entry in watch.run.ledger.entries(watch.run.name, KIND) if len(days) > 1 else ():
+        window = Window.model_validate(entry.body["window"])
+        if not entry.body["severe"] and window.end < seen.window.end:
+            well |= days_of_window(window.start, window.end)
+    return days - well or days
+
+
+def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
+    """Return to the champion before, or to no model at all, where the model itself is at fault."""
+    run, wanted = watch.run, watch.run.use_case.settings.monitor.on_severe
+    faults = list(_own_faults(seen))
+    if not faults or wanted == "hold" or seen.champion == BASELINE:
+        return
+    reason = f"monitor: {faults[0].sentence}"
+    try:
+        with one_at_a_time(run.place, run.name, WAIT_SECONDS):  # a retrain may be at work
+            if ledger_view.read(run.ledger.entries(run.name)).champion != watch.version:
+                yield f"no way back from {watch.version}: it is not the champion any more"
+                return
+            version = promotion.rollback(run.place, run.name, reason)
+            while version and wanted == "baseline":
+                version = promotion.rollback(run.place, run.name, reason)
+    except (promotion.PromotionError, BusyError) as error:  # the look is recorded all the same
+        yield f"could not roll back: {error}"
+    else:
+        yield f"rolled back to {version or BASELINE}"
+
+
+def _own_faults(seen: Watched) -> Iterator[Finding]:
+    """Yield what a way back would heal: rows that are unusable look like a model that is."""
+    bad_rows = any(finding.about == "data" for finding in seen.those("severe"))
+    for finding in seen.those("severe"):
+        of_rows = bad_rows and finding.check not in OF_THE_MODEL
+        if finding.about == "model" and not of_rows and finding.check not in OF_THE_REGISTRY:
+            yield finding
+
+
+def _choose(watch: Watch, seen: Watched) -> Choice | None:
+    """Decide on what was found; None where nobody proposes and nothing is too old."""
+    proposals = list(_proposals(seen))
+    known = seen.champion != UNKNOWN
+    champion = watch.champion.contender if known else None
+    choice = choose_now(watch.run, proposals, seen.staleness, champion)
+    return choice if proposals or choice.rule == "max_age" else None
+
+
+def _proposals(seen: Watched) -> Iterator[Proposal]:
+    for finding in seen.those("severe")[:1]:
+        yield Proposal(by="health", reason=finding.sentence)
+    loss = [finding.sentence for finding in seen.findings if finding.check == "sudden_loss"]
+    if seen.staleness is not None and (seen.staleness.lower or 0.0) > 0:
+        yield Proposal(by="value", reason=seen.staleness.sentence)
+    elif loss:
+        yield Proposal(by="value", reason=loss[0])
+    if seen.drift is not None and (seen.drift.drifted or seen.drift.joint_drifted):
+        yield Proposal(by="drift", reason=seen.drift.sentence)
+
+
+def page_of(run: Run) -> Path:
+    """Return where the page of the last look lies."""
+    return run.place.home / KIND / f"{run.name}.html"
+
+
+def keep(run: Run, seen: Watched) -> Entry:
+    """Write the page, log it to MLflow, and add a row to the ledger.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached; the page is written, the ledger is not.
+        LedgerError: If the ledger cannot be written.
+    """
+    html = page(seen)
+    path = page_of(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+    subject = digest([run.name, KIND, run.as_of.isoformat()])
+    report = Report(
+        kind=KIND,
+        subject=subject,
+        name=f"monitor {run.as_of:%Y-%m-%d}",
+        words=seen.markdown(),
+        metrics=_metrics(seen),
+        tags={"use_case": run.name, "as_of": run.as_of.isoformat(), "champion": seen.champion},
+        files={"monitor/monitor.html": html, "monitor/monitor.json": seen.model_dump_json()},
+    )
+    run_id = log_report(run.place, run.name, report)
+    drifted = [column.name for column in seen.drift.drifted] if seen.drift else []
+    body = {
+        **seen.model_dump(
+            mode="json",
+            include={
+                "champion",
+                "window",
+                "rows",
+                "findings",
+                "realised",
+                "staleness",
+                "staleness_as_of",
+                "action",
+            },
+        ),
+        "as_of": run.as_of.isoformat(),
+        "severe": seen.severe,
+        "drifted": drifted,
+        "sentence": f"monitor: {seen.sentence}",
+        "run_id": run_id,
+    }
+    return run.ledger.append(run.name, KIND, subject, body)
+
+
+def _metrics(seen: Watched) -> dict[str, float]:
+    numbers: dict[str, float | None] = {
+        "monitor.severe": len(seen.those("severe")),
+        "monitor.warnings": len(seen.those("warning")),
+        "monitor.rows": seen.rows,
+    }
+    if seen.staleness is not None:
+        for name in ("per_day", "lower", "upper", "shrunk"):
+            numbers[f"staleness.{name}"] = getattr(seen.staleness, name)
+    if seen.realised is not None and seen.realised.worth is not None:
+        numbers["realised.per_decision"] = seen.realised.worth.per_decision
+    if seen.realised is not None and seen.realised.gain is not None:
+        numbers["realised.gain_per_decision"] = seen.realised.gain.per_decision
+    if seen.drift is not None:
+        numbers["drift.joint_auc"] = seen.drift.joint_auc
+    return {name: float(value) for name, value in numbers.items() if value is not None}

@@ -1,0 +1,69 @@
+"""Retrain or skip: gather what the rule asks for, decide, and record it; a skip is recorded too."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.fingerprint import digest
+from kpi_gate.decision.retrain_rule import Choice, Proposal, choose
+from kpi_gate.decision.staleness import Staleness
+from kpi_gate.record.ledger import Entry
+from kpi_gate.run.context import Run
+
+KIND = "choice"
+
+
+def choose_now(
+    run: Run, proposals: Sequence[Proposal], staleness: Staleness | None, champion: Contender | None
+) -> Choice:
+    """Decide on proposals to retrain.
+
+    Args:
+        run: The use case and the moment.
+        proposals: Who proposes it, and why.
+        staleness: What staleness costs; None where it was not measured.
+        champion: Who is in use; None where that is not known.
+    """
+    settings = run.use_case.settings
+    learnt = champion.trained_until if champion is not None else None
+    last = last_retraining(run)
+    return choose(
+        settings.trigger,
+        proposals,
+        staleness,
+        champion_age_days=_days(learnt, run.as_of),
+        days_since_retrain=_days(last, run.as_of),
+        switch_cost=settings.objective.switch_cost,
+        unit=settings.objective.unit,
+    )
+
+
+def last_retraining(run: Run) -> datetime | None:
+    """Return the moment of the last decision before this one, promoted or not."""
+    moments = (
+        datetime.fromisoformat(entry.body["as_of"])
+        for entry in run.ledger.entries(run.name, "decision")
+    )
+    return max((moment for moment in moments if moment <= run.as_of), default=None)
+
+
+def record_choice(run: Run, choice: Choice) -> Entry:
+    """Write a choice into the ledger, a skip like a retraining.
+
+    Raises:
+        LedgerError: If it cannot be written.
+    """
+    body = {"as_of": run.as_of.isoformat(), **choice.model_dump(mode="json")}
+    body["sentence"] = f"{choice.action}: {choice.reason}"
+    return run.ledger.append(run.name, KIND, digest([run.name, KIND, body]), body)
+
+
+def accepted(run: Run) -> Entry | None:
+    """Return the choice to retrain that no decision has followed yet; None where there is none."""
+    rows = [entry for entry in run.ledger.entries(run.name) if entry.kind in (KIND, "decision")]
+    last = rows[-1] if rows else None
+    return last if last and last.kind == KIND and last.body["action"] == "retrain" else None
+
+
+def _days(since: datetime | None, until: datetime) -> float | None:
+    return None if since is None else (until - since).total_seconds() / 86_400

@@ -1,0 +1,137 @@
+"""MLflow held against the ledger: the ledger is the truth, aliases and tags are claims about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.record import ledger_view, registry, registry_claims
+from kpi_gate.record.ledger import Entry
+from kpi_gate.record.ledger_view import Releases
+from kpi_gate.record.registry_claims import Claims
+from kpi_gate.workspace import Place
+
+# what is wrong with MLflow's state or with rows that do not count, and not with data or a model
+CHECKS = frozenset(
+    {
+        *("champion_present", "champion_recorded", "anchor_present", "anchor_recorded"),
+        *("approval_counts", "ledger_complete", "releases_sound", "tags_recorded"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that MLflow, or a row that does not count, says otherwise than the ledger.
+
+    Attributes:
+        check: Name of the check that it fails.
+        words: What differs.
+    """
+
+    check: str
+    words: str
+
+
+def differences(place: Place, use_case: str) -> list[Difference]:
+    """Return everything in which MLflow and the ledger differ; what an open move explains is none.
+
+    Raises:
+        LedgerError: If the ledger's chain is broken.
+        TrackingError: If MLflow cannot be reached.
+    """
+    entries, said = _ledger(place, use_case)
+    claims = registry_claims.read_claims(place, use_case, _in_use(said))
+    return _all(place, use_case, entries, said, claims)
+
+
+def agrees_at_a_glance(place: Place, use_case: str) -> bool:
+    """Tell the same in milliseconds where MLflow's tables can be read; False: ask `differences`."""
+    entries, said = _ledger(place, use_case)
+    claims = registry_claims.glance_at_claims(place, use_case, _in_use(said))
+    return claims is not None and not _all(place, use_case, entries, said, claims)
+
+
+def _ledger(place: Place, use_case: str) -> tuple[list[Entry], Releases]:
+    entries = place.ledger.entries()
+    return entries, ledger_view.read(entry for entry in entries if entry.use_case == use_case)
+
+
+def _in_use(said: Releases) -> list[str]:
+    return [version for version in (said.champion, said.anchor) if version]
+
+
+def _all(
+    place: Place, use_case: str, entries: list[Entry], said: Releases, claims: Claims
+) -> list[Difference]:
+    return [
+        *(Difference("releases_sound", fault) for fault in said.faults.values()),
+        *_lost_rows(entries, use_case, claims),
+        *(() if said.opened else _aliases(place, use_case, said, claims)),
+        *_tags(use_case, said, claims),
+        *_approvals(use_case, said, claims),
+    ]
+
+
+def _lost_rows(entries: list[Entry], use_case: str, claims: Claims) -> Iterator[Difference]:
+    """Miss the row that the newest decision's run names, unless a person knows that it is lost."""
+    number, _, row_hash = claims.row.partition(":")
+    let_go = {
+        entry.body.get("lost")
+        for entry in entries
+        if (entry.use_case, entry.kind) == (use_case, ledger_view.REALIGNED)
+    }
+    if claims.row and claims.row not in let_go and all(one.hash != row_hash for one in entries):
+        words = f"run {claims.run_id} of {use_case} in MLflow names row {number} of the ledger, "
+        has = f"which has {len(entries)} rows and not this one: restore it from a backup, else"
+        yield Difference("ledger_complete", f"{words}{has} its decisions are lost")
+
+
+def _aliases(place: Place, use_case: str, said: Releases, claims: Claims) -> Iterator[Difference]:
+    for alias, wanted in ((registry.CHAMPION, said.champion), (registry.ANCHOR, said.anchor)):
+        found = claims.aliases.get(alias, "")
+        if found == wanted:
+            continue
+        if wanted and not claims.registered:
+            what = f"has no registered model {use_case}"
+        elif wanted and wanted not in claims.tags:
+            what = f"has no version {wanted} of {use_case} any more"
+        elif not found:
+            what = f"has no {use_case}@{alias}"
+        else:
+            words = f"{use_case}@{alias} is {found} in MLflow, the ledger's is {wanted or 'none'}"
+            yield Difference(f"{alias}_recorded", words)
+            continue
+        words = f"MLflow at {place.mlflow_uri} {what}, the ledger released {wanted}"
+        yield Difference(f"{alias}_present", f"{words} as its {alias}")
+
+
+def _tags(use_case: str, said: Releases, claims: Claims) -> Iterator[Difference]:
+    for version, tags in claims.tags.items():
+        for name, value in wanted_tags(said, version).items():
+            if tags.get(name) != value:
+                has = f"tag {name} of {use_case} version {version} is {tags.get(name, 'gone')}"
+                yield Difference("tags_recorded", f"{has} in MLflow, the ledger says {value}")
+
+
+def wanted_tags(said: Releases, version: str) -> dict[str, str]:
+    """Return the tags of a released version that say what the ledger says."""
+    judged = said.judged(version)
+    return {"evidence_end": judged.evidence_end, "decision_id": judged.decision}
+
+
+def _approvals(use_case: str, said: Releases, claims: Claims) -> Iterator[Difference]:
+    for version, who in void_approvals(said, claims).items():
+        made = said.decision_on(version)
+        why = f"its decision is {made.body['verdict']}" if made else "no decision registered it"
+        words = f"{use_case} version {version} is tagged approved_by {who} in MLflow, but {why}"
+        yield Difference("approval_counts", words)
+
+
+def void_approvals(said: Releases, claims: Claims) -> dict[str, str]:
+    """Return who approved, by version, what no decision wants to promote."""
+    made = {version: said.decision_on(version) for version, who in claims.approved.items() if who}
+    return {
+        version: claims.approved[version]
+        for version, decision in made.items()
+        if decision is None or decision.body["verdict"] != Verdict.PROMOTE
+    }

@@ -1,0 +1,66 @@
+"""One retrain a use case at a time: a file lock that the system drops when its holder dies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filelock import FileLock, Timeout
+
+from kpi_gate.workspace import Place
+
+
+class BusyError(RuntimeError):
+    """Another process is at work on the same."""
+
+
+@contextmanager
+def one_at_a_time(place: Place, use_case: str, wait_seconds: float = 0) -> Iterator[None]:
+    """Hold the lock of a use case.
+
+    Args:
+        place: Where the locks are.
+        use_case: Its name.
+        wait_seconds: How long to wait for another process that holds it.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    busy = (
+        f"another retrain of {use_case} is running on this machine; this one did nothing. "
+        "Try again when it has ended"
+    )
+    with _held(place, use_case, busy, wait_seconds):
+        yield
+
+
+@contextmanager
+def one_look(place: Place, use_case: str) -> Iterator[None]:
+    """Hold the lock of looking at a champion: a retrain of the same use case may go on meanwhile.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    busy = f"another monitor of {use_case} is running on this machine; this one did nothing"
+    with _held(place, f"{use_case}.monitor", busy):
+        yield
+
+
+@contextmanager
+def one_schedule(place: Place) -> Iterator[None]:
+    """Hold the lock of the schedule, which takes what it did not start for lost.
+
+    Raises:
+        BusyError: If another process holds it.
+    """
+    with _held(place, ".schedule", "another `kpi-gate schedule` is running on this machine"):
+        yield
+
+
+@contextmanager
+def _held(place: Place, name: str, busy: str, wait_seconds: float = 0) -> Iterator[None]:
+    path = place.home / "locks" / f"{name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=wait_seconds):
+            yield
+    except Timeout:
+        raise BusyError(busy) from None

@@ -1,0 +1,153 @@
+"""Models on disk (skops): the same model gives the same bytes, and nothing is unpickled."""
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.learning.policy import Policy
+from kpi_gate.record.model_bytes import canonical
+from kpi_gate.record.model_parts import how_to_trust, unstorable_part, without_own_methods
+from kpi_gate.record.trusted_types import trusted_by_default
+
+MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
+    "model.skops",
+    "card.json",
+    "golden.parquet",
+    "rows.bin",
+)
+
+
+class ModelError(RuntimeError):
+    """A stored model cannot be read, or does not score as it did."""
+
+
+class ModelCard(BaseModel):
+    """What goes with a model wherever it goes: its policy and what it had seen.
+
+    Attributes:
+        contender: Name, digest and cut-offs.
+        policy: Turns its probabilities into actions; None for a baseline.
+        features: Input columns, in order.
+        chosen: Name of the variant that was chosen on the tune window.
+        variants: How each variant did there.
+        trained_rows: Rows of the final fit.
+        outcome_rate: Share of positive outcomes among them: the baseline's probability.
+        levels: Share of those rows by slice column and level.
+        snapshot: Fingerprint of the rows it was trained from.
+        trained_at: As-of time of the run that trained it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    contender: Contender
+    policy: Policy | None = None
+    features: tuple[str, ...] = ()
+    chosen: str = ""
+    variants: tuple[dict[str, Any], ...] = ()
+    trained_rows: int = 0
+    outcome_rate: float | None = None
+    levels: Mapping[str, Mapping[str, float]] = {}
+    snapshot: str = ""
+    trained_at: AwareDatetime | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write the card into a model's folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CARD_FILE).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "ModelCard":
+        """Read the card of a model's folder.
+
+        Raises:
+            ModelError: If it is missing or half-written.
+        """
+        path = folder / CARD_FILE
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: {_one_line(error)}") from error
+
+
+def dump_model(estimator: Any) -> bytes:
+    """Serialise an estimator; equal models give equal bytes.
+
+    Raises:
+        ModelError: If it holds what cannot be written, such as an open file; it names the part.
+    """
+    import skops.io
+
+    without_own_methods(estimator)
+    try:
+        return canonical(skops.io.dumps(estimator))
+    except Exception as error:  # skops raises whatever the object's own methods raise
+        words = f"{unstorable_part(estimator)} cannot be stored: {_one_line(error)}"
+        raise ModelError(words) from error
+
+
+def store_model(path: Path, content: bytes, trusted: Sequence[str] = ()) -> None:
+    """Write a serialised model, and load it once to see that it can be.
+
+    Raises:
+        ModelError: If it could not be loaded again.
+    """
+    path.write_bytes(content)
+    load_model(path, trusted)
+
+
+def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:
+    """Load an estimator, if all its types are trusted.
+
+    Args:
+        path: The file.
+        trusted: Types that the use case trusts beyond those that every use case may hold.
+
+    Raises:
+        ModelError: If the file is missing, half-written, or holds a type that is not trusted.
+    """
+    try:
+        return parse_model(path.read_bytes(), trusted)
+    except (ModelError, OSError) as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def parse_model(content: bytes, trusted: Sequence[str] = ()) -> Any:
+    """Load an estimator from its bytes, if all its types are trusted.
+
+    Raises:
+        ModelError: If they are none of a model, or hold a type that is not trusted.
+    """
+    import skops.io
+
+    held = held_types(content)
+    foreign = sorted(held - trusted_by_default() - set(trusted))
+    if foreign:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            raise ModelError(how_to_trust(foreign, trusted, archive.read("schema.json")))
+    try:
+        return skops.io.loads(content, trusted=sorted(held))
+    except Exception as error:  # skops raises a different type for every way a file can be broken
+        raise ModelError(_one_line(error)) from error
+
+
+def held_types(content: bytes) -> frozenset[str]:
+    """Return the full names of what a stored model holds beyond what skops itself trusts.
+
+    Raises:
+        ModelError: If the bytes are none of a model.
+    """
+    import skops.io
+
+    try:
+        return frozenset(skops.io.get_untrusted_types(data=content))
+    except Exception as error:  # skops raises a different type for every way a file can be broken
+        raise ModelError(_one_line(error)) from error
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

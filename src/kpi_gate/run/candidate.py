@@ -1,0 +1,178 @@
+"""The candidate's files: model, card, golden rows, and the keys of the rows that it has seen."""
+
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.evaluation.rehearsal import rehearse
+from kpi_gate.evaluation.scored_model import actions, expect, score
+from kpi_gate.evaluation.valuation import worth
+from kpi_gate.evaluation.views import at_decision
+from kpi_gate.learning import training
+from kpi_gate.learning.amounts import with_amounts
+from kpi_gate.learning.classifiers import NotAClassifierError
+from kpi_gate.learning.expected import AmountError, golden_amounts
+from kpi_gate.learning.policy import Policy
+from kpi_gate.learning.scoring import ScoringError, probabilities
+from kpi_gate.learning.training import Trained
+from kpi_gate.learning.windows import Windows
+from kpi_gate.record import dvc_stages, model_files, registry
+from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.run.context import Refusal, Run, unknown_name
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.usecase.settings import Settings
+
+Floats = NDArray[np.float64]
+GOLDEN_ROWS = 20
+
+
+def train_candidate(
+    run: Run, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
+) -> None:
+    """Train on what lies before the gate window and write the candidate's files.
+
+    Args:
+        run: The use case and the moment.
+        rows: The snapshot.
+        windows: Time windows.
+        folder: Where to.
+        frozen: Fingerprint of the snapshot.
+
+    Whether a model can be stored, loaded and asked is tried on a few rows first.
+
+    Raises:
+        Refusal: If there is too little data, or the model cannot score or be stored.
+    """
+    settings, use_case = run.use_case.settings, run.use_case
+    complete = partial(with_its_amounts, use_case=use_case)
+    try:
+        past = rows[rows["event_time"] < windows.gate.start]
+        rehearse(use_case, past, complete)
+        trained = training.train(
+            rows,
+            windows,
+            make=lambda: use_case.estimator(settings.model),
+            features=use_case.feature_names,
+            worth=lambda estimator, part: tuned_worth(estimator, part, use_case),
+            last_rows=settings.window.train_last_rows,
+            threads=int(settings.model["threads"]),
+            calibrate=settings.calibration == "sigmoid",
+            slices=[rail.slice for rail in settings.guardrails if rail.slice],
+            complete=complete,
+        )
+        write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=run.as_of)
+    except KeyError as error:
+        raise unknown_name(run, error) from error
+    except training.TrainingError as error:
+        raise Refusal("enough_to_train", str(error), Verdict.INSUFFICIENT_EVIDENCE) from error
+    except NotAClassifierError as error:
+        raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
+    except (training.FitError, AmountError) as error:
+        raise Refusal("candidate_trains", f"the candidate cannot be trained: {error}") from error
+    except ScoringError as error:
+        raise Refusal("candidate_scores", f"the candidate cannot score: {error}") from error
+    except ModelError as error:
+        words = f"the candidate could not be used: {error}"
+        raise Refusal("candidate_loadable", words) from error
+
+
+def write_candidate(
+    folder: Path,
+    use_case: UseCase,
+    trained: Trained,
+    windows: Windows,
+    rows: pd.DataFrame,
+    *,
+    snapshot: str,
+    as_of: datetime,
+) -> None:
+    """Write a candidate's files; the same model gives the same bytes.
+
+    Args:
+        folder: Where to; what is in it is removed.
+        use_case: Whose candidate.
+        trained: The model.
+        windows: Where the gate window begins: the end of what the model has seen.
+        rows: The snapshot; golden rows are taken from before the gate window.
+        snapshot: Fingerprint of the rows.
+        as_of: Moment of the run.
+
+    Raises:
+        ModelError: If the model could not be loaded again.
+    """
+    features, gate_start = use_case.feature_names, windows.gate.start
+    policy = policy_for(use_case.settings)
+    dvc_stages.clear(folder)
+    content = model_files.dump_model(trained.estimator)
+    contender = Contender(
+        name="candidate", digest="", trained_until=gate_start, tuned_until=gate_start
+    )
+    card = ModelCard(
+        contender=contender,
+        policy=policy,
+        features=tuple(features),
+        chosen=trained.chosen,
+        variants=tuple(asdict(variant) for variant in trained.variants),
+        trained_rows=trained.rows,
+        outcome_rate=trained.outcome_rate,
+        levels=trained.levels,
+        snapshot=snapshot,
+        trained_at=as_of,
+    )
+    digest = registry.digest(content, card)
+    named = contender.model_copy(update={"digest": digest})
+    card.model_copy(update={"contender": named}).write(folder)
+    model_files.store_model(folder / model_files.MODEL_FILE, content, use_case.trusted_types)
+    (folder / model_files.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
+    golden = at_decision(use_case, rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS))
+    probability = probabilities(trained.estimator, golden, features)
+    action = acts(trained.estimator, golden, use_case)
+    amounts = golden_amounts(expect(trained.estimator, golden, features, use_case))
+    scored = golden.assign(golden_probability=probability, golden_action=action, **amounts)
+    scored.to_parquet(folder / model_files.GOLDEN_FILE, index=False)
+
+
+def tuned_worth(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> float:
+    """Return the value per decision of a fitted model's actions under the policy."""
+    action = acts(estimator, rows, use_case)
+    return worth(use_case, rows, action, use_case.settings.base_values())
+
+
+def acts(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> Floats:
+    """Return the actions of a fitted model of the use case under its policy, shape `(n,)`."""
+    features = use_case.feature_names
+    scores = score(estimator, rows, features, use_case)
+    amounts = expect(estimator, rows, features, use_case)
+    return actions(policy_for(use_case.settings), use_case, scores, rows, amounts)
+
+
+def with_its_amounts(classifier: Any, rows: pd.DataFrame, use_case: UseCase) -> Any:
+    """Return the classifier, with models of the amounts that nobody else can expect.
+
+    Raises:
+        AmountError: If one fails on the rows.
+    """
+    make, times = use_case.amount_estimator, use_case.times
+    names = [name for name in times.late_amounts if name not in times.expected]
+    if make is None or not names:
+        return classifier
+    return with_amounts(
+        classifier,
+        rows,
+        names=names,
+        features=use_case.feature_names,
+        make=lambda: make(use_case.settings.model),
+    )
+
+
+def policy_for(settings: Settings) -> Policy:
+    """Return the policy that a new candidate of the use case acts by."""
+    return Policy(settings=settings.policy, parameters=settings.base_values())

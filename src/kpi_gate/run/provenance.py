@@ -1,0 +1,74 @@
+"""What the record of a decision keeps so that the decision can be reproduced."""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kpi_gate
+from kpi_gate import __version__
+from kpi_gate.evaluation.evidence_files import TABLE_FILE
+from kpi_gate.files.yaml_file import read_mapping
+from kpi_gate.record.model_files import MODEL_FILE, ModelCard, ModelError
+from kpi_gate.run.context import Run
+from kpi_gate.usecase import discovery
+
+PACKAGE = Path(kpi_gate.__file__).parent
+MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
+
+
+def source_files(run: Run) -> list[Path]:
+    """Return the user's own files, which no commit may hold: module, YAML and `dvc.yaml`."""
+    module = discovery.module_file(run.name)
+    files = [run.place.root / "dvc.yaml", module, module.with_suffix(".yaml")]
+    return [path for path in files if path.exists()]
+
+
+def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
+    """Return what the ledger must hold for a replay beside data, code and settings.
+
+    Args:
+        run: The run.
+        frozen: Whether its rows were frozen; else the files of an earlier tick lie there.
+    """
+    facts: dict[str, Any] = {
+        "machine": machine_hash(),
+        "version": __version__,
+        "sources": file_hashes(source_files(run)),
+    }
+    if frozen:
+        files = {name: run.work / name for name in (MODEL, TABLE)}
+        facts |= {
+            "tick": read_mapping(run.work / "tick.yaml").content,
+            "champion": _contender(run.work / "champion"),
+            "anchor": _contender(run.work / "champion" / "anchor"),
+            "files": {name: file_hash(path) for name, path in files.items() if path.exists()},
+        }
+    return facts
+
+
+@cache
+def machine_hash(package: Path = PACKAGE) -> str:
+    """Hash the source of the machine, wherever it is installed, but for its example use cases."""
+    files = (path for path in sorted(package.rglob("*.py")) if path.parent.name != "usecases")
+    lines = [f"{path.relative_to(package).as_posix()} {file_hash(path)}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def file_hashes(paths: Iterable[Path]) -> dict[str, str]:
+    """Return the hash of each file by its name."""
+    return {path.name: file_hash(path) for path in paths}
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _contender(folder: Path) -> dict[str, Any] | None:
+    """Return who lies in a folder; None where nobody can be read."""
+    try:
+        return ModelCard.read(folder).contender.model_dump(mode="json")
+    except ModelError:
+        return None

@@ -1,1 +1,0 @@
-"""Worlds with a known truth, for use cases whose real data nobody may share."""

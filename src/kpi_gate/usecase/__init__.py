@@ -1,0 +1,1 @@
+"""The contract that a user writes against: roles, settings, and calls of his functions."""

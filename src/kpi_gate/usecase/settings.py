@@ -1,0 +1,240 @@
+"""The YAML beside a use case: every setting with its range, and errors that name the key."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Guardrail, Range
+from kpi_gate.decision.watch_settings import MonitorSettings, TriggerSettings
+from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
+from kpi_gate.files.faults import explain
+from kpi_gate.files.wording import shorten
+from kpi_gate.files.yaml_file import Document, read_mapping
+from kpi_gate.learning.policy import PolicySettings
+from kpi_gate.learning.windows import WindowSettings
+from kpi_gate.usecase.cron import cron_fault, zone_fault
+
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
+LONGEST_CRON = 1_000  # letters
+
+
+class Schedule(Frozen):
+    """When the flows run: cron expressions in a time zone."""
+
+    retrain: str = Field(max_length=LONGEST_CRON)
+    monitor: str | None = Field(default=None, max_length=LONGEST_CRON)
+    timezone: str = Field(default="UTC", max_length=100)
+
+    @field_validator("retrain", "monitor")
+    @classmethod
+    def _fires(cls, cron: str | None) -> str | None:
+        fault = cron_fault(cron) if cron is not None else ""
+        if fault:
+            raise ValueError(f"cron == {cron!r}, {fault}")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _exists(cls, timezone: str) -> str:
+        fault = zone_fault(timezone)
+        if fault:
+            raise ValueError(f"timezone == {timezone!r} {fault}")
+        return timezone
+
+
+class RowCount(Frozen):
+    """How the number of rows may move from one snapshot to the next."""
+
+    may_shrink_by: float = Field(default=0.0, ge=0, lt=1)
+    may_grow_by: float = Field(default=1.0, gt=0)
+
+
+class Expectation(Frozen):
+    """One Great Expectations expectation on the snapshot, or on its newest rows.
+
+    Attributes:
+        type: Its name in Great Expectations, such as `expect_column_values_to_be_between`.
+        column: Column it looks at.
+        kwargs: Its further arguments.
+        rows: `all`, or `recent`: what came since the previous snapshot, `recent_days` at most.
+    """
+
+    type: str = Field(pattern=r"^expect_")
+    column: str
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    rows: Literal["all", "recent"] = "all"
+
+
+class Validation(Frozen):
+    """What the data must satisfy beyond what the contract itself implies.
+
+    Attributes:
+        freshness_days: Greatest age of the newest row.
+        recent_days: Greatest length of the recent rows.
+        row_count: How the number of rows may move between snapshots.
+        one_per_unit: Columns that may have one value for each unit, such as its time zone.
+        expectations: Further expectations.
+        leak_exceptions: Columns, or `score`, that rank the outcomes nearly without error and are
+            known at the decision all the same: why.
+        positive: Level of the outcome that counts as 1, where it has two levels that are neither
+            0 and 1 nor truth values nor yes and no.
+        tolerated_share: Largest share of rows that may break rules and be set aside in quarantine
+            while the rest goes on; by default none.
+        changed_history_share: Largest share of what was known at the last tick that may be another
+            now: outcomes and amounts of those that were known, values of all rows.
+    """
+
+    freshness_days: float = Field(gt=0)
+    recent_days: int = Field(default=31, ge=1)
+    row_count: RowCount = RowCount()
+    one_per_unit: tuple[str, ...] = ()
+    expectations: tuple[Expectation, ...] = ()
+    leak_exceptions: dict[str, Annotated[str, Field(min_length=10)]] = Field(default_factory=dict)
+    positive: str | int | float | bool | None = None
+    tolerated_share: float = Field(default=0.0, ge=0, lt=1)
+    changed_history_share: float = Field(default=0.005, ge=0, le=1)
+
+
+UNLINKED = "unlinked"
+
+
+def _kind(given: object) -> str:
+    if given == UNLINKED:
+        return UNLINKED
+    return "range" if isinstance(given, Mapping | Range) else "number"
+
+
+Parameter = Annotated[
+    Annotated[Range, Tag("range")]
+    | Annotated[Finite, Tag("number")]
+    | Annotated[Literal["unlinked"], Tag(UNLINKED)],
+    Discriminator(_kind),
+]
+
+
+class Settings(GateSettings):
+    """The YAML beside a use case: everything that can change one of its decisions.
+
+    Attributes:
+        objective: KPI and the gain worth a release.
+        guardrails: What must not worsen; at least one, for nobody watches a schedule.
+        value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
+            where no experiment has shown yet what a KPI that is no money is worth.
+        policy: How probabilities become actions.
+        window: Lengths of train, tune and gate.
+        model: Parameters of the estimator; `seed` and `threads` are required.
+        calibration: `sigmoid` maps probabilities onto what happened on the tune window; `none`
+            believes the estimator, which is better where the world moves faster than that window.
+        validation: What the data must satisfy.
+        schedule: When the flows run.
+        monitor: How the champion in use is watched.
+        trigger: When a proposal to retrain is followed.
+        data: What the use case's own `fetch` and `load` read; nothing else looks at it.
+    """
+
+    guardrails: tuple[Guardrail, ...] = Field(min_length=1)
+    value: dict[str, Parameter] = Field(min_length=1)
+    policy: PolicySettings = PolicySettings()
+    window: WindowSettings
+    model: dict[str, Any]
+    calibration: Literal["sigmoid", "none"] = "sigmoid"
+    validation: Validation
+    schedule: Schedule
+    monitor: MonitorSettings = MonitorSettings()
+    trigger: TriggerSettings = TriggerSettings()
+    data: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _model_is_reproducible(self) -> Self:
+        for key in ("seed", "threads"):
+            value = self.model.get(key)
+            if not isinstance(value, int) or value < (1 if key == "threads" else 0):
+                raise ValueError(f"model.{key} == {value!r}, must be a whole number (threads >= 1)")
+        return self
+
+    @property
+    def ranges(self) -> list[str]:
+        """Names of the value parameters that are not known exactly."""
+        return [name for name, given in self.value.items() if isinstance(given, Range)]
+
+    def base_values(self) -> dict[str, float]:
+        """Return every value parameter at its base; those that are unlinked have none."""
+        bases = {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}
+        return {name: base for name, base in bases.items() if not isinstance(base, str)}
+
+    def gate(self) -> GateSettings:
+        """Return what the gate alone needs."""
+        return GateSettings(
+            objective=self.objective,
+            guardrails=self.guardrails,
+            estimator=self.estimator,
+        )
+
+
+_what_if: ContextVar[Mapping[str, Any]] = ContextVar("what_if", default=MappingProxyType({}))
+
+
+@contextmanager
+def what_if(changes: Mapping[str, Any]) -> Iterator[None]:
+    """Let `read_settings` see other values than the file holds, such as `window.tune_days`."""
+    before = _what_if.set(changes)
+    try:
+        yield
+    finally:
+        _what_if.reset(before)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read the YAML beside a use case.
+
+    Raises:
+        ConfigurationError: If a key is missing, unknown or out of its range.
+    """
+    return _checked(read_mapping(path), Settings, _what_if.get())
+
+
+def read_objective(path: Path) -> GateSettings:
+    """Read what the gate alone needs; the whole YAML of a use case will do.
+
+    Raises:
+        ConfigurationError: If a key is missing, unknown or out of its range.
+    """
+    document = read_mapping(path)
+    return _checked(document, Settings if "window" in document.content else GateSettings)
+
+
+def _checked(
+    document: Document, model: type[AnySettings], changes: Mapping[str, Any] = MappingProxyType({})
+) -> AnySettings:
+    for key, value in changes.items():
+        _change(document.content, key, value)
+    try:
+        return model.model_validate(document.content)
+    except ValidationError as error:
+        told = explain(error, None if changes else document, tags=("range", "number", UNLINKED))
+        raise ConfigurationError(f"{document.name}: {'; '.join(told)}") from None
+
+
+def _change(content: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    place = content
+    for depth, parent in enumerate(parents, start=1):
+        inner = place.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            above = ".".join(parents[:depth])
+            raise ConfigurationError(f"{key}: there is no such key: {above} is {shorten(inner)}")
+        place = inner
+    place[last] = value

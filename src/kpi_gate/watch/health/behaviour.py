@@ -1,0 +1,148 @@
+"""Ask a model what it must answer: golden rows, changes that must not matter, directions."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kpi_gate.decision.watch_settings import Direction
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.health.finding import model_finding
+
+Floats = NDArray[np.float64]
+Score = Callable[[pd.DataFrame], Floats]
+Act = Callable[[Floats, pd.DataFrame], Floats]
+SAME = 1e-9  # greatest difference of two scores that are the same
+SAMPLE = 500  # rows that behaviour is tested on
+EXTRA = "kpi_gate_extra"
+
+
+def check_golden(score: Score, golden: pd.DataFrame, act: Act | None = None) -> list[Finding]:
+    """Score the golden rows again and compare with what was recorded at promotion.
+
+    Args:
+        score: Rows to probabilities, shape `(n,)`, by the model as it is loaded now.
+        golden: The rows with `golden_probability` and `golden_action`.
+        act: (scores, rows) to actions; None compares the scores alone.
+    """
+    if golden.empty or "golden_probability" not in golden:
+        return [model_finding("golden", "severe", "there are no golden rows with their scores")]
+    rows = golden.drop(columns=["golden_probability", "golden_action"], errors="ignore")
+    try:
+        scored = np.asarray(score(rows), dtype=float)
+    except ScoringError as error:
+        return [model_finding("golden", "severe", f"the golden rows cannot be scored: {error}")]
+    found = list(_unlike("golden", scored, golden["golden_probability"].to_numpy(float), "score"))
+    if act is not None and "golden_action" in golden:
+        recorded = golden["golden_action"].to_numpy(float)
+        found += _unlike("golden", np.asarray(act(scored, rows), float), recorded, "action")
+    return found
+
+
+def _unlike(check: str, now: Floats, before: Floats, what: str) -> Iterator[Finding]:
+    """Yield a finding where two answers differ; NaN equals nothing but NaN."""
+    if now.shape != before.shape:
+        words = f"{what} has shape {now.shape}, must be {before.shape}"
+        yield model_finding(check, "severe", words)
+        return
+    wrong = ~np.isclose(now, before, rtol=0, atol=SAME, equal_nan=True)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        apart = np.abs(now - before)[wrong]
+        far = float(apart[np.isfinite(apart)].max(initial=0)) or None
+        words = (
+            f"{wrong.sum():,} of {wrong.size:,} rows have another {what}, such as {now[row]:.6g} "
+            f"in place of {before[row]:.6g}; at most {SAME:g} apart is allowed"
+        )
+        yield model_finding(check, "severe", words, far, SAME)
+
+
+def check_behaviour(score: Score, rows: pd.DataFrame, use_case: UseCase) -> list[Finding]:
+    """Change rows in ways that must not matter, and in ways whose direction the YAML declares.
+
+    Args:
+        score: Rows to probabilities, shape `(n,)`.
+        rows: Recent rows; 500 of them at most are used, drawn by the model's seed.
+        use_case: Whose `monitor.invariant` and `monitor.directions`.
+
+    Raises:
+        ConfigurationError: If the YAML names a column that the rows have not, or that is no number.
+    """
+    monitor, seed = use_case.settings.monitor, int(use_case.settings.model["seed"])
+    directed = [direction.column for direction in monitor.directions]
+    for key, names in (("invariant", monitor.invariant), ("directions", directed)):
+        for name in names:
+            if name not in rows:
+                raise ConfigurationError(
+                    f"monitor.{key}: column == {name!r}, must be one of {', '.join(rows)}"
+                )
+    if rows.empty:
+        return []
+    sample = rows.sample(min(SAMPLE, len(rows)), random_state=seed).reset_index(drop=True)
+    try:
+        usual = np.asarray(score(sample), dtype=float)
+        names = [*monitor.invariant]
+        if "unit" in rows and "unit" not in use_case.feature_names:
+            names.append("unit")
+        found = list(_invariance(score, sample, usual, names, seed))
+        for direction in monitor.directions:
+            found += _direction(score, sample, usual, direction)
+    except ScoringError as error:
+        words = f"rows that it scored before cannot be scored: {error}"
+        return [model_finding("scores", "severe", words)]
+    return found
+
+
+def _invariance(
+    score: Score, rows: pd.DataFrame, usual: Floats, columns: Sequence[str], seed: int
+) -> Iterator[Finding]:
+    """Yield what the score hangs on, and must not."""
+    order = np.random.default_rng(seed).permutation(len(rows))
+    back = np.argsort(order)
+    half = len(rows) // 2
+    answers = {
+        "column_order": score(rows[rows.columns[::-1]]),
+        "extra_column": score(rows.assign(**{EXTRA: order.astype(float)})),
+        "row_order": np.asarray(score(rows.iloc[order].reset_index(drop=True)))[back],
+        "other_rows": np.concatenate([score(rows[:half]), score(rows[half:])]) if half else usual,
+    }
+    for check, answer in answers.items():
+        yield from _unlike(check, np.asarray(answer, dtype=float), usual, "score")
+    for name in dict.fromkeys(columns):
+        changed = rows.assign(**{name: rows[name].to_numpy()[order]})
+        for finding in _unlike("invariant", np.asarray(score(changed), float), usual, "score"):
+            words = f"with {name} shuffled between rows, {finding.sentence}"
+            yield finding.model_copy(update={"column": name, "sentence": words})
+
+
+def _direction(
+    score: Score, rows: pd.DataFrame, usual: Floats, asked: Direction
+) -> Iterator[Finding]:
+    """Yield a finding where too many rows move against the declared direction."""
+    if not pd.api.types.is_numeric_dtype(rows[asked.column].dtype):
+        kind = rows[asked.column].dtype
+        raise ConfigurationError(
+            f"monitor.directions: column == {asked.column!r} is {kind}, must be a number"
+        )
+    given = rows[asked.column].astype(float)
+    moved = given * asked.times if asked.times is not None else given + asked.add
+    answer = np.asarray(score(rows.assign(**{asked.column: moved})), dtype=float)
+    step = answer - usual if asked.score == "up" else usual - answer
+    changed = (given.notna() & (moved != given)).to_numpy()
+    if not changed.any():
+        return
+    along = float((step[changed] >= -SAME).mean())
+    if along < asked.at_least:
+        against = "fall" if asked.score == "up" else "rise"
+        change = f"times {asked.times:g}" if asked.times is not None else f"plus {asked.add:g}"
+        row = int(np.flatnonzero(changed)[np.argmin(step[changed])])
+        words = (
+            f"with {asked.column} {change} the score must go {asked.score}: it does not {against} "
+            f"in {along:.1%} of {changed.sum():,} rows, at least {asked.at_least:.1%} are needed; "
+            f"one goes from {usual[row]:.4g} to {answer[row]:.4g}"
+        )
+        yield model_finding("direction", "severe", words, along, asked.at_least, asked.column)

@@ -1,0 +1,196 @@
+"""Scores and actions of a day beside those of good days: what a broken model gives away."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from kpi_gate.decision.watch_settings import Band
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.watch.finding import Finding, Severity
+from kpi_gate.watch.health.columns import Column, count_numbers
+from kpi_gate.watch.health.finding import model_finding
+from kpi_gate.watch.health.reference import (
+    FALSE_ALARMS_A_DAY,
+    LEAST_DAYS,
+    GoodDays,
+    compare_level,
+)
+
+Floats = NDArray[np.float64]
+COMPARED = 30  # bins, mean and rate: each may be a false alarm
+FEW_ROWS = 10  # on which equal scores are no surprise
+COLLAPSED = 0.2  # of the usual number of distinct scores
+LEAST_DISTINCT = 10  # a policy by rules has few scores on every day
+GROSS = 0.5  # share of the scores that moved
+LEAST_MEAN, LEAST_RATE = 0.05, 0.20  # least moves, as shares of what is usual
+SMALL_RATE = 0.005  # least move of the share of decisions that act
+BY_CHANCE = 1e-4  # of a rate outside its declared band
+
+
+def check_outputs(
+    probability: Floats,
+    action: Floats,
+    reference_probability: Sequence[Floats],
+    reference_action_rates: Sequence[float],
+    band: Band | None,
+    use_case: UseCase,
+    weekdays: Sequence[int] = (),
+) -> list[Finding]:
+    """Return what is wrong with a day's scores and actions.
+
+    Scores that are no probabilities, all alike, or classes, are severe about the model; a moved
+    distribution is a warning unless half of it moved: the rows may have changed, not the model.
+
+    Args:
+        probability: Scores of the day, shape `(n,)`.
+        action: Actions of the day, shape `(n,)`: 1 where it acts, or the chance of it.
+        reference_probability: Scores of each good day by the same model, oldest first.
+        reference_action_rates: Share of the decisions that act, on each of the same days.
+        band: Declared band of the share of decisions that act; None learns it from the good days.
+        use_case: Its name goes into errors.
+        weekdays: Weekday (0 Monday) of each good day and, last, of the day itself; without it days
+            are not told apart.
+
+    Raises:
+        ValueError: If lengths do not go together.
+    """
+    days, rates = len(reference_probability), np.array(reference_action_rates, dtype=np.float64)
+    for fault in _unequal(probability, action, days, rates, weekdays):
+        raise ValueError(f"{use_case.name}: {fault}")
+    if probability.size == 0:
+        return []
+    usual = [np.asarray(day)[np.isfinite(day)] for day in reference_probability]
+    good = GoodDays(
+        np.array(weekdays[:-1] or [0] * days, dtype=np.int64), weekdays[-1] if weekdays else 0
+    )
+    broken = [*_not_probabilities(probability), *_alike(probability, usual)]
+    found = [*broken, *_rate(action, rates, band, good)]
+    if broken or min(days, sum(day.size > 0 for day in usual)) < LEAST_DAYS:
+        return found
+    return [*found, *_moved(probability, usual, good)]
+
+
+def _unequal(
+    probability: Floats, action: Floats, days: int, rates: Floats, weekdays: Sequence[int]
+) -> Iterator[str]:
+    if probability.shape != action.shape or probability.ndim != 1:
+        yield f"probability {probability.shape}, action {action.shape}: both must have shape (n,)"
+    if rates.size != days or len(weekdays) not in (0, days + 1):
+        yield (
+            f"{days} days of scores, {rates.size} rates, {len(weekdays)} weekdays; must be as many "
+            "rates, and one weekday more or none"
+        )
+
+
+def _not_probabilities(score: Floats) -> Iterator[Finding]:
+    rows, finite = score.size, np.isfinite(score)
+    if not finite.all():
+        share = float((~finite).mean())
+        words = (
+            f"{(~finite).sum():,} of {rows:,} scores are not finite, such as {score[~finite][0]}"
+        )
+        yield model_finding("not_finite", "severe", words, share, 0.0)
+    known = score[finite]
+    outside = known[(known < 0) | (known > 1)]
+    if outside.size:
+        far = outside[np.argmax(np.abs(outside))]
+        words = f"{outside.size:,} of {rows:,} scores are outside [0, 1], such as {far:g}"
+        yield model_finding("outside", "severe", words, outside.size / rows, 0.0)
+
+
+def _alike(score: Floats, usual: Sequence[Floats]) -> Iterator[Finding]:
+    """Yield scores that are all one, classes, or far fewer distinct ones than is usual."""
+    distinct = np.unique(score[np.isfinite(score)])
+    if score.size < FEW_ROWS or distinct.size == 0:
+        return
+    numbers = [np.unique(day).size for day in usual if day.size]
+    least = min(
+        (n * min(1.0, score.size / day.size) for n, day in zip(numbers, usual, strict=False)),
+        default=LEAST_DISTINCT,
+    )
+    known = f"; at least {least:,.0f} distinct ones are usual" if numbers else ""
+    if least < LEAST_DISTINCT:
+        return
+    count, bound = distinct.size, COLLAPSED * least
+    if count == 1:
+        words = f"all {score.size:,} scores are {distinct[0]:g}{known}"
+        yield model_finding("constant", "severe", words, 1.0, bound)
+    elif np.isin(distinct, (0.0, 1.0)).all():
+        words = f"all {score.size:,} scores are 0 or 1: classes, no probabilities{known}"
+        yield model_finding("classes", "severe", words, float(count), bound)
+    elif count < bound:
+        words = (
+            f"{score.size:,} scores have {count} distinct values, such as {distinct[0]:g}{known}"
+        )
+        yield model_finding("collapsed", "severe", words, float(count), bound)
+
+
+def _rate(action: Floats, usual: Floats, band: Band | None, good: GoodDays) -> Iterator[Finding]:
+    """Yield a share of decisions that act outside its declared band, or far from its usual."""
+    found, rows = float(action.mean()), action.size
+    if not np.isfinite(found):
+        words = f"{np.isnan(action).sum():,} of {rows:,} actions are not finite"
+        yield model_finding("decision_rate", "severe", words, float(np.isnan(action).mean()), 0.0)
+        return
+    if band is not None:
+        edge = min(max(found, band.low), band.high)
+        if edge != found and _surprise(found, edge, rows) < BY_CHANCE:
+            words = (
+                f"{found:.2%} of {rows:,} decisions act; {band.low:.2%} to {band.high:.2%} is its "
+                "band in the YAML"
+            )
+            yield model_finding("decision_rate", "severe", words, found, edge)
+        return
+    if usual.size < LEAST_DAYS or not np.isfinite(usual).all():
+        return
+    level = compare_level(good, usual, found, FALSE_ALARMS_A_DAY / COMPARED)
+    least = max(SMALL_RATE, LEAST_RATE * level.usual)
+    low, high = min(level.low, level.usual - least), max(level.high, level.usual + least)
+    by_chance = _surprise(found, float(np.clip(level.usual, 0, 1)), rows)
+    if not low <= found <= high and by_chance < BY_CHANCE:
+        words = (
+            f"{found:.2%} of {rows:,} decisions act; {level.usual:.2%} is usual, and "
+            f"{max(low, 0):.2%} to {high:.2%} no surprise"
+        )
+        yield model_finding("decision_rate", "warning", words, found, high if found > high else low)
+
+
+def _surprise(found: float, usual: float, rows: int) -> float:
+    """Return the one-sided binomial chance of a share as far from `usual`."""
+    count = round(found * rows)
+    tail = stats.binom.sf(count - 1, rows, usual) if found > usual else None
+    return float(stats.binom.cdf(count, rows, usual) if tail is None else tail)
+
+
+def _moved(score: Floats, usual: Sequence[Floats], good: GoodDays) -> Iterator[Finding]:
+    """Yield one finding where the scores' distribution, or their mean, is not the usual one."""
+    alarm = FALSE_ALARMS_A_DAY / COMPARED
+    day = np.repeat(np.arange(len(usual)), [scores.size for scores in usual])
+    column = count_numbers("score", good, day, np.concatenate(usual), score, alarm)
+    if column is not None and column.wrong.any():
+        yield _shifted(column)
+        return
+    there = np.array([scores.size > 0 for scores in usual])
+    means = np.array([scores.mean() for scores in usual if scores.size])
+    level = compare_level(good.of(there), means, float(score.mean()), alarm)
+    least = LEAST_MEAN * level.usual
+    low, high = min(level.low, level.usual - least), max(level.high, level.usual + least)
+    noise = float(np.concatenate(usual).std() / np.sqrt(score.size))
+    if not low <= level.found <= high and abs(level.found - level.usual) > 4 * noise:
+        words = (
+            f"the mean score is {level.found:.4g}; {level.usual:.4g} is usual, and {low:.4g} to "
+            f"{high:.4g} no surprise"
+        )
+        bound = high if level.found > high else low
+        yield model_finding("score_mean", "warning", words, level.found, bound)
+
+
+def _shifted(column: Column) -> Finding:
+    severity: Severity = "severe" if column.distance >= GROSS else "warning"
+    words = (
+        f"{column.distance:.0%} of the scores moved: their median is "
+        f"{np.median(column.found):.3g}, {np.median(column.usual):.3g} is usual"
+    )
+    return model_finding("score_shift", severity, words, column.distance, GROSS)

@@ -1,0 +1,1 @@
+"""What became of a use case over time, told from the ledger."""

@@ -1,0 +1,142 @@
+"""The champion at work on the rows since its gate window, with what is known of their outcomes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from kpi_gate.decision.value.estimators import Estimate
+from kpi_gate.evaluation.daily import differences_in_money, judged, own_value, sum_by_day
+from kpi_gate.evaluation.daily_value import Worth, measure_worth
+from kpi_gate.evaluation.scored_model import Side, make_side
+from kpi_gate.evaluation.valuation import estimate
+from kpi_gate.learning.label_maturity import Maturity, measure_maturity
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.learning.windows import plan_windows
+from kpi_gate.record.model_files import ModelCard
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.contract import UseCase
+
+
+@dataclass(frozen=True)
+class View:
+    """The champion at work on the rows from its gate window until now.
+
+    Attributes:
+        run: The use case and the moment.
+        rows: The rows.
+        side: The champion on them.
+        labels: How outcomes mature, and whether they still come.
+        until: Outcomes of events before it are due.
+        due: Marks the rows before it, shape `(n,)`.
+        usable: Marks those of them whose day has its outcomes.
+    """
+
+    run: Run
+    rows: pd.DataFrame
+    side: Side
+    labels: Maturity
+    until: datetime
+    due: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
+
+    @property
+    def use_case(self) -> UseCase:
+        """The use case."""
+        return self.run.use_case
+
+    @property
+    def confidence(self) -> float:
+        """One-sided confidence of every bound, the objective's."""
+        return self.use_case.settings.objective.confidence
+
+    @property
+    def unit(self) -> str:
+        """Unit of the KPI."""
+        return self.use_case.settings.objective.unit
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether the KPI is a ratio."""
+        return self.use_case.settings.estimator.kind == "ratio"
+
+    def compare(self, other: Side, mask: NDArray[np.bool_]) -> Estimate:
+        """Return the value of some rows by another side and by this one."""
+        actions, values = (
+            (getattr(other, name)[mask], getattr(self.side, name)[mask])
+            for name in ("action", "value")
+        )
+        base = self.use_case.settings.base_values()
+        return estimate(self.use_case, self.rows[mask], actions, values, base)
+
+    def own_days(self, mask: NDArray[np.bool_]) -> pd.DataFrame:
+        """Return the champion's own value of some rows, day by day.
+
+        Raises:
+            ScoringError: If the estimator cannot use the rows.
+        """
+        found = self.compare(self.side, mask)
+        if found.faults:
+            raise ScoringError("; ".join(found.faults))
+        return sum_by_day(self.rows[mask], *own_value(found, is_ratio=self.is_ratio))
+
+    def worth(self, mask: NDArray[np.bool_]) -> Worth | None:
+        """Return the champion's own value per decision over some rows."""
+        if not mask.any():
+            return None
+        return measure_worth(self.own_days(mask), self.confidence, self.unit)
+
+    def gain(self, replaced: Side, mask: NDArray[np.bool_]) -> Worth | None:
+        """Return the gain per decision over a replaced side; None where it cannot be told."""
+        if not mask.any():
+            return None
+        found = self.compare(replaced, mask)
+        if found.faults:
+            return None
+        money, decisions = differences_in_money(found, is_ratio=self.is_ratio)
+        days = sum_by_day(self.rows[mask], money, decisions)
+        return measure_worth(days, self.confidence, self.unit)
+
+    def since(self, moment: datetime) -> NDArray[np.bool_]:
+        """Mark the rows from a moment on."""
+        marked: NDArray[np.bool_] = (self.rows["event_time"] >= moment).to_numpy(dtype=bool)
+        return marked
+
+
+def look(run: Run, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
+    """Score the champion on the rows since a moment, and mark those that can be judged.
+
+    Args:
+        run: The use case and the moment.
+        rows: The rows known then, at least one.
+        champion: Folder of the champion, or of the baseline.
+        begin: Earlier rows are left out.
+
+    Raises:
+        ScoringError: If it cannot score.
+        ModelError: If it cannot be read.
+    """
+    lengths = run.use_case.settings.window
+    labels = measure_maturity(rows, run.as_of, lengths.label_delay_days)
+    until = plan_windows(
+        rows["event_time"], lengths, run.as_of, measured_days=labels.measured_days
+    ).gate.end
+    in_time = (rows["event_time"] >= begin) & (rows["event_time"] < run.as_of)
+    scored = rows[in_time].reset_index(drop=True)
+    side = score_side("champion", champion, champion, scored, run)
+    if side.failed.any() and side.failed.all():  # then nothing of it can be seen
+        raise ScoringError(f"the champion cannot score {side.fault}")
+    due = (scored["event_time"] < until).to_numpy()
+    usable = due.copy()
+    usable[due] = judged(scored[due])
+    return View(run, scored, side, labels, until, due, usable)
+
+
+def score_side(name: str, folder: Path, champion: Path, rows: pd.DataFrame, run: Run) -> Side:
+    """Score rows with one side, within the threads of the use case."""
+    with threadpool_limits(int(run.use_case.settings.model["threads"])):
+        return make_side(name, folder, run.use_case, rows, ModelCard.read(champion))

@@ -1,0 +1,167 @@
+"""What the champion has earned since its promotion, as far as outcomes are known, and before."""
+
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.stats.confidence_sequence import RECENT_DAYS, SuddenLoss, sudden_loss
+from kpi_gate.evaluation.daily import midnight
+from kpi_gate.evaluation.daily_value import Worth
+from kpi_gate.evaluation.scored_model import Side
+from kpi_gate.learning.label_maturity import Maturity
+from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.learning.windows import within
+from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.release.quarantine import outside
+from kpi_gate.run.context import Run
+from kpi_gate.watch.value.champion_rows import View, look, score_side
+from kpi_gate.watch.value.estimated import BlindWindow, expect_value
+
+FALSE_ALARM = 1 / 365  # with a look a day, about one a year at most
+
+
+class Realised(BaseModel):
+    """What the champion has earned; what is not known is None, never 0.
+
+    Attributes:
+        unit: Unit of the KPI, such as EUR.
+        champion: Name of the champion.
+        since: Moment of its promotion, UTC.
+        until: Outcomes of events before it are due.
+        worth: Value per decision since the promotion.
+        per_day: The same a day, in `unit`, with the decisions of which the outcome is late.
+        lately: Value per decision of the last 28 days with due outcomes, since the promotion.
+        at_gate: Its own value per decision in the window that promoted it.
+        gain: Value per decision over the side that it replaced, since the promotion.
+        gain_lately: The same of the last 28 days.
+        promised: Gain per decision that was booked at its promotion.
+        loss: Since when it earns less than before; None where it does not.
+        blind: The decisions whose outcomes are not due yet.
+        labels: How outcomes mature, and whether they still come; None without rows.
+        unknown: Why `worth` is not known; empty where it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    unit: str
+    champion: str
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    worth: Worth | None = None
+    per_day: float | None = None
+    lately: Worth | None = None
+    at_gate: Worth | None = None
+    gain: Worth | None = None
+    gain_lately: Worth | None = None
+    promised: float | None = None
+    loss: SuddenLoss | None = None
+    blind: BlindWindow | None = None
+    labels: Maturity | None = None
+    unknown: str = ""
+
+
+def realise(
+    run: Run,
+    rows: pd.DataFrame,
+    champion: Path,
+    since: datetime,
+    *,
+    gate: Window | None = None,
+    replaced: Path | None = None,
+    promised: float | None = None,
+    quarantined: AbstractSet[date] = frozenset(),
+) -> Realised:
+    """Value the champion's decisions since its promotion by the outcomes that are due.
+
+    Args:
+        run: The use case and the moment.
+        rows: The rows known then.
+        champion: Folder of the champion, or of the baseline.
+        since: Moment of its promotion.
+        gate: Window of the evidence that promoted it.
+        replaced: Folder of the side that it replaced: its predecessor, or the baseline.
+        gain_lately: The same of the last 28 days.
+        promised: Gain per decision that was booked at its promotion.
+        quarantined: Days in UTC that do not count.
+
+    Returns:
+        What it earned; where nothing can be said, why.
+    """
+    unit, good = run.use_case.settings.objective.unit, outside(rows, quarantined)
+    told = Realised(unit=unit, champion="", since=since, promised=promised)
+    if good.empty:
+        return told.model_copy(update={"unknown": "there are no rows"})
+    try:
+        name = ModelCard.read(champion).contender.name
+        told = told.model_copy(update={"champion": name})
+        view = look(run, good, champion, since if gate is None else min(since, gate.start))
+        other = (
+            None if replaced is None else score_side("replaced", replaced, champion, view.rows, run)
+        )
+        found = {**_known(view, since, quarantined), **_compared(view, since, gate, other)}
+    except (ScoringError, ModelError) as refused:
+        return told.model_copy(update={"unknown": str(refused)})
+    return told.model_copy(update=found)
+
+
+def _known(view: View, since: datetime, quarantined: AbstractSet[date]) -> dict[str, Any]:
+    """Measure what the champion earned since its promotion, and what is to be expected."""
+    used = view.since(since)
+    worth, due = view.worth(view.usable & used), int((view.due & used).sum())
+    bad = sum(since <= midnight(day) < view.until for day in quarantined)
+    days = (view.until - since).total_seconds() / 86_400 - bad
+    per_day = None
+    if worth is not None and days > 0:
+        late = due / int((view.usable & used).sum())
+        per_day = worth.per_decision * worth.decisions * late / days
+    known = view.usable & view.rows["outcome"].notna().to_numpy()
+    start = max(view.until, since)
+    blind = Window(start=start, end=max(view.run.as_of, start))
+    return {
+        "until": view.until,
+        "worth": worth,
+        "per_day": per_day,
+        "blind": expect_value(view.use_case, view.side, view.rows, known, blind),
+        "labels": view.labels,
+        "unknown": "" if worth else _why_unknown(since, view.until, due, view.labels),
+    }
+
+
+def _compared(
+    view: View, since: datetime, gate: Window | None, replaced: Side | None
+) -> dict[str, Any]:
+    """Compare with the window that promoted it, with who was replaced, and with its own past."""
+    used = view.usable & view.since(since)
+    lately = used & view.since(view.until - timedelta(days=RECENT_DAYS))
+    found = {"lately": view.worth(lately), "loss": _loss(view)}
+    if gate is not None:
+        found["at_gate"] = view.worth(view.usable & within(view.rows, gate).to_numpy())
+    if replaced is not None:
+        found["gain"] = view.gain(replaced, used)
+        found["gain_lately"] = view.gain(replaced, lately)
+    return found
+
+
+def _loss(view: View) -> SuddenLoss | None:
+    """Look for a day since when the champion earns less than it did."""
+    if not view.usable.any():
+        return None
+    days = view.own_days(view.usable)
+    days = days[(days["weight"] > 0) & np.isfinite(days["money"])]
+    return sudden_loss(days["money"], days["weight"], days["number"], alpha=FALSE_ALARM)
+
+
+def _why_unknown(since: datetime, until: datetime, due: int, labels: Maturity) -> str:
+    if until <= since:
+        return f"outcomes are due until {until:%Y-%m-%d}, before its promotion"
+    if labels.stuck_since is not None:
+        return f"no outcome has come since {labels.stuck_since:%Y-%m-%d}"
+    if not due:
+        return f"there are no decisions from {since:%Y-%m-%d} until {until:%Y-%m-%d}"
+    return f"{due:,} decisions since {since:%Y-%m-%d} lack outcomes, or money that is finite"

@@ -1,0 +1,210 @@
+"""Where things are: places come from the environment, never from a use case's YAML."""
+
+import hashlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kpi_gate.environment import spare_proxies
+from kpi_gate.files import project
+from kpi_gate.record.ledger_key import find_key
+from kpi_gate.record.prefect_key import meet_prefect
+
+if TYPE_CHECKING:
+    from kpi_gate.record.ledger import Ledger
+
+# telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
+ENVIRONMENT = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "ITERATIVE_DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "OMP_WAIT_POLICY": "passive",  # threads that spin make a fit on busy cores ten times slower
+    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the Prefect UI has them all
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # on disk, not in memory: a killed server must not end the flow runs that outlive it
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
+        "prefect.server.concurrency.lease_storage.filesystem"
+    ),
+    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
+}
+
+
+def _root() -> Path:
+    found = project.find(Path.cwd())
+    return Path.cwd() if found is None else found.root
+
+
+def _home(root: Path) -> Path:
+    found = project.find(root)
+    return root / ".kpi-gate" if found is None else found.home
+
+
+class Place(BaseSettings):
+    """Places of one installation; every field is set by `KPI_GATE_<FIELD>`.
+
+    Attributes:
+        root: Folder of the project, with `dvc.yaml`; by default the one that this folder lies in.
+        home: Folder of all local state; by default the project's.
+        mlflow_uri: MLflow tracking server or database.
+        ledger_url: SQLAlchemy address of the ledger.
+        ledger_key: Key of the ledger's chain; empty where it is not keyed.
+        ledger_key_file: File that holds it instead; only its owner may read it.
+        git_commit: Commit of the code, where there is no git folder to ask.
+        notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
+        notify_blocks: Prefect notification blocks that are too, such as `email/team`.
+        min_free_mb: Room that a verb that writes needs in every folder, in megabytes.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="KPI_GATE_", frozen=True)
+
+    root: Path = Field(default_factory=_root)
+    home: Path = Field(default_factory=lambda given: _home(given["root"]))
+    mlflow_uri: str = ""
+    ledger_url: str = ""
+    ledger_key: SecretStr = SecretStr("")
+    ledger_key_file: Path | None = None
+    git_commit: str = ""
+    notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
+    notify_blocks: str = ""
+    min_free_mb: int = Field(default=200, ge=0)
+    _ledgers: dict[str, "Ledger"] = PrivateAttr(default_factory=dict)
+
+    @field_validator("notify_webhooks")
+    @classmethod
+    def _are_addresses(cls, given: str) -> str:
+        for address in _words(given):
+            parts = urlsplit(address)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError(f"a webhook begins with {address[:8]!r}, must be http(s)://HOST…")
+        return given
+
+    @field_validator("notify_blocks")
+    @classmethod
+    def _are_slugs(cls, given: str) -> str:
+        for slug in _words(given):
+            kind, slash, name = slug.partition("/")
+            if not (kind and slash and name):
+                raise ValueError(f"block == {slug!r}, must be KIND/NAME such as email/team")
+        return given
+
+    @model_validator(mode="after")
+    def _fill_defaults(self) -> Self:
+        root = self.root.resolve()
+        home = (root / self.home).resolve()
+        tracking = os.environ.get("MLFLOW_TRACKING_URI", "")
+        filled = {
+            "root": root,
+            "home": home,
+            "mlflow_uri": self.mlflow_uri or tracking or f"sqlite:///{home / 'mlflow.db'}",
+            "ledger_url": self.ledger_url or f"sqlite:///{home / 'ledger.db'}",
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)
+        return self
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The ledger, opened once for this place and its copies.
+
+        Raises:
+            ConfigurationError: If its key cannot be had.
+        """
+        from kpi_gate.record.ledger import Ledger
+
+        if self.ledger_url not in self._ledgers:
+            key = find_key(self.ledger_key.get_secret_value(), self.ledger_key_file)
+            self._ledgers[self.ledger_url] = Ledger(self.ledger_url, key, self.home)
+        return self._ledgers[self.ledger_url]
+
+    def work(self, use_case: str) -> Path:
+        """Folder of a use case's files under DVC."""
+        return self.root / "data" / use_case
+
+    def raw(self, use_case: str) -> Path:
+        """Folder of a use case's raw input."""
+        return self.root / "data" / "raw" / use_case
+
+    def webhooks(self) -> list[str]:
+        """Addresses that are sent a JSON for each notice."""
+        return _words(self.notify_webhooks)
+
+    def blocks(self) -> list[str]:
+        """Prefect notification blocks that are told of each notice."""
+        return _words(self.notify_blocks)
+
+    def shown(self, path: Path) -> Path:
+        """Return a path as people read it: from the project's folder, where it lies in it."""
+        return path.relative_to(self.root) if path.is_relative_to(self.root) else path
+
+    def environment_hash(self) -> str:
+        """Hash of the locked environment; empty where there is no lock."""
+        lock = self.root / "requirements.lock"
+        return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.exists() else ""
+
+    def code_version(self) -> str:
+        """Commit of the code, with `+` where files differ from it; `unknown` without git."""
+        if self.git_commit:
+            return self.git_commit
+        command = ["git", "-C", str(self.root), "describe", "--always", "--dirty=+", "--exclude=*"]
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        except (OSError, subprocess.SubprocessError):
+            return "unknown"
+        return answer.stdout.strip()
+
+
+def _words(listed: str) -> list[str]:
+    return [word.strip() for word in listed.split(",") if word.strip()]
+
+
+def prepare_environment(place: Place) -> None:
+    """Turn telemetry off and keep every tool's state in the home, before any tool is imported."""
+    place.home.mkdir(parents=True, exist_ok=True)
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    os.environ.setdefault("PREFECT_HOME", str(place.home / "prefect"))
+    spare_proxies()
+    meet_prefect(place.home)
+
+
+class UnreachableError(RuntimeError):
+    """A service does not answer; the message names its address and what to do."""
+
+
+def require_prefect() -> None:
+    """Check that the Prefect server answers, where one is named.
+
+    Raises:
+        UnreachableError: If it does not.
+    """
+    address = os.environ.get("PREFECT_API_URL", "")
+    if address and not _answers(address):
+        raise UnreachableError(
+            f"Prefect at {address} does not answer; nothing was run. Start it (make ui) or unset "
+            "PREFECT_API_URL to run without a server"
+        )
+
+
+def _answers(address: str) -> bool:
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=2):
+            return True
+    except OSError:
+        return False

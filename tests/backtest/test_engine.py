@@ -1,0 +1,313 @@
+"""Policies played on the toy's history, whose taste turns at the end of April."""
+
+import json
+import pickle
+import shutil
+from datetime import timedelta
+
+import pandas as pd
+import pytest
+from histories import END, START, TURN, edit_visits, scene_of, toy_found
+from starts import play as retrain_by_steps
+
+from kpi_gate.backtest import accounting, engine, outcomes, policies, snapshots
+from kpi_gate.backtest.engine import play
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.pipeline import loading
+from kpi_gate.record.model_files import ModelCard
+from kpi_gate.run.context import Run
+from kpi_gate.workspace import Place
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def _toy():
+    with toy_found():
+        yield
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory):
+    """Ten weeks around the turn, played once in this process."""
+    with toy_found():
+        scene = scene_of(tmp_path_factory.mktemp("played"), unheld=True)
+        return scene, play(scene, 1)
+
+
+def test_the_gate_promotes_once_after_the_turn_and_beats_its_rivals(played):
+    scene, found = played
+    assert len(found.ticks) == len(scene.ticks) == 10
+    gate = found.policies["gate"]
+    (made,) = gate.history
+    assert made.as_of > TURN
+    assert made.false is False
+    assert made.gained.lower > 0
+    assert (gate.promotions, gate.false_promotions) == (1, 0)
+    assert found.policies["never"].promotions == 0
+    always = found.policies["always"]
+    assert always.promotions == 9
+    assert always.false_promotions == sum(one.gained.estimate <= 0 for one in always.history) > 0
+    assert gate.over_never.lower > 0
+    assert gate.kpi > always.kpi
+    assert found.share_of_best == pytest.approx(
+        gate.over_never.estimate
+        / max(found.policies[name].over_never.estimate for name in ("always", "metric"))
+    )
+
+
+def test_the_sums_of_the_ticks_are_the_policies_kpi_and_the_oracle_is_never_behind(played):
+    _, found = played
+    for name, policy in found.policies.items():
+        assert sum(tick.kpi[name] for tick in found.ticks) == pytest.approx(policy.kpi)
+        assert policy.regret == pytest.approx(found.policies["oracle"].kpi - policy.kpi)
+        assert policy.over_never.estimate == pytest.approx(policy.kpi - found.policies["never"].kpi)
+        assert policy.lower < policy.kpi < policy.upper
+    for tick in found.ticks:
+        assert tick.kpi["oracle"] == max([*tick.kpi.values(), tick.nothing_held_back])
+    assert [tick.decisions for tick in found.ticks] == [210] * 9 + [180]  # the last: six days
+    assert all(tick.settled == tick.decisions for tick in found.ticks)
+    unheld = sum(tick.nothing_held_back for tick in found.ticks)
+    assert unheld == pytest.approx(found.nothing_held_back.kpi)
+    assert found.policies["oracle"].false_promotions == 0
+
+
+def test_the_gate_measures_against_the_champion_in_use_and_the_first_as_anchor(played):
+    scene, found = played
+    champion = scene.run(len(scene.ticks) - 1, policies.GATE).work / "champion"
+    (made,) = found.policies["gate"].history
+    assert ModelCard.read(champion).contender.name == made.promoted
+    assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000"
+
+
+def test_the_oracle_may_go_back_to_whatever_anybody_has_used(played):
+    scene, found = played
+    tally, used = accounting.Reckoning(scene), {"baseline"}
+    for number, tick in enumerate(found.ticks):
+        used |= set(tick.models.values()) - {tick.models["oracle"]}
+        best = max(tally.total(number, name.replace("baseline", "")) for name in used)
+        assert tick.kpi["oracle"] >= best
+
+
+def test_the_metric_promotes_where_it_is_higher_and_only_there(played):
+    scene, found = played
+    moves = policies.moves(scene, policies.METRIC, len(scene.ticks))
+    assert moves[0].sentence == "the first model"
+    for move in moves[1:]:
+        _, ours, _, theirs = move.sentence.split()
+        assert move.moved == (float(ours) > float(theirs))
+        assert move.verdict == ("higher" if move.moved else "not higher")
+    promotions = found.policies["metric"].promotions
+    assert promotions == sum(move.moved for move in moves[1:])
+    assert 0 < promotions < len(moves) - 1
+
+
+def test_forgone_is_what_the_waiting_candidate_earned_more(played):
+    scene, found = played
+    tally = accounting.Reckoning(scene)
+    moves = policies.moves(scene, policies.GATE, len(scene.ticks))
+    waited = [k for k, move in enumerate(moves) if move.candidate and not move.moved]
+    assert waited
+    for number, tick in enumerate(found.ticks):
+        more = tally.total(number, moves[number].candidate) - tally.total(
+            number, moves[number].model
+        )
+        assert tick.forgone == pytest.approx(more if number in waited else 0.0)
+    lost = [tick.forgone for tick in found.ticks if tick.forgone < 0]
+    assert lost
+    assert found.waiting_saved == pytest.approx(-sum(lost))
+    assert found.waiting_cost - found.waiting_saved == pytest.approx(
+        sum(tick.forgone for tick in found.ticks)
+    )
+
+
+def decided(scene, number):
+    """Return the gate's numbers at a tick of the play, from the play's own ledger."""
+    run = scene.run(number, policies.GATE)
+    (body,) = (
+        entry.body
+        for entry in run.ledger.entries("toy", "decision")
+        if entry.body["as_of"] == run.as_of.isoformat()
+    )
+    return body
+
+
+def test_its_decisions_are_those_of_real_retrainings(played, project):
+    scene, _ = played
+    found = []
+    for as_of in scene.ticks[:3]:
+        run = Run(scene.use_case, as_of, Place(root=project))
+        entry, _, _ = retrain_by_steps(run)
+        found.append(entry.body)
+    assert found[0]["verdict"] == "PROMOTE", "else the two have no common start"
+    for number, real in enumerate(found):
+        ours = decided(scene, number)
+        assert ours["verdict"] == real["verdict"]
+        assert ours["snapshot_rows"] == real["snapshot_rows"]
+        assert snapshots.read_json(scene.facts(number))["fingerprint"] == real["snapshot"]
+        for part in ("gain", "corners"):
+            assert ours["decision"].get(part) == real["decision"].get(part)
+        assert ours["decision"]["lineage"]["window"] == real["decision"]["lineage"]["window"]
+        assert looked_at(ours) == looked_at(real)
+    assert ours["decision"]["gain"]["estimate"] != 0
+
+
+def looked_at(body):
+    """Return what the gate looked at; how long scoring takes is another matter every time."""
+    return [
+        (check["name"], check["passed"], check["value"], check["bound"])
+        for check in body["decision"]["checks"]
+        if "latency" not in check["name"]
+    ]
+
+
+def test_nothing_later_than_a_tick_is_known_at_it(played, tmp_path):
+    scene, _ = played
+    last = 5
+    moment = scene.ticks[last]
+
+    def poison(visits, at):
+        later = at + timedelta(days=2) >= moment  # not known at the tick: outcome, or all of it
+        visits.loc[later, "bought"] = 1.0 - visits.loc[later, "bought"]
+        visits.loc[at >= moment, "taste"] = 99.0
+
+    edit_visits(Place(root=tmp_path), poison)
+    other = scene_of(tmp_path)
+    assert other.folder.name != scene.folder.name, "other rows are another play"
+    for number in range(last + 1):
+        snapshots.freeze(other, number)
+        policies.step(other, policies.GATE, number)
+    assert policies.moves(other, policies.GATE, last + 1) == policies.moves(
+        scene, policies.GATE, last + 1
+    )
+    for number in range(last + 1):
+        assert decided(other, number) == decided(scene, number)
+    frozen = snapshots.read_json(scene.facts(last))["fingerprint"]
+    assert snapshots.read_json(other.facts(last))["fingerprint"] == frozen
+    snapshots.freeze(other, last + 1)
+    after = snapshots.read_json(other.facts(last + 1))["fingerprint"]
+    assert after != snapshots.read_json(scene.facts(last + 1))["fingerprint"], "poison was there"
+
+
+def test_an_interrupted_play_goes_on_where_it_was(played, tmp_path, monkeypatch):
+    scene, found = played
+    shutil.copytree(scene.source.root, tmp_path, symlinks=True, dirs_exist_ok=True)
+    again = scene_of(tmp_path, unheld=True)
+    assert again.folder.name == scene.folder.name
+    for number in range(6, 10):  # as if it had been cut off
+        for player in engine.PLAYERS:
+            (again.folder / player / "moves" / f"{number:04d}.json").unlink()
+        (again.folder / "periods" / f"{number:04d}.parquet").unlink()
+    shutil.rmtree(again.model("gate-0008"))
+    kept = {path: path.stat().st_mtime_ns for path in again.folder.glob("*/moves/*.json")}
+    kept |= {path: path.stat().st_mtime_ns for path in again.folder.glob("earned/000[0-5]-*")}
+    step, asked = policies.step, []
+
+    def cut_off(scene, player, number):
+        asked.append(number)
+        if number == 8:
+            raise KeyboardInterrupt
+        step(scene, player, number)
+
+    monkeypatch.setattr(policies, "step", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        play(again, 1)
+    assert asked.count(8) == 1, "it stops at once"
+    monkeypatch.setattr(policies, "step", step)
+    assert play(again, 1).as_json() == found.as_json()
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    assert play(scene, 1).as_json() == found.as_json(), "played again, the same"
+    assert json.loads(json.dumps(found.as_json(), allow_nan=False)) == found.as_json()
+
+
+def test_weeks_in_which_the_newest_model_does_harm(tmp_path):
+    """Two weeks of wrong labels: who learned from them loses when they are over."""
+    start, end = START - timedelta(days=42), START + timedelta(days=14)
+    wrong = start + timedelta(days=7), start + timedelta(days=21)
+
+    def flip(visits, at):
+        during = (at >= wrong[0]) & (at < wrong[1])
+        visits.loc[during, "bought"] = 1.0 - visits.loc[during, "bought"]
+
+    edit_visits(Place(root=tmp_path), flip)
+    found = play(scene_of(tmp_path, start, end), 1)
+    gate, always = found.policies["gate"], found.policies["always"]
+    after = [tick for tick in found.ticks if tick.as_of >= wrong[1]]
+    harmed = [tick for tick in after if tick.kpi["always"] < tick.kpi["never"] - 100]
+    assert len(harmed) >= 3
+    assert all(tick.verdict != Verdict.PROMOTE.value for tick in harmed)
+    assert all(tick.kpi["gate"] == tick.kpi["never"] for tick in harmed)
+    assert always.over_never.upper < 0
+    assert gate.kpi > always.kpi
+    assert gate.false_promotions == 0 < always.false_promotions
+
+
+def test_processes_play_the_same(tmp_path):
+    end = START + timedelta(days=8)
+    told = []
+    two = scene_of(tmp_path / "together", end=end)
+    many = play(two, 2, lambda done, of: told.append((done, of)))
+    assert many.as_json() == play(scene_of(tmp_path / "alone", end=end), 1).as_json()
+    assert told == [(done, 11) for done in range(1, 12)]
+    sent = pickle.loads(pickle.dumps(two))  # noqa: S301  (used already, and can be sent again)
+    assert sent == two
+    assert sent.use_case.name == "toy"
+
+
+def test_a_model_that_comes_late_is_a_beginning_and_no_promotion(tmp_path):
+    """The first ticks have too little to learn from: all begin with the baseline."""
+    start = END.replace(month=1, day=14)
+    found = play(scene_of(tmp_path, start, start + timedelta(days=29)), 1)
+    models = [tick.models["never"] for tick in found.ticks]
+    assert models[0] == "baseline" != models[-1]
+    never = found.policies["never"]
+    assert (never.promotions, never.history) == (0, ())
+
+
+def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monkeypatch):
+    load = loading.load_rows
+
+    def spoiled(run):
+        rows = load(run).astype({"taste": object})
+        rows.loc[5, "taste"] = "sweet"
+        return rows
+
+    monkeypatch.setattr(loading, "load_rows", spoiled)
+    scene = scene_of(tmp_path)
+    snapshots.freeze(scene, 0)
+    for player in engine.PLAYERS:
+        policies.step(scene, player, 0)
+    check, reason = snapshots.read_json(scene.facts(0))["refused"]
+    assert check == "rows_writable"
+    assert "taste" in reason
+    assert decided(scene, 0)["verdict"] == "INVALID"
+    assert [policies.moves(scene, player, 1)[0].model for player in engine.PLAYERS] == ["", "", ""]
+
+
+def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
+    """The logistic regression takes no nulls; all are offered something on that day."""
+    bad = START + timedelta(days=10)
+
+    def drop(visits, at):
+        visits.loc[at == bad, "taste"] = None
+
+    edit_visits(Place(root=tmp_path), drop)
+    scene = scene_of(tmp_path, end=START + timedelta(days=13))
+    found = play(scene, 1)
+    rows = pd.read_parquet(outcomes.period_path(scene, 1))
+    on_it = (rows["event_time"] == bad).to_numpy()
+    ours, baseline = (outcomes.earned(scene, 1, name) for name in ("gate-0000", ""))
+    assert on_it.sum() == 30
+    assert (ours[on_it] == baseline[on_it]).all()
+    assert (ours[~on_it] != baseline[~on_it]).any()
+    assert found.ticks[1].kpi["gate"] == pytest.approx(ours.sum())
+
+
+def test_ctrl_c_in_this_process_stops_at_once():
+    def cut_off():
+        raise KeyboardInterrupt
+
+    with engine.open_pool(1) as pool, pytest.raises(KeyboardInterrupt):
+        pool.submit(cut_off)
+    with engine.open_pool(1) as pool, pytest.raises(ZeroDivisionError):
+        pool.submit(lambda: 1 / 0).result()

@@ -1,0 +1,192 @@
+"""The door: wrong calls and wrong settings are one clear line, and nothing is done."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import TOY
+from typer.testing import CliRunner
+
+from kpi_gate.cli.app import app
+from kpi_gate.usecase import discovery
+
+RUNNER = CliRunner()
+COMMAND = [sys.executable, "-W", "ignore", "-c", "from kpi_gate.cli.app import main; main()"]
+
+
+def door(project, *words, **environment):
+    """Run the command line in a process of its own."""
+    given = os.environ | {"PYTHONPATH": f"{project}/src:{project}"} | environment
+    answer = subprocess.run(
+        [*COMMAND, *words], cwd=project, env=given, capture_output=True, text=True, check=False
+    )
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+def one_line(err, *parts):
+    """Say whether the message is one line that names all the parts."""
+    assert len(err.strip().splitlines()) == 1, err
+    assert err.startswith("kpi-gate: ")
+    for part in parts:
+        assert part in err
+
+
+def test_help_names_every_verb():
+    words = RUNNER.invoke(app, ["--help"]).output
+    verbs = "list retrain snapshot validate train compare decide judge promote rollback ledger"
+    assert all(verb in words for verb in [*verbs.split(), "schedule", "ui"])
+
+
+def test_the_door_imports_nothing_heavy():
+    code = "import sys, kpi_gate.cli.app; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    heavy = {"pandas", "numpy", "sklearn", "mlflow", "prefect", "dvc", "great_expectations"}
+    assert heavy.isdisjoint(json.loads(answer.stdout.replace("'", '"')))
+
+
+def test_list_prints_json_for_a_program(monkeypatch):
+    monkeypatch.chdir(TOY)
+    (toy,) = json.loads(RUNNER.invoke(app, ["list", "--json"]).output)
+    assert (toy["name"], toy["kpi"], toy["unit"]) == ("toy", "offer_margin", "USD")
+
+
+@pytest.mark.parametrize("date", ["yesterday", "2009-13-01", ""])
+def test_a_malformed_date_is_a_wrong_call(date):
+    answer = RUNNER.invoke(app, ["retrain", "toy", "--as-of", date])
+    assert answer.exit_code == 2
+    assert "is no date; write 2009-07-01" in answer.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["retrain", "nope"], ["no use case 'nope'", "there are: toy"]),
+    ],
+)
+def test_wrong_calls(project, words, parts):
+    code, _, err = door(project, *words)
+    assert code == 2
+    one_line(err, *parts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("min_effect: 0.05", "min_efect: 0.05", ["objective.min_effect", "objective.min_efect"]),
+        ("measure: action_rate", "measure: action_rat", ["'action_rat'", "must be one of"]),
+        ("seed: 1, threads: 1", "threads: 1", ["model.seed"]),
+        ("unit: USD", "unit: USD, unit: EUR", ["'unit' is given twice"]),
+        ("guardrails:\n", "guardrails: []\nunguarded:\n", ["guardrails", "at least 1 item"]),
+        ("objective: {", "objective: [", ["cannot be read as YAML"]),
+    ],
+)
+def test_wrong_settings(project, old, new, parts):
+    path = project / "src/kpi_gate/examples/toy.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    code, _, err = door(project, "retrain", "toy", "--as-of", "2024-03-01")
+    assert code == 2, err
+    one_line(err, "toy.yaml" if "must be one of" not in parts else "toy", *parts)
+    assert not (project / "data").exists()
+
+
+@pytest.mark.slow
+def test_the_stages_one_by_one_as_dvc_calls_them(project):
+    code, out, err = door(project, "snapshot", "toy", "--as-of", "2024-03-01", "--json")
+    assert code == 0, err
+    frozen = json.loads(out)
+    assert frozen["champion"] == "baseline"
+    for verb in ("validate", "train", "compare"):
+        code, out, err = door(project, verb, "toy")
+        assert code == 0, err
+    code, out, _ = door(project, "compare", "toy")
+    assert "(nothing changed)" in out
+    code, out, _ = door(project, "decide", "toy", "--json")
+    assert (code, json.loads(out)["verdict"]) == (0, "PROMOTE")
+    target = project / "back.parquet"
+    code, out, _ = door(
+        project, "snapshot", "toy", "--restore", frozen["fingerprint"], "--to", str(target)
+    )
+    assert code == 0
+    assert target.exists()
+
+
+@pytest.mark.slow
+def test_a_stage_without_a_tick_says_what_to_do(project):
+    code, _, err = door(project, "train", "toy")
+    assert code == 2
+    one_line(err, "no tick yet", "kpi-gate snapshot toy --as-of DATE")
+
+
+def test_a_refusal_of_one_stage_has_its_verdicts_exit_code(project):
+    raw = project / "data/raw/toy"
+    discovery.load("toy").fetch(raw)
+    visits = raw / "visits.csv"
+    visits.write_text(visits.read_text().replace("bought", "sold", 1))
+    answer = RUNNER.invoke(app, ["snapshot", "toy", "--as-of", "2024-03-02"])
+    assert answer.exit_code == 14, answer.output
+    assert answer.output.startswith("INVALID")
+
+
+@pytest.mark.slow
+def test_rollback_and_promote_without_a_decision(project):
+    code, _, err = door(project, "rollback", "toy", "--reason", "x")
+    assert code == 1
+    one_line(err, "toy has no promotion to roll back")
+    code, _, err = door(project, "promote", "toy")
+    assert code == 1
+    one_line(err, "toy has no decision yet")
+
+
+def test_force_needs_a_reason():
+    answer = RUNNER.invoke(app, ["promote", discovery.names()[0], "--force"])
+    assert answer.exit_code == 2
+    assert "--force and --reason go together" in answer.output
+
+
+@pytest.mark.slow
+def test_a_fault_is_one_line_and_a_traceback_only_on_request(project):
+    url = "nonsense://x"
+    code, _, err = door(project, "ledger", "show", KPI_GATE_LEDGER_URL=url)
+    assert code == 1
+    assert len(err.strip().splitlines()) == 1
+    code, _, err = door(project, "ledger", "show", KPI_GATE_LEDGER_URL=url, KPI_GATE_TRACEBACK="1")
+    assert "Traceback" in err
+
+
+@pytest.mark.slow
+def test_ui_refuses_a_port_that_is_taken(project):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, _, err = door(project, "ui", "--mlflow-port", port)
+    assert code == 1
+    one_line(err, f"port {port} for MLflow is taken", "--mlflow-port")
+
+
+def test_schedule_needs_a_server(monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    answer = RUNNER.invoke(app, ["schedule"])
+    assert "needs a Prefect server" in str(answer.exception)
+
+
+@pytest.mark.slow
+def test_a_single_stage_waits_for_no_retrain(project):
+    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.workspace import Place
+
+    with one_at_a_time(Place(root=project), "toy"):
+        code, _, err = door(project, "snapshot", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    one_line(err, "another retrain of toy is running")
+    assert not (project / "data/toy").exists()

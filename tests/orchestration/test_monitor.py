@@ -1,0 +1,128 @@
+"""The monitor on a real Prefect server and at the door, and the retraining that it asks for."""
+
+import json
+import sys
+
+import pandas as pd
+import pytest
+from starts import AFTER_DRIFT, LATER, champion, play
+from test_retrain import run
+from typer.testing import CliRunner
+
+from kpi_gate.cli.app import app, main
+from kpi_gate.release import quarantine
+from kpi_gate.run.context import now
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def emitted(monkeypatch):
+    """Return the events that the flow emits, as they were given."""
+    import flows.monitor as module
+
+    events = []
+    monkeypatch.setattr(
+        module,
+        "emit_event",
+        lambda name, resource, payload: events.append((name, resource, payload)),
+    )
+    return events
+
+
+def spoil(project, day):
+    """Let the taste of a day be a hundred times what it was."""
+    path = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(path)
+    bad = visits["at"].str.startswith(day)
+    visits.assign(taste=visits["taste"].mask(bad, 100 * visits["taste"])).to_csv(path, index=False)
+
+
+def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
+    prefect_server, run_at, emitted, monkeypatch
+):
+    from prefect.client.orchestration import get_client
+
+    import flows.monitor as module
+
+    silences = []
+    monkeypatch.setattr(module, "tell_silence", lambda *given: silences.append(given[1:3]))
+    play(run_at())
+    seen = module.monitor("toy", LATER)
+    assert not seen.severe
+    assert (emitted, silences) == ([], [])
+    with get_client(sync_client=True) as client:
+        shown = {artifact.key: artifact for artifact in client.read_artifacts()}
+        named = {made.name for made in client.read_flow_runs()}
+    assert "toy as of 2024-04-01" in named
+    assert shown["toy-monitor"].description == seen.sentence
+    checks = [found["check"] for found in json.loads(shown["toy-findings"].data)]
+    assert checks == [found.check for found in seen.findings]
+
+    stale = module.monitor("toy", AFTER_DRIFT, scheduled=True)
+    assert stale.choice.action == "retrain"
+    ((name, resource, payload),) = emitted
+    assert name == "kpi-gate.retrain.proposed"
+    assert resource == {"prefect.resource.id": "kpi-gate.use-case.toy"}
+    assert payload == {"rule": "money", "reason": stale.choice.reason}
+    assert silences == [("toy", AFTER_DRIFT)]
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
+    assert kinds[3:] == ["monitor", "choice", "monitor"]
+
+
+def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
+    prefect_server, project, run_at
+):
+    from flows.retrain import retrain
+
+    with (project / "src/kpi_gate/examples/toy.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("trigger: {when: money}\n")
+    play(run_at())
+    state = retrain("toy", LATER, scheduled=True, return_state=True)
+    assert state.is_completed()
+    choice = state.result()
+    assert (choice.action, choice.rule) == ("skip", "not_worth_it")
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
+    assert kinds == ["decision", "intent", "done", "choice"]
+    assert champion(run_at()) == "1"
+    result = retrain("toy", AFTER_DRIFT, scheduled=True)
+    assert "is champion now" in result.outcome
+    assert run_at().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
+
+
+def test_the_monitor_at_the_door(prefect_server, project, run_at, monkeypatch, capsys):
+    play(run_at())
+    spoil(project, "2024-03-20")
+    code, out, err = run(
+        project, prefect_server, "monitor", "toy", "--as-of", "2024-03-21", "--json"
+    )
+    answer = json.loads(out)
+    assert code == 20, err
+    assert (answer["severe"], answer["action"]) == (True, "quarantined 2024-03-20")
+    well = RUNNER.invoke(app, ["monitor", "toy", "--as-of", "2024-03-22"])
+    assert well.exit_code == 0, well.output
+    assert "toy, champion v1, [2024-03-21, 2024-03-22)" in well.output
+    assert "Page: .kpi-gate/monitor/toy.html" in well.output
+
+    def release(*words):
+        monkeypatch.setattr(sys, "argv", ["kpi-gate", "monitor", "toy", "--release", *words])
+        with pytest.raises(SystemExit) as end:
+            main()
+        told = capsys.readouterr()
+        return end.value.code, told.out, told.err
+
+    assert release("2024-03-19", "--reason", "why not") == (
+        2,
+        "",
+        "kpi-gate: toy: 2024-03-19 is not in quarantine\n",
+    )
+    told = "a release from quarantine needs a reason, which is recorded: --reason '...'"
+    assert release("2024-03-20")[2] == f"kpi-gate: {told}\n"
+    code, _, err = release("someday", "--reason", "x")
+    assert code == 2
+    assert "'someday' is no day" in err
+    code, out, _ = release("2024-03-20", "--reason", "it was right")
+    assert code == 0
+    assert "2024-03-20 is out of quarantine" in out
+    assert quarantine.quarantined(run_at(now())) == frozenset()

@@ -1,0 +1,230 @@
+"""The flow on a real Prefect server: tasks, artifacts, retries, the lock, kills and races."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.util import find_spec
+
+import pytest
+from conftest import REPOSITORY
+from sqlalchemy.exc import OperationalError
+from starts import AFTER_DRIFT, LATER, champion
+
+from kpi_gate.record.ledger import Ledger
+from kpi_gate.record.lock import one_at_a_time
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
+FIRST = datetime(2024, 3, 1, tzinfo=UTC)
+COMMAND = "from kpi_gate.cli.app import main; main()"
+
+
+def shell(project, server, *words, **more):
+    """Run the command line in a process of its own."""
+    environment = os.environ | {"PYTHONPATH": f"{project}/src:{project}", "PREFECT_API_URL": server}
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", COMMAND, *words],
+        cwd=project,
+        env=environment | more,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(project, server, *words, **more):
+    process = shell(project, server, *words, **more)
+    out, err = process.communicate(timeout=200)
+    return process.returncode, out, err
+
+
+def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
+    from prefect.client.orchestration import get_client
+
+    from flows.retrain import retrain
+
+    result = retrain("toy", FIRST)
+    assert result.decision.verdict == "PROMOTE"
+    assert champion(run_at()) == "1"
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(result.entry.body["prefect_run"])
+        artifacts = [a for a in client.read_artifacts() if a.flow_run_id == run.id]
+        tasks = client.read_task_runs()
+    assert run.name == "toy as of 2024-03-01"
+    assert {a.key: a.type for a in artifacts} == {
+        "toy-progress": "progress",
+        "toy-decision": "markdown",
+        "toy-evidence": "table",
+    }
+    assert next(a.data for a in artifacts if a.type == "progress") == 100.0
+    named = {task.name.rsplit("-", 1)[0] for task in tasks}
+    verbs = {"heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote"}
+    assert verbs <= named
+
+
+def test_a_scheduled_run_proves_its_gate_before_it_promotes(prefect_server, run_at):
+    from flows.retrain import retrain
+
+    result = retrain("toy", FIRST, scheduled=True)
+    assert "v1 is champion now" in result.outcome
+    kinds = [entry.kind for entry in run_at().ledger.entries()]
+    assert kinds == ["decision", "selftest", "intent", "done"]
+    assert run_at().ledger.entries("toy", "selftest")[0].body["passed"]
+
+
+def test_a_second_run_with_nothing_new_trains_nothing(prefect_server, run_at):
+    from flows.retrain import retrain
+
+    first = retrain("toy", FIRST)
+    again = retrain("toy", FIRST)
+    assert not first.repeated
+    assert again.repeated
+    assert again.entry == first.entry
+
+
+def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
+    prefect_server, run_at, monkeypatch
+):
+    import flows.retrain as module
+
+    calls = []
+
+    def flaky(error):
+        def heal(place, name):
+            calls.append(name)
+            if len(calls) < 2:
+                raise error
+            return []
+
+        return module.step(heal, minutes=1).with_options(retry_delay_seconds=0.1)
+
+    locked = OperationalError("select 1", {}, Exception("database is locked"))
+    monkeypatch.setattr(module, "heal", flaky(locked))
+    assert module.retrain("toy", FIRST).decision.verdict == "PROMOTE"
+    assert len(calls) == 2
+    calls.clear()
+    monkeypatch.setattr(module, "heal", flaky(ValueError("a bug")))
+    with pytest.raises(ValueError, match="a bug"):
+        module.retrain("toy", LATER)
+    assert len(calls) == 1
+
+
+def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, run_at):
+    with one_at_a_time(run_at().place, "toy"):
+        code, _, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    assert "another retrain of toy is running" in err
+    assert "Traceback" not in err
+    assert run_at().ledger.entries() == []
+
+
+def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, run_at):
+    both = [
+        shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)
+    ]
+    ends = [(process.communicate(timeout=200), process.returncode) for process in both]
+    codes = sorted(code for _, code in ends)
+    assert codes in ([0, 0], [0, 1]), ends
+    assert champion(run_at()) == "1"
+    assert [entry.kind for entry in run_at().ledger.entries()] == ["decision", "intent", "done"]
+
+
+def test_kills_at_odd_moments_then_a_restart(prefect_server, project, run_at):
+    assert run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")[0] == 0
+    for seconds in (3.5, 6.0, 7.5):
+        process = shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert run_at().ledger.verify() == []
+        assert champion(run_at()) in ("1", "2")
+    code, out, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+    assert code == 0, out + err
+    assert champion(run_at()) == "2"
+    kinds = [entry.kind for entry in Ledger(run_at().place.ledger_url).entries()]
+    assert kinds == ["decision", "intent", "done"] * 2
+    assert run_at(AFTER_DRIFT).ledger.verify() == []
+
+
+def test_exit_codes_and_json_at_the_door(prefect_server, project):
+    import json
+
+    code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01", "--json")
+    answer = json.loads(out)
+    assert (code, answer["verdict"], answer["repeated"]) == (0, "PROMOTE", False)
+    keys = {
+        "estimate",
+        "standard_error",
+        "lower",
+        "threshold",
+        "p_above_threshold",
+        "shrunk",
+        "unit",
+    }
+    assert keys <= set(answer["gain"])
+    assert {"name", "passed", "value", "bound", "reason"} <= set(answer["checks"][0])
+    code, out, err = run(
+        project, prefect_server, "retrain", "toy", "--as-of", "2020-01-01", "--json"
+    )
+    assert (code, out) == (2, "")
+    assert "2024-01-01" in err, "the range is said"
+
+
+def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, run_at):
+    code, _, err = run(
+        project,
+        prefect_server,
+        "retrain",
+        "toy",
+        "--as-of",
+        "2024-03-01",
+        KPI_GATE_MLFLOW_URI="http://127.0.0.1:9",
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
+    )
+    assert code == 1
+    assert err.startswith("kpi-gate: MLflow at http://127.0.0.1:9")
+    assert len(err.strip().splitlines()) == 1
+    assert run_at().ledger.entries() == []
+
+
+def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, run_at):
+    code, _, err = run(project, "http://127.0.0.1:9/api", "retrain", "toy", "--as-of", "2024-03-01")
+    assert code == 1
+    assert err.startswith("kpi-gate: Prefect at http://127.0.0.1:9/api")
+    assert len(err.strip().splitlines()) == 1
+    assert run_at().ledger.entries() == []
+
+
+@pytest.mark.skipif(not find_spec("kpi_gate.cli.demo"), reason="the demo went with its use case")
+def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tmp_path):
+    for part in ("src", "flows", ".dvc"):
+        waste = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=waste)
+    for file in ("pyproject.toml", "dvc.yaml", ".dvcignore", "requirements.lock"):
+        shutil.copy(REPOSITORY / file, tmp_path)
+    (tmp_path / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    path = {"PYTHONPATH": f"{tmp_path}/src:{tmp_path}", "PREFECT_API_URL": prefect_server}
+    played = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "kpi_gate.cli.demo"],
+        cwd=tmp_path,
+        env=os.environ | path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode == 0, played.stderr[-3_000:]
+    verdicts = [line.split()[-1] for line in played.stdout.splitlines()[:4]]
+    assert verdicts == ["PROMOTE", "HOLD", "INVALID", "PROMOTE"]
+    ledger = Ledger(f"sqlite:///{tmp_path}/.kpi-gate/ledger.db")
+    assert len({entry.use_case for entry in ledger.entries()}) == 1
+    assert ledger.verify() == []
+    assert [entry.kind for entry in ledger.entries()].count("done") == 2
+
+
+def test_an_artifact_of_any_use_case_has_a_key_that_prefect_takes():
+    from flows.retrain import key
+
+    assert key("next_visit", "decision") == "next-visit-decision"

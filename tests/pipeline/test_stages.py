@@ -1,0 +1,284 @@
+"""The verbs on the toy, with real DVC, Great Expectations and MLflow."""
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+from starts import AFTER_DRIFT, LATER, champion, newest_decision, play
+
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.pipeline import stages
+from kpi_gate.record import dvc_stages, registry
+from kpi_gate.record.model_files import MODEL_FILE
+from kpi_gate.run.context import read_snapshot
+
+pytestmark = pytest.mark.slow
+PROMOTED = ["decision", "intent", "done"]
+
+
+def test_a_first_champion(run_at, first_champion):
+    entry = newest_decision(run_at())
+    assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
+    assert champion(run_at()) == "1"
+    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
+
+
+def test_a_quiet_tick_promotes_nothing(run_at, quiet_tick):
+    entry = newest_decision(run_at())
+    assert entry.body["verdict"] != "PROMOTE"
+    assert champion(run_at()) == "1"
+    assert [entry.kind for entry in run_at().ledger.entries()] == [*PROMOTED, "decision"]
+
+
+def test_a_promotion_after_the_drift(run_at, second_champion):
+    entry = newest_decision(run_at())
+    assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
+    assert champion(run_at()) == entry.body["version"].removeprefix("v") == "2"
+    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
+    assert entry.body["decision"]["gain"]["lower"] > 0.05
+    assert [entry.kind for entry in run_at().ledger.entries()] == PROMOTED * 2
+    assert run_at().ledger.verify() == []
+
+
+def test_nothing_new_means_no_training_and_the_same_answer(run_at, first_champion):
+    again, outcome, trained = play(run_at())
+    assert again == newest_decision(run_at())
+    assert not trained
+    assert "promoted by this decision before" in outcome.words
+    assert [found.kind for found in run_at().ledger.entries()] == PROMOTED
+
+
+def test_dvc_repro_after_a_run_says_that_nothing_changed(run_at, project, first_champion):
+    command = [sys.executable, "-m", "dvc", "repro"]
+    answer = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    assert "Data and pipelines are up to date." in answer.stdout
+    assert "Running stage" not in answer.stdout
+
+
+def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(
+    run_at, project, first_champion
+):
+    model = project / "data/toy/candidate" / MODEL_FILE
+    before, card = model.read_bytes(), (model.parent / "card.json").read_text()
+    dvc_stages.clear(model.parent)
+    assert stages.train(run_at())
+    assert model.read_bytes() == before
+    assert (model.parent / "card.json").read_text() == card
+
+
+def test_a_snapshot_has_one_fingerprint_which_restores_it(run_at, tmp_path):
+    first, second = stages.snapshot(run_at()), stages.snapshot(run_at())
+    assert first.fingerprint == second.fingerprint
+    rows = read_snapshot(run_at())
+    other = stages.snapshot(run_at(LATER))
+    assert other.fingerprint != first.fingerprint
+    dvc_stages.restore(run_at().place.root, first.fingerprint, tmp_path / "back.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "back.parquet"), rows)
+    with pytest.raises(dvc_stages.SnapshotError, match="no snapshot"):
+        dvc_stages.restore(run_at().place.root, "0" * 32, tmp_path / "none.parquet")
+
+
+def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(run_at, project, tmp_path):
+    found = stages.snapshot(run_at())
+    dvc_stages.clear(project / ".dvc/cache")
+    dvc_stages.restore(project, found.fingerprint, tmp_path / "back.parquet")
+    assert len(pd.read_parquet(tmp_path / "back.parquet")) == found.rows
+
+
+def test_a_snapshot_holds_nothing_of_the_future(run_at):
+    stages.snapshot(run_at())
+    rows = read_snapshot(run_at())
+    assert (rows["event_time"] < run_at().as_of).all()
+    assert not (rows["label_time"] >= run_at().as_of).any()
+    fresh = rows["event_time"] >= run_at().as_of - timedelta(days=2)
+    assert rows.loc[fresh, "outcome"].isna().all()
+    assert rows.loc[~fresh, "outcome"].notna().all()
+
+
+def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(
+    run_at, project, first_champion
+):
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw)
+    visits.loc[2000:2019, "taste"] = 400.0
+    visits.to_csv(raw, index=False)
+    entry, outcome, trained = play(run_at(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "taste" in entry.body["sentence"]
+    assert not outcome.moved
+    assert not trained
+    assert champion(run_at()) == "1"
+    kept = list((project / ".kpi-gate/quarantine/toy").glob("*.parquet"))
+    assert len(kept) == 1
+    bad = pd.read_parquet(kept[0])
+    assert list(bad["unit"]) == [f"v{number}" for number in range(2000, 2020)]
+    assert bad["reason"].str.contains("taste").all()
+    again, _, _ = play(run_at(LATER))
+    assert again == entry, "the same refusal is recorded once"
+
+
+def test_rows_that_cannot_be_loaded_are_an_invalid_decision(run_at, project, first_champion):
+    (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
+    entry, _, _ = play(run_at(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "cannot be loaded" in entry.body["sentence"]
+
+
+def test_no_rows_before_the_data_begins(run_at):
+    entry, _, _ = play(run_at(datetime(2020, 1, 1, tzinfo=UTC)))
+    assert entry.body["verdict"] == "INVALID"
+    assert "0 rows before 2020-01-01" in entry.body["sentence"]
+
+
+def test_too_little_history_is_insufficient_evidence(run_at):
+    entry, _, _ = play(run_at(datetime(2024, 1, 8, tzinfo=UTC)))
+    assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"
+
+
+@pytest.mark.parametrize("content", [b"", b"PK half a model"])
+def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_champion):
+    stored = list((run_at().place.home / "artifacts").rglob(MODEL_FILE))
+    assert len(stored) == 1
+    stored[0].write_bytes(content)
+    entry, outcome, trained = play(run_at(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert MODEL_FILE in entry.body["sentence"]
+    assert not (outcome.moved)
+    assert not trained
+    assert champion(run_at()) == "1"
+
+
+def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
+    stored = sorted((run_at().place.home / "artifacts").rglob(MODEL_FILE))
+    contents = [path.read_bytes() for path in stored]
+    assert contents[0] != contents[1]
+    stored[0].write_bytes(contents[1])
+    stored[1].write_bytes(contents[0])
+    entry, _, _ = play(run_at(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert "model.skops is not the file" in entry.body["sentence"]
+
+
+def test_the_record_tells_everything(run_at, first_champion):
+    from kpi_gate.record.decision_run import client
+
+    entry = newest_decision(run_at())
+    with client(run_at().place) as mlflow_client:
+        run = mlflow_client.get_run(entry.body["run_id"])
+        version = mlflow_client.get_model_version_by_alias("toy", "champion")
+        files = {
+            found.path
+            for folder in ("decision", "evidence", "validation")
+            for found in mlflow_client.list_artifacts(run.info.run_id, folder)
+        }
+    assert run.info.run_name == "2024-03-01 PROMOTE"
+    assert run.data.metrics["gain.estimate"] == entry.body["decision"]["gain"]["estimate"]
+    assert run.data.metrics["value.candidate.per_horizon"] > 0
+    assert run.data.params["objective.min_effect"] == "0.05"
+    assert run.data.tags["decision_id"] == entry.subject
+    assert run.inputs.dataset_inputs[0].dataset.digest == entry.body["snapshot"]
+    assert {"decision/decision.html", "evidence/evidence.json", "validation/report.html"} <= files
+    assert version.tags["verdict"] == "PROMOTE"
+    assert "USD" in version.description
+    assert set(version.aliases) == {"candidate", "champion", "anchor"}
+    for key in ("policy_hash", "code", "snapshot", "asked_by"):
+        assert entry.body[key]
+
+
+def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champion):
+    from kpi_gate.record.decision_run import client
+
+    entry = newest_decision(run_at())
+    found = dvc_stages.Snapshot("toy", run_at().as_of, 1, entry.body["snapshot"], run_at().work)
+    again = stages.record(run_at(), stages.decide(run_at()), found)
+    assert again == entry
+    with client(run_at().place) as mlflow_client:
+        query = f"tags.decision_id = '{entry.subject}'"
+        assert len(mlflow_client.search_runs(["1"], query)) == 1
+        assert len(mlflow_client.search_model_versions("name = 'toy'")) == 1
+
+
+def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_decision):
+    from kpi_gate.evaluation.judge import judge_table
+
+    entry = newest_decision(run_at())
+    measures = tmp_path / "measures.json"
+    measures.write_text(json.dumps(entry.body["decision"]["measures"]))
+    decision = judge_table(
+        project / "src/kpi_gate/examples/toy.yaml",
+        project / "data/toy/evidence/comparison.parquet",
+        measures,
+    )
+    assert decision.verdict is Verdict.PROMOTE
+    assert decision.gain.estimate == pytest.approx(entry.body["decision"]["gain"]["estimate"])
+
+
+@pytest.mark.parametrize("alias", ["champion", "anchor"])
+def test_a_lost_alias_is_no_first_model(run_at, alias, first_champion):
+    registry.point(run_at().place, "toy", alias, "")
+    entry, outcome, trained = play(run_at(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert f"no toy@{alias}, the ledger released v1" in entry.body["sentence"]
+    assert not outcome.moved
+    assert not trained
+
+
+@pytest.mark.parametrize("part", ["card.json", "rows.bin"])
+def test_what_a_champion_had_seen_cannot_be_edited_away(run_at, part, first_champion):
+    path = next((run_at().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
+    path = path or next((run_at().place.home / "artifacts").rglob(part))
+    if part == "card.json":
+        text = path.read_text()
+        assert '"trained_until":"20' in text.replace(" ", "")
+        path.write_text(text.replace("2024-0", "2023-0"))
+    else:
+        path.unlink()
+    entry, _, _ = play(run_at(AFTER_DRIFT))
+    assert entry.body["verdict"] == "INVALID"
+    assert "toy version 1" in entry.body["sentence"]
+
+
+def test_a_month_that_is_lost_does_not_hide_behind_new_rows(run_at, project, first_champion):
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw)
+    visits[~visits["at"].between("2024-02-01", "2024-02-10")].to_csv(raw, index=False)
+    entry, _, _ = play(run_at(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "rows before 2024-03-01, as there were on that day" in entry.body["sentence"]
+
+
+def test_text_among_numbers_is_an_invalid_decision(run_at, project, first_champion):
+    raw = project / "data/raw/toy/visits.csv"
+    visits = pd.read_csv(raw).astype({"taste": object})
+    visits.loc[5, "taste"] = "sweet"
+    visits.to_csv(raw, index=False)
+    entry, _, _ = play(run_at(LATER))
+    assert entry.body["verdict"] == "INVALID"
+    assert "taste" in entry.body["sentence"]
+
+
+def halve(values):
+    return values / 2
+
+
+def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(run_at):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    def decided(**more):
+        made = run_at()
+        model = made.use_case.estimator(made.use_case.settings.model)
+        changes = {"estimator": lambda _: make_pipeline(FunctionTransformer(halve), model)}
+        use_case = type(made.use_case)(**{**vars(made.use_case), **changes, **more})
+        return type(made)(use_case, made.as_of, made.place)
+
+    entry, _, _ = play(decided())
+    assert entry.body["verdict"] == "INVALID"
+    assert "trusted_types" in entry.body["sentence"]
+    trusting = decided(trusted_types=(f"{halve.__module__}.halve",))
+    assert stages.train(trusting)
+    assert stages.compare(trusting)
+    assert stages.decide(trusting).verdict is Verdict.PROMOTE

@@ -1,0 +1,378 @@
+"""A decision runs again from its data, code and settings, and the record tells any difference."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import FIRST_TICK, REPOSITORY, make_project
+
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.pipeline import recording, stages
+from kpi_gate.record.decision_run import client
+from kpi_gate.record.ledger import Ledger
+from kpi_gate.reproduce.comparison import Finding, Reproduction
+from kpi_gate.reproduce.rerun import find, reproduce
+from kpi_gate.reproduce.sandbox import ReproductionError
+from kpi_gate.run.context import Refusal, Run
+from kpi_gate.usecase import discovery
+from kpi_gate.workspace import Place
+
+pytestmark = pytest.mark.slow
+TOO_EARLY = datetime(2024, 1, 8, tzinfo=UTC)
+BAD_DATA = datetime(2024, 3, 20, tzinfo=UTC)
+QUIET = datetime(2024, 4, 1, tzinfo=UTC)
+AFTER_DRIFT = datetime(2024, 7, 1, tzinfo=UTC)
+VERDICTS = {
+    "first": {"PROMOTE"},
+    "quiet": {"HOLD", "INSUFFICIENT_EVIDENCE"},
+    "refused": {"INVALID"},
+    "dirty": {"REJECT"},
+}
+MODULE, YAML = "src/kpi_gate/examples/toy.py", "src/kpi_gate/examples/toy.yaml"
+
+
+def play(root, as_of):
+    """Run every verb of a retraining, as the flow does; return the ledger's row."""
+    sys.modules.pop("kpi_gate.examples.toy", None)
+    run, found = Run(discovery.load("toy"), as_of, Place(root=root)), None
+    try:
+        found = stages.snapshot(run)
+        stages.freeze_champion(run)
+        stages.validate(run)
+        stages.train(run)
+        stages.compare(run)
+        decision = stages.decide(run)
+    except Refusal as refusal:
+        decision = recording.refused(run, refusal, found)
+    entry = stages.record(run, decision, found)
+    stages.promote(run, entry)
+    return entry
+
+
+def git(root, *words):
+    who = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    answer = subprocess.run(
+        ["git", *who, *words], cwd=root, check=True, capture_output=True, text=True
+    )
+    return answer.stdout.strip()
+
+
+def commit(root):
+    if not (root / ".git").exists():
+        shutil.copy(REPOSITORY / ".gitignore", root)
+        git(root, "init", "--quiet")
+    git(root, "add", "--all")
+    git(root, "commit", "--quiet", "--message", "x")
+    return git(root, "rev-parse", "HEAD")
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def contents(root):
+    """Hash every file of a project; DVC's own temporary files may come and go."""
+    files = [path for path in root.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+        if not path.is_relative_to(root / ".dvc/tmp") and "__pycache__" not in path.parts
+    }
+
+
+def differing(found):
+    return {finding.what for finding in found.different}
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory, migrated):
+    """A project under git with four decisions, between which its code and data changed."""
+    root = make_project(tmp_path_factory.mktemp("history") / "project")
+    (root / ".kpi-gate").mkdir()
+    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        commit(root)
+        entries = {"first": play(root, FIRST_TICK)}
+        raw = root / "data/raw/toy/visits.csv"
+        good = raw.read_bytes()
+        visits = pd.read_csv(raw)
+        visits.loc[2000:2019, "taste"] = 400.0
+        visits.to_csv(raw, index=False)
+        entries["refused"] = play(root, BAD_DATA)
+        raw.write_bytes(good)
+        entries["quiet"] = play(root, QUIET)
+        edit(root / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
+        edit(root / YAML, "switch_cost: 100,", "switch_cost: 1000000,")
+        entries["dirty"] = play(root, AFTER_DRIFT)
+        edit(root / YAML, "switch_cost: 1000000,", "switch_cost: 100,")
+        commit(root)
+        yield root, entries
+    sys.modules.pop("kpi_gate.examples.toy", None)
+
+
+@pytest.mark.parametrize("which", VERDICTS)
+def test_every_decision_comes_out_the_same_after_the_world_moved_on(history, tmp_path, which):
+    root, entries = history
+    entry, before = entries[which], contents(root)
+    found = reproduce(Place(root=root), entry.subject[:8], tmp_path)
+    assert found.same, found.sentence()
+    assert found.sentence().startswith(f"SAME: decision {entry.subject} of toy")
+    assert contents(root) == before, "nothing of the user's was touched"
+    compared = {finding.what: finding for finding in found.findings}
+    assert compared["verdict"].now == entry.body["verdict"]
+    assert found.warnings == ()
+    assert entry.body["verdict"] in VERDICTS[which], entry.body["sentence"]
+    if which == "refused":
+        assert compared["refusal"].now == entry.body["sentence"]
+        return
+    for what in ("decision_id", "comparison.score_candidate", "files.candidate/model.skops"):
+        assert compared[what].same is True
+    assert compared["measures.candidate.latency_ms"].same is None
+    assert any("settings: dvc.yaml, toy.py" in note for note in found.notes) == (which == "dirty")
+    assert any("anchor: v" in note for note in found.notes) == (which != "first")
+
+
+def test_a_recorded_table_that_was_changed_is_told(history, tmp_path):
+    root, entries = history
+    run = entries["first"].body["run_id"]
+    path = next((root / ".kpi-gate/artifacts").rglob(f"{run}/artifacts/evidence/*.parquet"))
+    good = path.read_bytes()
+    table = pd.read_parquet(path)
+    table.loc[7, "value_candidate"] += 1e-9
+    table.to_parquet(path)
+    try:
+        found = reproduce(Place(root=root), entries["first"].subject, tmp_path)
+    finally:
+        path.write_bytes(good)
+    assert differing(found) == {
+        "files.evidence/comparison.parquet in MLflow",
+        "comparison.value_candidate",
+    }
+    assert found.sentence().startswith("DIFFERENT: ")
+    (column,) = [one for one in found.different if one.what.startswith("comparison")]
+    assert "1 of " in column.now
+    assert "row 7" in column.now
+
+
+def test_code_that_is_not_what_ran_is_told(project, tmp_path, monkeypatch):
+    said = commit(project)
+    monkeypatch.setenv("KPI_GATE_GIT_COMMIT", said)
+    edit(project / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
+    entry = play(project, FIRST_TICK)
+    assert entry.body["code"] == said
+    found = reproduce(Place(root=project), entry.subject, tmp_path)
+    assert not found.same
+    told = {"sources.toy.py", "files.candidate/model.skops", "comparison.score_candidate"}
+    assert told <= differing(found)
+    assert "sources.toy.yaml" not in differing(found)
+
+
+def test_settings_that_are_not_what_decided_are_an_error(project, tmp_path, monkeypatch):
+    monkeypatch.setenv("KPI_GATE_GIT_COMMIT", commit(project))
+    edit(project / YAML, "min_effect: 0.05", "min_effect: 0.04")
+    entry = play(project, FIRST_TICK)
+    with pytest.raises(ReproductionError, match=r"toy.yaml as restored has hash"):
+        reproduce(Place(root=project), entry.subject, tmp_path)
+
+
+def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(project, tmp_path):
+    entry = play(project, FIRST_TICK)
+    assert entry.body["code"] == "unknown"
+    edit(project / YAML, "min_effect: 0.05", "min_effect: 0.5")
+    edit(project / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
+    (project / "requirements.lock").write_text("# other versions\n")
+    edit(project / "src/kpi_gate/learning/windows.py", "Time windows", "The time windows")
+    found = reproduce(Place(root=project), "1", tmp_path)
+    assert found.same, found.sentence()
+    assert any("there was no git" in note for note in found.notes)
+    assert any("settings: dvc.yaml, toy.py, toy.yaml" in note for note in found.notes)
+    environment, machine = found.warnings
+    assert "the locked environment was" in environment
+    assert "not restored: the machine, which was kpi-gate" in machine
+
+
+def test_what_is_gone_is_one_clear_sentence(project, tmp_path):
+    place, entry = Place(root=project), play(project, FIRST_TICK)
+
+    def refused(match):
+        folder = tmp_path / hashlib.sha256(match.encode()).hexdigest()
+        folder.mkdir()
+        with pytest.raises(ReproductionError, match=match):
+            reproduce(place, entry.subject, folder)
+
+    kept = next((place.home / "artifacts").rglob("settings/toy.py"))
+    good = kept.read_text()
+    kept.write_text(f"{good}\nprint('not what ran')\n")
+    refused("settings/toy.py of run .* is not the file that decision")
+    kept.write_text(good)
+    for folder in (project / ".dvc/cache", place.home / "dvc-remote"):
+        folder.rename(folder.with_suffix(".away"))
+    refused("the rows of decision .* are gone: no snapshot")
+    for folder in (project / ".dvc/cache", place.home / "dvc-remote"):
+        folder.with_suffix(".away").rename(folder)
+    table = next((place.home / "artifacts").rglob("evidence/comparison.parquet"))
+    table.unlink()
+    refused("evidence of decision .* is gone: .* has no artifact evidence/comparison.parquet")
+    with client(place) as mlflow_client:
+        mlflow_client.delete_run(entry.body["run_id"])
+    refused("run .* was deleted in MLflow")
+
+
+def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
+    root, entries = history
+    place = Place(root=root)
+    with client(place) as mlflow_client:
+        version = mlflow_client.get_model_version("toy", "1")
+    folder = next((root / ".kpi-gate/artifacts").rglob(f"models/{version.source[-34:]}"), None)
+    folder = folder or next(
+        path.parents[1] for path in (root / ".kpi-gate/artifacts").rglob("model.skops")
+    )
+    away = folder.with_name("away")
+    folder.rename(away)
+    try:
+        with pytest.raises(ReproductionError, match=r"v1, which decision .* was compared with"):
+            reproduce(place, entries["quiet"].subject, tmp_path / "a")
+    finally:
+        away.rename(folder)
+    hidden = root / ".git"
+    hidden.rename(root / ".away")
+    try:
+        with pytest.raises(ReproductionError, match=r"commit .* is not in git at"):
+            reproduce(place, entries["quiet"].subject, tmp_path / "b")
+    finally:
+        (root / ".away").rename(hidden)
+
+
+def test_a_refusal_of_training(project, tmp_path):
+    entry = play(project, TOO_EARLY)
+    assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"
+    found = reproduce(Place(root=project), entry.subject, tmp_path)
+    assert found.same, found.sentence()
+    assert {one.what for one in found.findings} >= {"verdict", "refusal"}
+
+
+def test_rows_that_were_never_frozen_cannot_be_restored(project, tmp_path):
+    entry = play(project, datetime(2020, 1, 1, tzinfo=UTC))
+    with pytest.raises(ReproductionError, match=r"before its rows were frozen.*0 rows before"):
+        reproduce(Place(root=project), entry.subject, tmp_path)
+
+
+def test_a_decision_is_found_by_id_prefix_or_row(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    for kind, subject in [
+        ("decision", "abcdef01"),
+        ("decision", "abcdef02"),
+        ("intent", "abcdef02"),
+        ("decision", "123456ff"),
+    ]:
+        ledger.append("toy", kind, subject, {})
+    assert find(ledger, "abcdef01")[0].number == 1
+    entry, before = find(ledger, "3")
+    assert (entry.number, [row.number for row in before]) == (2, [1]), "a promotion's decision"
+    assert find(ledger, "123456")[0].number == 4
+    with pytest.raises(ConfigurationError, match="begins 2 decisions: abcdef01, abcdef02"):
+        find(ledger, "abcdef")
+    for unknown in ("abcde", "99", "ffffffff", ""):
+        with pytest.raises(ConfigurationError, match="no decision"):
+            find(ledger, unknown)
+
+
+def test_other_peoples_words_are_no_markup():
+    from rich.console import Console
+
+    findings = (
+        Finding("slices[0 [/x]].level", "[red]a[/red]", "b\x1b[2J", same=False),
+        Finding("measures.candidate.latency_ms", 1.5, 2.5, same=None),
+    )
+    found = Reproduction("abcdef01", "toy", findings, (), (), Path())
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(found.table())
+    printed = console.export_text()
+    for words in ("slices[0 [/x]].level", "[red]a[/red]", "not compared"):
+        assert words in printed
+    assert "\x1b" not in printed
+    assert found.sentence().startswith("DIFFERENT: decision abcdef01 of toy, 1 of 1: slices")
+
+
+def test_the_copied_chain_is_the_chain(history, tmp_path):
+    root, entries = history
+    ledger = Ledger(Place(root=root).ledger_url)
+    copy = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    entry, before = find(ledger, entries["dirty"].subject)
+    copy.adopt(before)
+    assert copy.entries() == before
+    assert copy.verify() == []
+    assert len(before) == entry.number - 1
+
+
+def test_at_the_door(history, tmp_path):
+    root, entries = history
+    command = [sys.executable, "-W", "ignore", "-c", "from kpi_gate.cli.app import main; main()"]
+
+    def door(*words):
+        environment = os.environ | {"PYTHONPATH": f"{root}/src:{root}", "COLUMNS": "120"}
+        return subprocess.run(
+            [*command, "reproduce", *words],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    kept = tmp_path / "kept"
+    answer = door(entries["quiet"].subject, "--keep", str(kept))
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.strip().splitlines()[-1].startswith("SAME: decision")
+    assert "comparison.score_candidate" in answer.stdout
+    assert (kept / "data/toy/evidence/comparison.parquet").exists()
+    answer = door(entries["refused"].subject, "--json")
+    told = json.loads(answer.stdout)
+    assert (answer.returncode, told["same"]) == (0, True)
+    for words, reason in (
+        (("nope",), "no decision 'nope'"),
+        ((entries["quiet"].subject, "--keep", str(kept)), "must be a new or an empty folder"),
+    ):
+        answer = door(*words)
+        assert answer.returncode == 2
+        assert reason in answer.stderr
+
+
+FOREST = """from sklearn.ensemble import RandomForestClassifier
+    return RandomForestClassifier(20, max_depth=3, random_state=model["seed"])"""
+STACK = """from sklearn.ensemble import RandomForestClassifier, StackingClassifier
+    from xgboost import XGBClassifier
+    boosted = XGBClassifier(n_estimators=20, max_depth=2, n_jobs=1, random_state=model["seed"])
+    forest = RandomForestClassifier(20, max_depth=3, random_state=model["seed"])
+    return StackingClassifier([("boosted", boosted), ("forest", forest)], cv=2)"""
+TRUSTED = 'trusted_types=("xgboost.core.Booster", "xgboost.sklearn.XGBClassifier"),'
+
+
+def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, tmp_path):
+    module, limits = project / MODULE, 'limits=("Nobody shops here.",),'
+    edit(module, 'return LogisticRegression(C=model["c"], random_state=model["seed"])', FOREST)
+    entries = [play(project, FIRST_TICK)]
+    edit(module, FOREST, STACK)
+    edit(module, limits, f"{limits} {TRUSTED}")
+    entries.append(play(project, AFTER_DRIFT))
+    place = Place(root=project)
+    done = [row.body["version"] for row in Ledger(place.ledger_url).entries("toy", "done")]
+    assert [entry.body["verdict"] for entry in entries] == ["PROMOTE", "PROMOTE"]
+    assert done == ["v1", "v2"]
+    seen = stages.monitor(Run(discovery.load("toy"), AFTER_DRIFT, place))
+    assert (seen.champion, seen.those("severe")) == ("v2", [])
+    for entry in entries:
+        found = reproduce(place, entry.subject, tmp_path / entry.subject)
+        assert found.same, found.sentence()
+        assert not [note for note in found.notes if "other bytes" in note]

@@ -1,0 +1,122 @@
+"""A retraining by its verbs, and the states that many tests begin from.
+
+Each state is played once a run of the tests, with the real tools and on top of the one before it:
+all of them together cost four retrainings. A copy costs a twentieth of a second.
+"""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock
+
+from kpi_gate.pipeline import recording, stages
+from kpi_gate.pipeline.standing import standing_decision
+from kpi_gate.record import registry
+from kpi_gate.release import promotion
+from kpi_gate.run.context import Refusal
+
+FIRST_TICK, LATER, AFTER_DRIFT = (datetime(2024, month, 1, tzinfo=UTC) for month in (3, 4, 7))
+KEPT = (".kpi-gate", ".dvc/cache", "data", "dvc.lock")
+
+
+def compared(run):
+    """Run the verbs between the snapshot and the decision; tell whether any did anything."""
+    stages.freeze_champion(run)
+    return any([stages.validate(run), stages.train(run), stages.compare(run)])
+
+
+def play(run, promote=True):
+    """Run every verb of a retraining, as the flow does."""
+    promotion.heal(run.place, run.name)
+    found = None
+    try:
+        found = stages.snapshot(run)
+        standing = standing_decision(run)
+        if standing is not None:
+            return standing, stages.promote(run, standing), False
+        trained = compared(run)
+        decision = stages.decide(run)
+    except Refusal as refusal:
+        trained, decision = False, recording.refused(run, refusal, found)
+    entry = stages.record(run, decision, found)
+    return entry, stages.promote(run, entry) if promote else None, trained
+
+
+def champion(run):
+    return registry.version_of(run.place, run.name, registry.CHAMPION)
+
+
+def waiting_for_approval(run_at):
+    """Return changes to the toy's settings with which a promotion waits for a person."""
+    objective = run_at().use_case.settings.objective
+    return {"objective": objective.model_copy(update={"approval": "required"})}
+
+
+def newest_decision(run):
+    """Return the newest decision in the ledger."""
+    return run.ledger.entries(run.name, "decision")[-1]
+
+
+def _second_evidence(run_at):
+    stages.snapshot(run_at(AFTER_DRIFT))
+    compared(run_at(AFTER_DRIFT))
+
+
+STATES = {  # the state before, and what is done then
+    "first_decision": ("", lambda run_at: play(run_at(), promote=False)),
+    "first_champion": ("first_decision", lambda run_at: play(run_at())),
+    "quiet_tick": ("first_champion", lambda run_at: play(run_at(LATER))),
+    "second_evidence": ("first_champion", _second_evidence),
+    "second_decision": ("second_evidence", lambda run_at: play(run_at(AFTER_DRIFT), promote=False)),
+    "second_champion": ("second_decision", lambda run_at: play(run_at(AFTER_DRIFT))),
+    "waiting": ("", lambda run_at: play(run_at(**waiting_for_approval(run_at)))),
+}
+
+
+def begin_from(name, project, run_at, store):
+    """Bring a new project into a state; whoever asks first plays it, in his own project.
+
+    Args:
+        name: Of the state.
+        project: A project in which nothing was done yet.
+        run_at: Makes runs of that project.
+        store: Folder that all processes of the run share.
+    """
+    kept, (before, act) = store / name, STATES[name]
+    with FileLock(store / f"{name}.lock"):
+        if not kept.exists():
+            if before:
+                begin_from(before, project, run_at, store)
+            act(run_at)
+            _copy(project, store / f"{name}.partial")
+            (store / f"{name}.partial/was").write_text(str(project), encoding="utf-8")
+            (store / f"{name}.partial").rename(kept)
+            return
+    _copy(kept, project)
+    # MLflow keeps whole addresses of its files
+    _rename(project, (kept / "was").read_text(encoding="utf-8"))
+
+
+def _copy(source, target):
+    for part in KEPT:
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        elif (source / part).exists():
+            (target / part).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / part, target / part)
+
+
+def _rename(project, old):
+    with closing(sqlite3.connect(project / ".kpi-gate/mlflow.db")) as database, database:
+        for (table,) in database.execute("select name from sqlite_master where type = 'table'"):
+            for _, column, *_ in database.execute(f'pragma table_info("{table}")').fetchall():
+                database.execute(
+                    f'update "{table}" set "{column}" = replace("{column}", ?, ?) '  # noqa: S608
+                    f'where instr("{column}", ?)',
+                    (old, str(project), old),
+                )
+    for path in Path(project, ".kpi-gate/artifacts").rglob("MLmodel"):
+        path.write_text(path.read_text(encoding="utf-8").replace(old, str(project)), "utf-8")
