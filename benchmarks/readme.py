@@ -25,7 +25,7 @@ NOTES = {
     "requirements.lock": "what runs, by hash; -dev for tests, -data for the data carrier",
     "template/": "what makes it a cookiecutter template; never copied into a project",
     "data/": "raw inputs and the last tick's files; content is never in git",
-    "tests/": "mirrors src/ and flows/; tests/toy is their own use case",
+    "tests/": "mirrors src/; tests/toy is their own use case",
     "benchmarks/": "ratios against a bare script; how often the gate errs; this README's sections",
     "docs/": "pictures, and the operating characteristics as a page",
 }
@@ -46,16 +46,16 @@ def tree() -> str:
 def _folder(folder: Path, depth: int, shown: str) -> list[str]:
     lines = [_line(f"{shown}/", depth, _doc(folder / "__init__.py"))]
     for path in sorted(folder.iterdir(), key=lambda found: (found.is_dir(), found.name)):
-        if path.name == "usecases":  # the owner's own come and go
-            lines.append(_line("usecases/", depth + 1, _doc(path / "__init__.py")))
-        elif path.is_dir() and (path / "__init__.py").exists():
-            lines += _folder(path, depth + 1, path.name)
+        if path.is_dir() and (path / "__init__.py").exists():
+            lines.append(_line(f"{path.name}/", depth + 1, _doc(path / "__init__.py")))
         elif path.suffix == ".py" and path.name != "__init__.py":
             lines.append(_line(path.name, depth + 1, _doc(path)))
     return lines
 
 
 def _doc(path: Path) -> str:
+    if not path.exists():
+        return ""
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     return text.splitlines()[0].rstrip(".") if text else ""
 

@@ -35,7 +35,7 @@ from kpi_gate.record.ledger import Ledger
 from kpi_gate.record.model_files import MODEL_FILE
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
-from kpi_gate.usecase import discovery  # noqa: F401
+from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
 
 FIRST, AFTER_DRIFT = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)

@@ -511,14 +511,14 @@ def test_an_objective_that_is_wrong_is_named(judge, wanted, words):
 
 
 def test_the_command_ends_with_two_on_a_wrong_call(monkeypatch, tmp_path, capsys):
-    from kpi_gate.cli import app
+    from kpi_gate.cli import app as command_line
 
     (tmp_path / "o.yaml").write_text(yaml.safe_dump(OBJECTIVE))
     call = ["kpi-gate", "judge", "--objective", str(tmp_path / "o.yaml"), "--rows", "no.csv"]
     monkeypatch.setattr("sys.argv", call)
     monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
-        app.main()
+        command_line.main()
     assert ended.value.code == 2
     assert capsys.readouterr().err.strip() == "kpi-gate: no.csv: there is no such file"
 

@@ -115,11 +115,11 @@ def test_the_contract_is_tested_wherever_the_rows_are(own, project):
     }.items():
         lay_out(project, name, changes)
     stand_in_for_files(project / "data/raw/no_files")  # as a run that was refused left it
-    (project / "tests/usecases").mkdir(parents=True)
+    (project / "tests/examples").mkdir(parents=True)
     beside = [path for path in (REPOSITORY / "tests").glob("*.py") if path.name[:5] != "test_"]
     for path in (
         REPOSITORY / "pyproject.toml",
-        REPOSITORY / "tests/usecases/test_contracts.py",
+        REPOSITORY / "tests/examples/test_contracts.py",
         *beside,
     ):
         shutil.copy(path, project / path.relative_to(REPOSITORY))

@@ -42,7 +42,10 @@ def asked():
         )
     ]
 """
-SERVE = "from marked import asked; from kpi_gate.orchestration.schedule import keep_serving; keep_serving(asked)"
+SERVE = (
+    "from marked import asked; from kpi_gate.orchestration.schedule import keep_serving; "
+    "keep_serving(asked)"
+)
 PULL = [{"prefect.deployments.steps.run_shell_script": {"script": "touch foreign"}}]
 TAMPERED = {
     "pull_steps": PULL,

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SHIPPED = [  # with tests of their own; an owner's needs rows, and may leave more untried
     name
     for name in discovery.names()
-    if (Path(__file__).parents[1] / f"usecases/test_{name}.py").exists()
+    if (Path(__file__).parents[1] / f"examples/test_{name}.py").exists()
 ]
 NAMES = [adversary.name for adversary in adversaries.ADVERSARIES]
 ASKED = (

@@ -18,7 +18,7 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import Feature, UseCase, read_settings
 from kpi_gate.workspace import Place
 
-TOY = Path(__file__).parent / "toy/toy.yaml"
+TOY = Path(__file__).parents[1] / "toy/toy.yaml"
 START = pd.Timestamp("2024-01-01", tz="UTC")
 DAYS, A_DAY = 80, 25
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kpi_gate.usecase import discovery
+from kpi_gate import examples
 
 MARK = "FILL IN"
 
@@ -11,7 +11,7 @@ MARK = "FILL IN"
 def left_to_fill_in(name):
     """Return what is still asked of a use case, as `file:line: words`."""
     found = []
-    for folder in map(Path, discovery.__path__):
+    for folder in map(Path, examples.__path__):
         for path in (folder / f"{name}.py", folder / f"{name}.yaml"):
             lines = path.read_text(encoding="utf-8").splitlines()
             for number, line in enumerate(lines):

@@ -64,7 +64,7 @@ def test_a_rule_of_thumb_that_fails_names_place_and_row(toy, baseline, words):
     with pytest.raises(CodeRefusal, match=words) as told:
         replace(toy, baseline=baseline).baseline(ROWS)
     assert "baseline of toy fails" in str(told.value)
-    assert "tests/" in str(told.value).replace("w/frames", "")
+    assert "usecase/test_calls.py" in str(told.value).replace("w/frames", "")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from kpi_gate.decision.value.model import Parameter, ValueModel
-from kpi_gate.usecase import contract as contract
+from kpi_gate.usecase import contract
 from kpi_gate.usecase.contract import Choices, ConfigurationError, Feature, UseCase, read_settings
 from kpi_gate.usecase.settings import read_objective
 

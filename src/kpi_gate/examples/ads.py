@@ -1,9 +1,9 @@
 """Which ad should fill each slot, judged from the log of a policy that drew others?
 
-Data: simulated, with a known truth (see `kpi_gate.examples.sources.simulated_ads`): 80 ads, three slots, 4 clicks
-in a thousand, and the chance with which each ad was drawn. An ad's appeal wanders, so a model wears
-out within weeks. What another policy would have earned is estimated from the log alone, by its
-propensities (SNIPS); `kpi_gate.examples.sources.open_bandit` holds a real log that is too small for it.
+Data: simulated, with a known truth (see `examples.sources.simulated_ads`): 80 ads, three slots, 4
+clicks in a thousand, and the chance with which each ad was drawn. An ad's appeal wanders, so a
+model wears out within weeks. What another policy would have earned is estimated from the log alone,
+by its propensities (SNIPS); `examples.sources.open_bandit` holds a real log, too small for it.
 """
 
 from collections.abc import Mapping

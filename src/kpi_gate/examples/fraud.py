@@ -1,9 +1,10 @@
 """Which card payments should a bank block and review, while it can review only so many a day?
 
 Data: simulated. 1.8 million payments of 5,000 customers at 10,000 terminals from April to September
-2018, the published world of the Fraud Detection Handbook (see `kpi_gate.examples.sources.simulated_payments`), which
-stands still; with `data: {drift: true}` fraudsters change on day 100. The bank's own rule blocks
-high amounts, and what it blocks has no outcome, except for a random share that is let through.
+2018, the published world of the Fraud Detection Handbook (`examples.sources.simulated_payments`),
+which stands still; with `data: {drift: true}` fraudsters change on day 100. The bank's own rule
+blocks high amounts, and what it blocks has no outcome, except for a random share that is let
+through.
 """
 
 from collections.abc import Iterator, Mapping

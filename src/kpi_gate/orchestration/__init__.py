@@ -1,1 +1,1 @@
-"""WHEN: Prefect only. A flow's body fits one screen; the work is done in `kpi_gate.pipeline.stages`."""
+"""WHEN: Prefect only: schedule, servers, recovery of runs. The work is done in `pipeline`."""

@@ -1,8 +1,9 @@
 """Run one flow run in a process of its own: what the schedule says, not what the server does.
 
-`python -m kpi_gate.orchestration.flow_process ENTRYPOINT PARAMETERS PARENT`, called by the schedule. Prefect's own would
-ask the server where the code is, what to do before and which function to call. This one is told so,
-and takes from the server's record the run's `as_of` alone. It ends when the schedule does.
+`python -m kpi_gate.orchestration.flow_process ENTRYPOINT PARAMETERS PARENT`, called by the
+schedule. Prefect's own would ask the server where the code is, what to do before and which
+function to call. This one is told so, and takes from the server's record the run's `as_of` alone.
+It ends when the schedule does.
 """
 
 import json

@@ -23,7 +23,8 @@ _PROJECT = (
 )
 LOST = "not restored"  # how such a note begins
 _ASK = (
-    "import json, kpi_gate; from kpi_gate import usecases; case = usecases.load({name!r}); "
+    "import json, kpi_gate; from kpi_gate.usecase import discovery; "
+    "case = discovery.load({name!r}); "
     "print(json.dumps([kpi_gate.__file__, case.settings.model_dump_json(), case.trusted_types]))"
 )
 
@@ -122,8 +123,8 @@ def _restore_sources(
         found = folder / name
         if not found.exists() or provenance.file_hash(found) != kept[name]:
             raise ReproductionError(
-                f"artifact {decision_run.SOURCES}/{name} of run {entry.body['run_id']} is not the file "
-                f"that decision {entry.subject} was made with: its hash in the ledger is another"
+                f"artifact {decision_run.SOURCES}/{name} of run {entry.body['run_id']} is not the "
+                f"file of decision {entry.subject}: its hash in the ledger is another"
             )
         shutil.copy(found, targets[name])
     yield f"settings: {', '.join(wanted)} from the run's artifacts in MLflow"

@@ -51,7 +51,7 @@ def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
 @cache
 def machine_hash(package: Path = PACKAGE) -> str:
     """Hash the source of the machine, wherever it is installed, but for its example use cases."""
-    files = (path for path in sorted(package.rglob("*.py")) if path.parent.name != "usecases")
+    files = (path for path in sorted(package.rglob("*.py")) if path.parent.name != "examples")
     lines = [f"{path.relative_to(package).as_posix()} {file_hash(path)}" for path in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 

@@ -15,8 +15,8 @@ from kpi_gate.usecase.refusal import Refusal
 
 LONGEST = 300  # characters of a message that a sentence quotes
 Answers = Callable[[Any, tuple[Any, ...]], str]
-_LIBRARY = Path(__file__).parent
-_OWNED = tuple(str(_LIBRARY / name) for name in ("usecases", "carriers", "simulators"))
+_LIBRARY = Path(__file__).parents[1]
+_OWNED = str(_LIBRARY / "examples")
 _PYTHON = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 _CHECKS = {"load": "rows_loadable", "fetch": "rows_fetchable"}
 

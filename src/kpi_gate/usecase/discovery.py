@@ -7,9 +7,10 @@ from typing import Any
 
 from kpi_gate.files import project
 from kpi_gate.usecase.contract import ConfigurationError, UseCase
-from kpi_gate.usecase.names import names as names
-from kpi_gate.usecase.names import require_name
+from kpi_gate.usecase.names import names, require_name
 from kpi_gate.usecase.settings import what_if
+
+__all__ = ["load", "load_as_if", "module_file", "names"]
 
 
 def module_file(name: str) -> Path:

@@ -1,6 +1,7 @@
 """Run a command that ends with whoever asked for it.
 
-`python -m kpi_gate.orchestration.servers.lifeline DESCRIPTORS WORDS`, where the first are handed on, with commas.
+`python -m kpi_gate.orchestration.servers.lifeline DESCRIPTORS WORDS`, where the first
+are handed on, with commas.
 
 Standard input is the line: its other end is held by the process that asked. When that process ends
 for whatever reason, even killed, the system closes the line and the command is stopped with all

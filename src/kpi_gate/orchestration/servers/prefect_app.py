@@ -1,4 +1,6 @@
-"""Prefect's server behind our doors: `python -m kpi_gate.orchestration.servers.prefect_app --port 4200`.
+"""Prefect's server behind our doors.
+
+`python -m kpi_gate.orchestration.servers.prefect_app --port 4200` starts it.
 
 It is Prefect's own app with Prefect's own authentication and CSRF protection switched on. What
 Prefect lacks is put in front: a check of `Host` and `Origin`, and the proof that it is the home's.
