@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from kpi_gate.decision.stats.paired_gain import paired_gain
-from kpi_gate.workspace import Place, prepare_environment
+from kpi_gate.environment import prepare_environment
+from kpi_gate.workspace import Place
 
 ROOT = Path(__file__).parents[1]
 USE_CASE = "campaign"
@@ -115,7 +116,7 @@ def main() -> None:
     took, memory = statistics.median(g[0] for g in gates), gates[-1][1]
     table.add_row(f"gate, {memory:.2f} GB", f"{took:.2f}", "", "", "3 s, 1 GB")
     home = Path(tempfile.mkdtemp())
-    prepare_environment(Place())
+    prepare_environment(Place().home)
     with console.status("retrain and bare script, cold ..."):
         help_time = median(lambda: seconds([PROGRAM, "--help"], dict(os.environ)))
         runs = [cold(home / "cold") for _ in range(REPEATS)]

@@ -36,7 +36,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from kpi_gate.workspace import ENVIRONMENT
+from kpi_gate.environment import ENVIRONMENT
 
 QUICK = 5  # seconds
 ENDED = (StateType.COMPLETED, StateType.CANCELLED)

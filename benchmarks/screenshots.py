@@ -5,8 +5,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kpi_gate.environment import prepare_environment
 from kpi_gate.record.decision_run import client
-from kpi_gate.workspace import Place, prepare_environment
+from kpi_gate.workspace import Place
 
 ROOT = Path(__file__).parents[1]
 PORTS = {"mlflow": "5392", "prefect": "4392"}
@@ -35,7 +36,7 @@ def last_promotion(place: Place, scratch: Path) -> tuple[str, Path]:
 def main() -> None:
     """Start the pages over the demo's state, take the pictures, stop the pages."""
     place = Place()
-    prepare_environment(place)
+    prepare_environment(place.home)
     (ROOT / "docs").mkdir(exist_ok=True)
     program = str(Path(sys.executable).with_name("kpi-gate"))
     words = [program, "ui", "--mlflow-port", PORTS["mlflow"], "--prefect-port", PORTS["prefect"]]

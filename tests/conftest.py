@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from starts import FIRST_TICK, STATES, begin_from
 
+from kpi_gate.environment import ENVIRONMENT
 from kpi_gate.record import case_list, prepared_databases
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import ENVIRONMENT, Place
+from kpi_gate.workspace import Place
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"

@@ -7,10 +7,11 @@ import sys
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from kpi_gate.environment import ENVIRONMENT
 from kpi_gate.errors import is_transient
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.record.lock import BusyError, one_at_a_time
-from kpi_gate.workspace import ENVIRONMENT, Place, UnreachableError, require_prefect
+from kpi_gate.workspace import Place, UnreachableError, require_prefect
 
 
 def test_everything_local_is_below_the_home(tmp_path):

@@ -11,37 +11,11 @@ from urllib.parse import urlsplit
 from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from kpi_gate.environment import spare_proxies
 from kpi_gate.files import project
 from kpi_gate.record.ledger_key import find_key
-from kpi_gate.record.prefect_key import meet_prefect
 
 if TYPE_CHECKING:
     from kpi_gate.record.ledger import Ledger
-
-# telemetry off, and waits that end; whoever sets one of these in the environment keeps his own
-ENVIRONMENT = {
-    "DO_NOT_TRACK": "true",
-    "DVC_NO_ANALYTICS": "1",
-    "GIT_PYTHON_REFRESH": "quiet",
-    "ITERATIVE_DO_NOT_TRACK": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-    "OMP_WAIT_POLICY": "passive",  # threads that spin make a fit on busy cores ten times slower
-    "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
-    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # the Prefect UI has them all
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    # on disk, not in memory: a killed server must not end the flow runs that outlive it
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": (
-        "prefect.server.concurrency.lease_storage.filesystem"
-    ),
-    "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
-}
 
 
 def _root() -> Path:
@@ -170,16 +144,6 @@ class Place(BaseSettings):
 
 def _words(listed: str) -> list[str]:
     return [word.strip() for word in listed.split(",") if word.strip()]
-
-
-def prepare_environment(place: Place) -> None:
-    """Turn telemetry off and keep every tool's state in the home, before any tool is imported."""
-    place.home.mkdir(parents=True, exist_ok=True)
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    os.environ.setdefault("PREFECT_HOME", str(place.home / "prefect"))
-    spare_proxies()
-    meet_prefect(place.home)
 
 
 class UnreachableError(RuntimeError):

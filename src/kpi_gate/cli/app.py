@@ -278,7 +278,9 @@ def ui(
 
 def main() -> None:
     """Run a command; a fault is one line on stderr and an exit code, never a traceback."""
-    from kpi_gate.workspace import Place, prepare_environment
+    from kpi_gate.environment import prepare_environment
+    from kpi_gate.record.prefect_key import meet_prefect
+    from kpi_gate.workspace import Place
 
     gc.set_threshold(
         100_000, 50, 50
@@ -286,7 +288,8 @@ def main() -> None:
     place = None
     try:
         place = Place()
-        prepare_environment(place)
+        prepare_environment(place.home)
+        meet_prefect(place.home)
         app()
     except Exception as error:
         if os.environ.get("KPI_GATE_TRACEBACK"):

@@ -15,8 +15,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from kpi_gate.environment import prepare_environment
 from kpi_gate.orchestration.temporary_server import prefect_at_hand
-from kpi_gate.workspace import Place, prepare_environment
+from kpi_gate.record.prefect_key import meet_prefect
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.run.context import Retrained
@@ -50,7 +52,8 @@ TICKS = (
 def main() -> None:
     """Play the ticks from an empty home and print the four decisions."""
     place = Place()
-    prepare_environment(place)
+    prepare_environment(place.home)
+    meet_prefect(place.home)
     begin_anew(place)
     console = Console(highlight=False, width=100)
     with ExitStack() as stack:

@@ -14,7 +14,7 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.record.lock import BusyError, one_at_a_time
 from kpi_gate.record.report_run import Report, log_report
 from kpi_gate.release import promotion, quarantine
-from kpi_gate.report.monitor_page import page
+from kpi_gate.render import render
 from kpi_gate.run.alarms import KIND
 from kpi_gate.run.context import Run
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
@@ -125,7 +125,7 @@ def keep(run: Run, seen: Watched) -> Entry:
         TrackingError: If MLflow cannot be reached; the page is written, the ledger is not.
         LedgerError: If the ledger cannot be written.
     """
-    html = page(seen)
+    html = render(seen, "html")
     path = page_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")

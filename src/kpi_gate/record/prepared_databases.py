@@ -126,7 +126,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from kpi_gate.workspace import ENVIRONMENT
+    from kpi_gate.environment import ENVIRONMENT
 
     os.environ.update(ENVIRONMENT)
     main()

@@ -4,6 +4,7 @@ from importlib import import_module
 
 _PAGES = {
     "Decision": "kpi_gate.report.decision_text",
+    "Watched": "kpi_gate.report.monitor_page",
     "SelfTest": "kpi_gate.report.selftest_page",
 }
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kpi_gate.evaluation.daily_value import Worth
+from kpi_gate.render import render
 from kpi_gate.report.document import cells, document, section, text
 from kpi_gate.report.drift_page import drift_section
 from kpi_gate.report.maturity import labels_section
@@ -14,8 +15,9 @@ CELLS = ".found td:nth-child(-n + 4) { white-space: nowrap; vertical-align: top;
 MARKS = {"severe": "✗ severe", "warning": "! look", "note": "· note"}
 
 
-def page(seen: Watched) -> str:
-    """Render a look."""
+@render.register(Watched)
+def page(seen: Watched, form: str = "html") -> str:
+    """Render a look; `html` is the one form."""
     worst = next((finding.severity for finding in seen.findings), "note")
     state = {"severe": "SEVERE", "warning": "LOOK AT IT"}.get(worst, "WELL")
     header = (

@@ -84,8 +84,7 @@ def marked(mark):
 
 
 def test_pages_up_found_and_down(project, monkeypatch):
-    from kpi_gate.record.prefect_key import key_file, read_key
-    from kpi_gate.workspace import Place, prepare_environment
+    from kpi_gate.record.prefect_key import key_file, meet_prefect, read_key
 
     mark = str(uuid4())
     with ui(project, mark) as (process, ports):
@@ -104,7 +103,7 @@ def test_pages_up_found_and_down(project, monkeypatch):
         assert (told["auth"], told["csrf_enabled"]) == ("BASIC", True)
         for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING"):
             monkeypatch.delenv(name, raising=False)
-        prepare_environment(Place(root=project))
+        meet_prefect(project / ".kpi-gate")
         found = os.environ.pop("PREFECT_API_URL"), os.environ.pop("PREFECT_API_AUTH_STRING")
         assert found == (f"http://127.0.0.1:{ports['prefect']}/api", key)
         process.send_signal(signal.SIGTERM)
@@ -128,9 +127,9 @@ def test_nothing_outlives_it_where_it_is_stopped_while_its_servers_start(project
 
 
 def test_the_address_of_a_dead_server_is_not_used(project, monkeypatch):
-    from kpi_gate.workspace import Place, prepare_environment
+    from kpi_gate.record.prefect_key import meet_prefect
 
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     (project / ".kpi-gate/prefect-api-url").write_text(f"http://127.0.0.1:{free_port()}/api")
-    prepare_environment(Place(root=project))
+    meet_prefect(project / ".kpi-gate")
     assert "PREFECT_API_URL" not in os.environ

@@ -13,10 +13,10 @@ from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from kpi_gate.environment import NAMES
+from kpi_gate.environment import NAMES, prepare_environment
 from kpi_gate.orchestration.servers.doors import App, OwnPagesOnly, Receive, Scope, Send
 from kpi_gate.record.prefect_key import PROOF, make_key, proof
-from kpi_gate.workspace import Place, prepare_environment
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def guarded(host: str, port: int, names: "Sequence[str]") -> App:
         names: Host names by which it may be called.
     """
     place, given = Place(), os.environ.get(AUTH)
-    prepare_environment(place)
+    prepare_environment(place.home)
     key = given or make_key(place.home)
     origins = [f"http://{_in_url(name)}:{port}" for name in names]
     page = f"http://{_in_url(host if host in names else NAMES[0])}:{port}"
