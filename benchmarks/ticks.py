@@ -21,7 +21,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from kpi_gate.files.yaml_file import parse_yaml, read_yaml
+from kpi_gate.files.yaml_file import parse_yaml, read_mapping
 from kpi_gate.record.ledger import Ledger
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def copy_project(root: Path, name: str, changes: list[str]) -> Path:
         shutil.copy(ROOT / file, root)
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
     path = root / f"src/kpi_gate/examples/{name}.yaml"
-    content = read_yaml(path).content
+    content = read_mapping(path).content
     for change in changes:
         key, _, value = change.partition("=")
         *parents, last = key.split(".")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.yaml_bounds import MOST_DEPTH, MOST_LETTERS, MOST_VALUES
-from kpi_gate.files.yaml_file import MOST_BYTES, parse_yaml, read_mapping, read_yaml
+from kpi_gate.files.yaml_file import MOST_BYTES, parse_yaml, read_mapping
 
 NESTED = {
     "in lists": ("[x]", "[{}]", "*a{}"),
@@ -191,13 +191,13 @@ def test_only_a_plain_file_is_opened(tmp_path):
     kinds = {"pipe": "a pipe", "socket": "a socket", ".": "a folder", "/dev/zero": "a device"}
     for name, kind in kinds.items():
         with pytest.raises(ConfigurationError, match=f"is {kind}, must be a plain file"):
-            read_yaml(tmp_path / name)
+            read_mapping(tmp_path / name)
     with pytest.raises(ConfigurationError, match="there is no such file"):
-        read_yaml(tmp_path / "gone")
+        read_mapping(tmp_path / "gone")
     with pytest.raises(ConfigurationError, match="embedded null byte"):
-        read_yaml(tmp_path / "a\0b")
+        read_mapping(tmp_path / "a\0b")
     with pytest.raises(ConfigurationError, match="cannot be read: File name too long"):
-        read_yaml(tmp_path / ("a" * 5_000))
+        read_mapping(tmp_path / ("a" * 5_000))
 
 
 @pytest.mark.parametrize(

@@ -45,26 +45,22 @@ def require_bounds(events: Iterable[yaml.Event]) -> None:
     inside, known, documents = [_Part()], dict[str, _Part](), 0
     for event in events:
         line = event.start_mark.line + 1 if event.start_mark else 0
-        if isinstance(event, yaml.DocumentStartEvent):
-            documents += 1
-            if documents > 1:
-                raise YamlFault("begins a second document (---), must hold one", line)
-        elif isinstance(event, yaml.AliasEvent):
-            _add(_aliased(str(event.anchor), inside, known, line), inside, line)
+        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent):
+            _require_tag(event.tag, line)
+        if isinstance(event, yaml.AliasEvent):
+            _add(_aliased(str(event.anchor), inside, known, line), inside, known, line)
         elif isinstance(event, yaml.ScalarEvent):
-            _require_tag(event.tag, line)
-            part = _Part(event.anchor, letters=len(event.value))
-            _add(part, inside, line)
-            _remember(part, known)
+            _add(_Part(event.anchor, letters=len(event.value)), inside, known, line)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            _add(inside.pop(), inside, known, line)
         elif isinstance(event, yaml.CollectionStartEvent):
-            _require_tag(event.tag, line)
             inside.append(_Part(event.anchor))
             if len(inside) > MOST_DEPTH + 1:
                 raise YamlFault(f"is nested more than {MOST_DEPTH} levels deep", line)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            part = inside.pop()
-            _add(part, inside, line)
-            _remember(part, known)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise YamlFault("begins a second document (---), must hold one", line)
 
 
 def _require_tag(tag: str | None, line: int) -> None:
@@ -82,20 +78,14 @@ def _aliased(name: str, inside: list[_Part], known: dict[str, _Part], line: int)
     return known[name]
 
 
-def _remember(part: _Part, known: dict[str, _Part]) -> None:
+def _add(part: _Part, inside: list[_Part], known: dict[str, _Part], line: int) -> None:
+    """Add a value to what holds it, and know it by its anchor from here on."""
     if part.anchor is not None:
         known[part.anchor] = part
-
-
-def _add(part: _Part, inside: list[_Part], line: int) -> None:
-    """Add a value to what holds it."""
     holder = inside[-1]
     holder.values += part.values
     holder.letters += part.letters
-    for name, found, most in (
-        ("values", holder.values, MOST_VALUES),
-        ("letters", holder.letters, MOST_LETTERS),
-    ):
-        if found > most:
+    for name, most in (("values", MOST_VALUES), ("letters", MOST_LETTERS)):
+        if getattr(holder, name) > most:
             words = f"holds more than {most:,} {name} with its aliases written out"
             raise YamlFault(words, line)

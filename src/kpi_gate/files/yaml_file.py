@@ -57,23 +57,14 @@ class Document:
         return _line(node), node.value if plain else ""
 
 
-def read_yaml(path: Path) -> Document:
-    """Read a YAML file.
-
-    Raises:
-        ConfigurationError: If it is no plain UTF-8 file, no YAML, beyond a bound of this module,
-            gives a key twice, or holds a word that the versions of YAML read differently.
-    """
-    return parse_yaml(read_text(path, MOST_BYTES), str(path))
-
-
 def read_mapping(path: Path) -> Document:
     """Read a YAML file that holds keys with their values.
 
     Raises:
-        ConfigurationError: As `read_yaml`; or if it holds anything but keys.
+        ConfigurationError: If it is no plain UTF-8 file, or as `parse_yaml`; or if it holds
+            anything but keys.
     """
-    document = read_yaml(path)
+    document = parse_yaml(read_text(path, MOST_BYTES), str(path))
     if not isinstance(document.content, dict):
         given = shorten(document.content)
         raise ConfigurationError(f"{path}: must hold keys such as `objective`, holds {given}")
@@ -84,7 +75,8 @@ def parse_yaml(text: str, name: str) -> Document:
     """Read YAML from text; `name` is what messages call it.
 
     Raises:
-        ConfigurationError: As `read_yaml`.
+        ConfigurationError: If it is no YAML, beyond a bound of this module, gives a key twice, or
+            holds a word that the versions of YAML read differently.
     """
     try:
         if len(text) > MOST_BYTES:
