@@ -2,7 +2,7 @@ import pytest
 from builders import RAILS, settings
 from pydantic import ValidationError
 
-from kpi_gate.decision.objective import GateSettings, Guardrail, Range
+from kpi_gate.decision.objective import GateSettings, Guardrail, Objective, Range
 
 
 def test_delta_is_the_larger_of_effect_and_pay_back():
@@ -38,12 +38,20 @@ def test_an_objective_out_of_range_is_refused(wrong):
         settings(**wrong)
 
 
-@pytest.mark.parametrize("missing", ["kpi", "unit", "horizon_decisions", "min_effect"])
+@pytest.mark.parametrize("missing", ["unit", "horizon_decisions"])
 def test_a_forgotten_objective_is_refused(missing):
     content = settings().model_dump()
     del content["objective"][missing]
     with pytest.raises(ValidationError, match=missing):
         GateSettings.model_validate(content)
+
+
+def test_what_a_gain_must_exceed_is_said():
+    given = {"unit": "EUR", "horizon_decisions": 100}
+    with pytest.raises(ValidationError, match="say `min_effect` or `switch_cost`"):
+        Objective(**given)
+    assert Objective(**given, min_effect=0).delta == 0
+    assert Objective(**given, switch_cost=50).delta == 0.5
 
 
 @pytest.mark.parametrize("words", [{}, *({"guardrails": none} for none in ([], None, "none"))])

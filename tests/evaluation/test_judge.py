@@ -492,7 +492,7 @@ def test_measures_come_from_a_file(judge, measures, verdict):
 def test_measures_that_cannot_be_read_are_named(judge, measures):
     message = complaint(judge(table(), measures=measures))
     assert "measures.json: " in message
-    assert "JSON" in message or "must be a number" in message
+    assert "JSON" in message or "must be" in message
 
 
 @pytest.mark.parametrize(

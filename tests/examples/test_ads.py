@@ -8,7 +8,7 @@ import pytest
 
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.evaluation.judge import judge_table
+from kpi_gate.evaluation.judge import judge
 from kpi_gate.evaluation.scored_model import actions, score
 from kpi_gate.evaluation.valuation import estimate, worth
 from kpi_gate.examples import ads as module
@@ -149,7 +149,7 @@ def judged(rows, champion, candidate, tmp_path):
     table.to_parquet(tmp_path / "rows.parquet", index=False)
     quick = OBJECTIVE.replace("objective:\n", "objective:\n  resamples: 1000\n")
     (tmp_path / "objective.yaml").write_text(quick, encoding="utf-8")
-    return judge_table(tmp_path / "objective.yaml", tmp_path / "rows.parquet")
+    return judge(tmp_path / "rows.parquet", tmp_path / "objective.yaml")
 
 
 def test_the_gate_promotes_a_truly_better_policy_and_no_worse_one(truth, log, rows, tmp_path):

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.evaluation.judge import judge_table
+from kpi_gate.evaluation.judge import judge
 from kpi_gate.examples.sources import open_bandit
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
 
 
 def judged(folder, name):
-    return judge_table(folder / "objective.yaml", folder / f"{name}.parquet")
+    return judge(folder / f"{name}.parquet", folder / "objective.yaml")
 
 
 def failed(decision):

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.usecase.settings import read_objective
+from kpi_gate.evaluation.gate_settings import gate_settings
 
 TEXT = """objective:
   kpi: profit
@@ -20,7 +20,7 @@ guardrails:
 def objective(folder, unit="EUR", effect="0.02", slice="region"):  # noqa: A002  (as in the file)
     path = folder / "objective.yaml"
     path.write_text(TEXT.format(unit=unit, effect=effect, slice=slice))
-    return read_objective(path)
+    return gate_settings(path)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +55,6 @@ def test_thousands_of_faults_are_told_in_a_few_lines(tmp_path):
     path = tmp_path / "objective.yaml"
     path.write_text(yaml.safe_dump({f"key{number}": [[number]] for number in range(2_400)}))
     with pytest.raises(ConfigurationError) as caught:
-        read_objective(path)
+        gate_settings(path)
     assert "faults more" in str(caught.value)
     assert len(str(caught.value)) < 2_000

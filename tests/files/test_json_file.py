@@ -47,7 +47,7 @@ def test_a_wide_object_is_read(tmp_path):
         (read_measures, '{"candidate": {"a": true}}', "candidate.a == True, must be a number"),
         (read_measures, '{"candidate": {"a": [1]}}', "candidate.a == [1], must be a number"),
         (read_measures, '{"candidate": [1]}', "candidate holds [1]"),
-        (read_past, '{"gain": 1}', "must be JSON [{gain, standard_error}, ...], holds {'gain': 1}"),
+        (read_past, '{"gain": 1}', "must be [{gain, standard_error}, ...], holds {'gain': 1}"),
         (read_past, '[{"gain": 1}]', "item 1 is {'gain': 1}"),
         (
             read_past,

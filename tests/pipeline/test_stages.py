@@ -202,15 +202,15 @@ def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champio
 
 
 def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_decision):
-    from kpi_gate.evaluation.judge import judge_table
+    from kpi_gate.evaluation.judge import judge
 
     entry = newest_decision(run_at())
     measures = tmp_path / "measures.json"
     measures.write_text(json.dumps(entry.body["decision"]["measures"]))
-    decision = judge_table(
-        project / "src/kpi_gate/examples/toy.yaml",
+    decision = judge(
         project / "data/toy/evidence/comparison.parquet",
-        measures,
+        project / "src/kpi_gate/examples/toy.yaml",
+        measures=measures,
     )
     assert decision.verdict is Verdict.PROMOTE
     assert decision.gain.estimate == pytest.approx(entry.body["decision"]["gain"]["estimate"])

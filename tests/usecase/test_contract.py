@@ -4,9 +4,9 @@ import pytest
 import yaml
 
 from kpi_gate.decision.value.model import Parameter, ValueModel
+from kpi_gate.evaluation.gate_settings import gate_settings
 from kpi_gate.usecase import contract
 from kpi_gate.usecase.contract import Choices, ConfigurationError, Feature, UseCase, read_settings
-from kpi_gate.usecase.settings import read_objective
 
 GOOD = """
 objective: {kpi: profit, unit: EUR, horizon_decisions: 1000, min_effect: 0.02, switch_cost: 10}
@@ -80,7 +80,7 @@ def test_good_settings_are_read(tmp_path):
     assert settings.base_values() == {"cost_eur": 1.0, "cap_eur": 100.0}
     assert settings.gate().objective == settings.objective
     assert settings.window.train_last_rows == (3000, None)
-    assert read_objective(written(tmp_path)) == settings
+    assert gate_settings(written(tmp_path)) == settings
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_a_file_that_is_no_yaml_is_named(tmp_path, content, words):
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match=r"gone.yaml: there is no such file"):
-        read_objective(Path(tmp_path / "gone.yaml"))
+        gate_settings(Path(tmp_path / "gone.yaml"))
 
 
 @pytest.mark.parametrize("column", ["duration", "outcome", "label_time"])
@@ -185,7 +185,7 @@ def test_a_snapshot_must_have_every_column_once(tmp_path):
 
 
 def parameter(name):
-    return {name: Parameter("money", 0, 1, 2, "assumption")}
+    return {name: Parameter(0, 1, 2, "money", "assumption")}
 
 
 def parts(action, outcome, columns, given):

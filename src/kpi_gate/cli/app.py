@@ -148,15 +148,18 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     """
     require_file_target(html, "--html")
     read_mapping(objective)  # what must not be built is refused before pandas is imported
-    from kpi_gate.evaluation.judge import Origin, judge_table
-    from kpi_gate.run.context import now
+    from kpi_gate.evaluation.judge import judge as judge_rows
 
-    said = (as_of, trained_until, champion_trained_until, label_delay_days)
-    origin = None
-    if any(word is not None for word in said):
-        seen = trained_until, champion_trained_until
-        origin = Origin(as_of or now(), *seen, label_delay_days)
-    decision = judge_table(objective, rows, measures, origin=origin, past=past)
+    said = {
+        "as_of": as_of,
+        "trained_until": trained_until,
+        "champion_trained_until": champion_trained_until,
+        "label_delay_days": label_delay_days,
+    }
+    known = {name: value for name, value in said.items() if value is not None}
+    decision = judge_rows(
+        rows, objective, measures=measures, past=past or (), provenance=known or None
+    )
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(decision.to_html(), encoding="utf-8")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import pandas as pd
-import pyarrow as pa
 
 from kpi_gate.data.columns import Kind, plain_column
 from kpi_gate.data.errors import FrameError
@@ -55,6 +54,12 @@ def as_pandas(found: object) -> pd.DataFrame:
     if kind == "polars.LazyFrame":
         found = found.collect()  # type: ignore[attr-defined]
     if hasattr(found, "__arrow_c_stream__") and hasattr(found, "columns"):
+        try:
+            import pyarrow as pa  # the gate alone does without
+        except ImportError:
+            if hasattr(found, "to_dict"):  # polars
+                return pd.DataFrame(found.to_dict(as_series=False))
+            raise
         table: pd.DataFrame = pa.table(found).to_pandas(types_mapper=pd.ArrowDtype)
         return table
     line = _TO_PANDAS.get(kind.partition(".")[0], "")

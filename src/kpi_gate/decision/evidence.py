@@ -121,7 +121,8 @@ class PairedRows:
 
     Attributes:
         unit: Integer code of the row's unit, the cluster.
-        day: Number of the UTC day of the row's event; seven apart is the same weekday.
+        day: Number of the UTC day of the row's event; seven apart is the same weekday. None where
+            nobody says when decisions were due.
         champion: Money per decision with the champion's action.
         candidate: Money per decision with the candidate's action.
         slices: Level of each slice column, as text; None is a missing level.
@@ -135,7 +136,7 @@ class PairedRows:
     """
 
     unit: NDArray[np.int64]
-    day: NDArray[np.int64]
+    day: NDArray[np.int64] | None
     champion: Floats
     candidate: Floats
     slices: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)

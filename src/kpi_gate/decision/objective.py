@@ -35,6 +35,7 @@ LARGEST = 1e15  # money beyond it is no money: a double holds no cents there
 Money = Annotated[float, Field(ge=0, le=LARGEST, allow_inf_nan=False)]
 Share = Annotated[float, BeforeValidator(_is_no_yes), Field(ge=0, le=1, allow_inf_nan=False)]
 
+FEWEST_EVENTS = 30  # of a slice
 NEED_BY = ("action_rate_gap",)
 _OF_A_SLICE = ("may_lose", "min_events", "min_share", "retired", "levels")
 
@@ -57,11 +58,12 @@ class Objective(Frozen):
     """The KPI, and what a gain must reach to be worth a release.
 
     Attributes:
-        kpi: Name of the KPI, as the business reports it.
+        kpi: Name of the KPI, as the business reports it; by default the use case's.
         unit: Currency of every value, such as EUR.
         horizon_decisions: Decisions that a promoted policy will take over the horizon.
         horizon: The horizon in words, for people.
-        min_effect: Smallest gain per decision worth a release, in `unit`.
+        min_effect: Smallest gain per decision worth a release, in `unit`. It or `switch_cost` must
+            be said, if only as 0: nothing else says what a gain must exceed.
         switch_cost: Cost of one promotion (review, roll-out, risk), in `unit`.
         confidence: One-sided confidence of the gain and of the slices.
         kpi_link: Whether past A/B evidence is required, or offline money may promote.
@@ -78,12 +80,12 @@ class Objective(Frozen):
         seed: Seed of the bootstrap.
     """
 
-    kpi: str = Field(min_length=1)
-    unit: str = Field(min_length=1)
+    kpi: str = Field(default="value", min_length=1)
+    unit: str = Field(min_length=1, pattern=r"\S")
     horizon_decisions: int = Field(gt=0, le=int(LARGEST))
     horizon: str = "a year"
-    min_effect: Money
-    switch_cost: Money
+    min_effect: Money = 0.0
+    switch_cost: Money = 0.0
     confidence: float = Field(default=0.95, ge=0.8, lt=1)
     kpi_link: Literal["required", "advisory"] = "advisory"
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
@@ -95,6 +97,12 @@ class Objective(Frozen):
     max_tail_skew: float = Field(default=0.20, gt=0, allow_inf_nan=False)
     resamples: int = Field(default=10_000, ge=1_000)
     seed: int = Field(default=7, ge=0)
+
+    @model_validator(mode="after")
+    def _says_what_a_gain_must_exceed(self) -> Self:
+        if self.model_fields_set.isdisjoint(("min_effect", "switch_cost")):
+            raise ValueError("say `min_effect` or `switch_cost`: what must a gain exceed?")
+        return self
 
     @property
     def delta(self) -> float:
@@ -115,7 +123,7 @@ class Guardrail(Frozen):
         budget: Largest cumulative rise or fall against the anchor, the first champion.
         slice: Column whose every level is tested.
         may_lose: Money per decision that a slice may lose against the champion.
-        min_events: Decisions of a slice that must differ before the slice is tested.
+        min_events: Decisions of a slice that must differ before the slice is tested; by default 30.
         min_share: Share of the training rows from which on a level of the slice must be in the gate
             window too.
         retired: Levels of the slice that are no more, and may be absent.
@@ -136,14 +144,22 @@ class Guardrail(Frozen):
     retired: tuple[Level, ...] = ()
     levels: Mapping[Level, Share] = {}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tests_no_tiny_level(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("slice") is not None:
+            events = given.get("min_events")
+            return {**given, "min_events": FEWEST_EVENTS if events is None else events}
+        return given
+
     @model_validator(mode="after")
     def _is_one_kind_with_a_bound(self) -> Self:
         bounds = (self.at_most, self.at_least, self.may_rise_by, self.may_fall_by)
         if (self.measure is None) == (self.slice is None):
             raise ValueError("a guardrail names either a `measure` or a `slice`")
         if self.slice is not None:
-            if self.may_lose is None or self.min_events is None:
-                raise ValueError("a slice needs `may_lose` (per decision) and `min_events`")
+            if self.may_lose is None:
+                raise ValueError("a slice needs `may_lose`, money per decision")
             if any(bound is not None for bound in (*bounds, self.budget, self.by)):
                 raise ValueError(f"a slice takes {', '.join(_OF_A_SLICE)} only")
             return self

@@ -1,31 +1,63 @@
-"""What whoever made a table says beside it, as JSON: measures, and earlier candidates."""
+"""What whoever made a table says beside it: measures, earlier candidates, what both had seen."""
 
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field, field_validator
+
+from kpi_gate.decision.evidence import utc
+from kpi_gate.decision.objective import Frozen
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.json_file import read_json
 from kpi_gate.files.wording import shorten
 
 SIDES = ("candidate", "champion", "anchor")
+MeasuresGiven = Mapping[str, Mapping[str, float]] | Path | str
+PastGiven = Iterable[tuple[float, float] | Mapping[str, float]] | Path | str
 
 
-def read_measures(path: Path | None) -> dict[str, dict[str, float]]:
-    """Read measures by side and name; none without a file.
+class Provenance(Frozen):
+    """What whoever made a table says of both models; the gate then proves that rows are fresh.
+
+    Attributes:
+        as_of: Moment of the decision; a time without a zone is UTC. By default now.
+        trained_until: End of what the candidate was trained and tuned on.
+        champion_trained_until: The same of the champion.
+        label_delay_days: Days until an outcome is known.
+    """
+
+    as_of: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    trained_until: datetime | None = None
+    champion_trained_until: datetime | None = None
+    label_delay_days: float | None = Field(default=None, ge=0, le=10_000)
+
+    @field_validator("as_of", "trained_until", "champion_trained_until")
+    @classmethod
+    def _in_utc(cls, moment: datetime | None) -> datetime | None:
+        return None if moment is None else utc(moment)
+
+
+def read_measures(given: MeasuresGiven | None) -> dict[str, dict[str, float]]:
+    """Return measures by side and name; none where nothing is given.
+
+    Args:
+        given: `{side: {measure: number}}`, or a JSON file of it.
 
     Raises:
-        ConfigurationError: If the file is not JSON `{side: {measure: number}}`.
+        ConfigurationError: If it is anything else.
     """
-    if path is None:
+    if given is None:
         return {}
-    content = read_json(path)
-    form = f"{path}: must be JSON {{side: {{measure: number}}}}"
-    if not isinstance(content, dict):
+    content, place = _read(given, "measures")
+    form = f"{place}: must be {{side: {{measure: number}}}}"
+    if not isinstance(content, Mapping):
         raise ConfigurationError(f"{form}, holds {shorten(content)}")
     for side, measures in content.items():
         if side not in SIDES:
             raise ConfigurationError(f"{form}; a side is {', '.join(SIDES)}, not {shorten(side)}")
-        if not isinstance(measures, dict):
+        if not isinstance(measures, Mapping):
             raise ConfigurationError(f"{form}; {side} holds {shorten(measures)}")
     return {
         side: {
@@ -36,25 +68,39 @@ def read_measures(path: Path | None) -> dict[str, dict[str, float]]:
     }
 
 
-def read_past(path: Path | None) -> list[tuple[float, float]]:
-    """Read (gain, standard error) of earlier candidates; none without a file.
+def read_past(given: PastGiven) -> list[tuple[float, float]]:
+    """Return (gain, standard error) of earlier candidates.
+
+    Args:
+        given: Pairs, or mappings of `gain` and `standard_error`; or a JSON file of such mappings.
 
     Raises:
-        ConfigurationError: If the file is not JSON `[{gain, standard_error}, ...]`.
+        ConfigurationError: If it is anything else.
     """
-    if path is None:
-        return []
-    content = read_json(path)
-    form = f"{path}: must be JSON [{{gain, standard_error}}, ...]"
-    if not isinstance(content, list):
+    content, place = _read(given, "past")
+    form = f"{place}: must be [{{gain, standard_error}}, ...]"
+    if isinstance(content, Mapping) or not isinstance(content, Iterable):
         raise ConfigurationError(f"{form}, holds {shorten(content)}")
     found = []
     for number, one in enumerate(content, start=1):
-        if not isinstance(one, dict) or not {"gain", "standard_error"} <= one.keys():
+        pair = one
+        if isinstance(one, Mapping) and {"gain", "standard_error"} <= one.keys():
+            pair = (one["gain"], one["standard_error"])
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise ConfigurationError(f"{form}; item {number} is {shorten(one)}")
-        gain, error = (_number(one[k], f"{form}; {k} {number}") for k in ("gain", "standard_error"))
+        names = ("gain", "standard_error")
+        gain, error = (
+            _number(v, f"{form}; {k} {number}") for k, v in zip(names, pair, strict=True)
+        )
         found.append((gain, error))
     return found
+
+
+def _read(given: Any, name: str) -> tuple[Any, str]:
+    """Return what is given, or what the file holds that is given, and what messages call it."""
+    if isinstance(given, str | Path):
+        return read_json(Path(given)), str(given)
+    return given, name
 
 
 def _number(value: Any, place: str) -> float:

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,10 +20,23 @@ from kpi_gate.decision.stats.calibration import calibration_error
 from kpi_gate.decision.value import estimators
 from kpi_gate.decision.value.estimators import Estimate
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.evaluation.claims import read_measures, read_past
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.evaluation.claims import (
+    MeasuresGiven,
+    PastGiven,
+    Provenance,
+    read_measures,
+    read_past,
+)
 from kpi_gate.evaluation.evidence_files import corners_of, numbers_of, pair_of, paired_rows
+from kpi_gate.evaluation.gate_settings import (
+    EstimatorGiven,
+    GuardrailsGiven,
+    ObjectiveGiven,
+    gate_settings,
+)
 from kpi_gate.evaluation.table import ROW_ID, read_table, row_codes
-from kpi_gate.usecase.settings import ConfigurationError, read_objective
+from kpi_gate.files.faults import checked
 
 Floats = NDArray[np.float64]
 ROLES = ("unit", "event_time")
@@ -47,60 +61,70 @@ QUIET = timedelta(days=7)  # so long a table may have no row before outcomes are
 LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """What whoever made the table says of both models; the gate then proves that rows are fresh.
-
-    Attributes:
-        as_of: Moment of the decision.
-        candidate_until: End of what the candidate was trained and tuned on.
-        champion_until: The same of the champion.
-        label_delay_days: Days until an outcome is known.
-    """
-
-    as_of: datetime
-    candidate_until: datetime | None
-    champion_until: datetime | None
-    label_delay_days: float | None = None
-
-
-def judge_table(
-    objective: Path,
-    rows: Path,
-    measures: Path | None = None,
+def judge(
+    rows: Any,
+    objective: ObjectiveGiven,
     *,
-    origin: Origin | None = None,
-    past: Path | None = None,
+    guardrails: GuardrailsGiven = (),
+    estimator: EstimatorGiven | None = None,
+    measures: MeasuresGiven | None = None,
+    past: PastGiven = (),
+    provenance: Provenance | Mapping[str, Any] | None = None,
 ) -> Decision:
     """Judge a table with one row a decision.
 
-    The YAML's `estimator.kind` says which columns are needed (`NEEDS`); a guardrail on a slice
-    needs its column. With `outcome`, `score_champion` and `score_candidate` the calibration error
-    is measured; other measures come from the JSON file.
+    The kind of the estimator says which columns are needed beside `unit` and `event_time`
+    (`NEEDS`); by default `value_champion` and `value_candidate`. A guardrail on a slice needs its
+    column. With `outcome`, `score_champion` and `score_candidate` the calibration error is
+    measured; other measures are given.
 
     Args:
-        objective: YAML with `objective`, `guardrails` and, where it is not `paired`, `estimator`.
-        rows: Parquet or CSV.
-        measures: JSON `{side: {measure: number}}`.
-        origin: What both models had seen; None where nobody says.
-        past: JSON list of `{gain, standard_error}` of every candidate measured before.
+        rows: A frame of pandas or polars; or the path of a Parquet or CSV file.
+        objective: What a gain must reach: an `Objective`, its fields, or the path of a YAML file,
+            which may also hold `guardrails` and `estimator`.
+        guardrails: What must not worsen.
+        estimator: How each row's value is estimated, or its `kind`; by default `paired`.
+        measures: `{side: {measure: number}}`, or a JSON file of it.
+        past: (gain, standard error) of every candidate measured before, or a JSON file of them.
+        provenance: What both models had seen; without it, whether the rows are fresh is not
+            checked.
 
     Raises:
-        ConfigurationError: If a file cannot be read, or a column is missing or of the wrong type.
+        ConfigurationError: If what is given is wrong; the message names field, value and bound.
+
+    Examples:
+        >>> import numpy as np, pandas as pd
+        >>> number = np.arange(900)
+        >>> champion = (number % 3 == 0) * 1.0
+        >>> rows = pd.DataFrame(
+        ...     {
+        ...         "unit": number,
+        ...         "event_time": pd.Timestamp("2024-05-01", tz="UTC")
+        ...         + pd.to_timedelta(number, unit="h"),
+        ...         "value_champion": champion,
+        ...         "value_candidate": champion + 0.3 + np.sin(number),
+        ...     }
+        ... )
+        >>> judge(rows, {"unit": "EUR", "horizon_decisions": 10_000, "min_effect": 0.1})
+        Decision(PROMOTE: +0.301 EUR per decision (0.261 to 0.341))
     """
-    settings = read_objective(objective)
+    settings = gate_settings(objective, guardrails, estimator)
     needed = NEEDS[settings.estimator.kind]
     numbers = (*needed, *SCORES, *UNCAPPED, *ACTIONS, "exposure")
     table = read_table(rows, (*ROLES, *needed), numbers)
-    _require_sense(rows, table)
+    path = Path(rows) if isinstance(rows, str | Path) else None
+    place = "rows" if path is None else str(path)
+    _require_sense(place, table)
     evidence = _evidence(table, settings, measures)
-    if origin is not None and len(table):
-        lineage = _lineage(table, evidence, origin, rows)
-        evidence = replace(evidence, lineage=lineage)
+    if provenance is not None and len(table):
+        origin = checked(Provenance, provenance, "provenance")
+        evidence = replace(evidence, lineage=_lineage(table, evidence, origin, path))
     return decide(evidence, settings, read_past(past))
 
 
-def _evidence(table: pd.DataFrame, settings: GateSettings, measures: Path | None) -> Evidence:
+def _evidence(
+    table: pd.DataFrame, settings: GateSettings, measures: MeasuresGiven | None
+) -> Evidence:
     found = read_measures(measures)
     for side, numbers in _measures(table).items():  # what was measured here beats what is said
         found[side] = {**found.get(side, {}), **numbers}
@@ -157,7 +181,7 @@ def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:
     return estimators.paired(values)
 
 
-def _require_sense(path: Path, table: pd.DataFrame) -> None:
+def _require_sense(place: str, table: pd.DataFrame) -> None:
     """Refuse a moment that has not come, an outcome of 7 and a score of 70.
 
     Raises:
@@ -175,7 +199,7 @@ def _require_sense(path: Path, table: pd.DataFrame) -> None:
         if rows.any():
             value = table.loc[rows, name].iloc[0]
             where = first_row(rows.to_numpy())
-            raise ConfigurationError(f"{path}: {name}: {value} is {words} in {where}")
+            raise ConfigurationError(f"{place}: {name}: {value} is {words} in {where}")
 
 
 def _truth(name: str, values: Floats) -> NDArray[np.bool_]:
@@ -206,20 +230,26 @@ def _missing(table: pd.DataFrame, estimator: EstimatorSettings) -> list[str]:
     return faults
 
 
-def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path) -> Lineage:
+def _lineage(
+    table: pd.DataFrame, evidence: Evidence, origin: Provenance, path: Path | None
+) -> Lineage:
     """Make of the table and its maker's words what a comparison would have written.
 
     What a comparison counts in the rows of both models is not said: the gate does not check it.
     """
-    content = hashlib.sha256(path.read_bytes()).hexdigest()[:32]
+    content = (
+        pd.util.hash_pandas_object(table).to_numpy().tobytes()
+        if path is None
+        else path.read_bytes()
+    )
     first, last = (table["event_time"].agg(how).to_pydatetime() for how in ("min", "max"))
     if last >= LAST_MOMENT:
-        raise ConfigurationError(f"{path}: event_time goes up to {last}, which is no moment")
+        raise ConfigurationError(f"event_time goes up to {last}, which is no moment")
     known = float(table["outcome"].notna().mean()) if "outcome" in table else None
     return Lineage(
-        use_case=path.stem,
+        use_case="table" if path is None else path.stem,
         as_of=origin.as_of,
-        snapshot=content,
+        snapshot=hashlib.sha256(content).hexdigest()[:32],
         snapshot_rows=len(table),
         scored_snapshot=None,
         window=Window(start=first, end=_end(last, origin)),
@@ -228,12 +258,12 @@ def _lineage(table: pd.DataFrame, evidence: Evidence, origin: Origin, path: Path
         row_fingerprint=None,
         shared_rows=None,
         matured=known,
-        champion=Contender(name="champion", digest="", trained_until=origin.champion_until),
-        candidate=Contender(name="candidate", digest="", trained_until=origin.candidate_until),
+        champion=Contender(name="champion", digest="", trained_until=origin.champion_trained_until),
+        candidate=Contender(name="candidate", digest="", trained_until=origin.trained_until),
     )
 
 
-def _end(last: datetime, origin: Origin) -> datetime:
+def _end(last: datetime, origin: Provenance) -> datetime:
     """Return where the window ends: where outcomes are mature, if the rows reach near to it."""
     end = last + timedelta(microseconds=1)
     mature = origin.as_of - timedelta(days=origin.label_delay_days or 0)

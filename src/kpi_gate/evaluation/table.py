@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.data.csv_table import read_csv
+from kpi_gate.data.frames import as_pandas
 from kpi_gate.data.given_columns import first_row, identities, moments, numbers
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.evaluation.evidence_files import CORNER
@@ -22,13 +23,13 @@ _TRUTHS = ("observed", "hidden", "outcome")
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z")
 
 
-def read_table(path: Path, required: Sequence[str], typed: Sequence[str]) -> pd.DataFrame:
-    """Read a Parquet or CSV file with one row a decision.
+def read_table(given: object, required: Sequence[str], typed: Sequence[str]) -> pd.DataFrame:
+    """Return a table with one row a decision, every column of a role typed.
 
     Times become UTC, and a day is a day in UTC: at 00:30+02:00 it is still the day before.
 
     Args:
-        path: The file.
+        given: A frame of pandas, polars or Arrow; or the path of a Parquet or CSV file.
         required: Columns that it must have; `unit` and `event_time` are among them.
         typed: Columns that hold numbers, where the table has them.
 
@@ -36,27 +37,53 @@ def read_table(path: Path, required: Sequence[str], typed: Sequence[str]) -> pd.
         ConfigurationError: If it cannot be read, or a column is missing or of the wrong type; the
             message names column, row and value.
     """
+    place = "rows"
+    if isinstance(given, str | Path):
+        given, place = _read_file(Path(given), required), str(given)
+    try:
+        table = _with_names(as_pandas(given))
+    except ValueError as error:
+        raise ConfigurationError(f"{place}: {error}") from None
+    missing = [name for name in required if name not in table.columns]
+    if missing:
+        there = ", ".join(table.columns)
+        raise ConfigurationError(
+            f"{place}: no column {', '.join(missing)}; it has {shorten(there, quoted=False)}"
+        )
+    corners = [name for name in table.columns if name.startswith(CORNER)]
+    try:
+        return table.assign(**_typed(table, [*typed, *corners]))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigurationError(f"{place}: {' '.join(str(error).split())}") from None
+
+
+def _read_file(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     require_plain_file(path)
     suffix = path.suffix.lower()
     if suffix not in (".parquet", ".csv"):
         more = "; unpack it first" if suffix in _PACKED else ""
         raise ConfigurationError(f"{path}: must end in .parquet or .csv{more}")
     try:
-        table = read_csv(path, required) if suffix == ".csv" else _read_parquet(path)
-    except (ValueError, OSError, NotImplementedError) as error:
+        return read_csv(path, wanted) if suffix == ".csv" else _read_parquet(path)
+    except (ValueError, OSError, NotImplementedError, ImportError) as error:
         words = shorten(" ".join(str(error).split()), quoted=False)
         raise ConfigurationError(f"{path}: cannot be read: {words}") from None
-    missing = [name for name in required if name not in table.columns]
-    if missing:
-        there = ", ".join(map(str, table.columns))
-        raise ConfigurationError(
-            f"{path}: no column {', '.join(missing)}; it has {shorten(there, quoted=False)}"
-        )
-    corners = [name for name in table.columns if str(name).startswith(CORNER)]
-    try:
-        return table.assign(**_typed(table, [*typed, *corners]))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigurationError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def _with_names(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with roles out of its index, every column with a name of its own.
+
+    Raises:
+        ValueError: If a name is no text, or there twice.
+    """
+    strange = [name for name in table.columns if not isinstance(name, str)]
+    if strange:
+        raise ValueError(f"the column {shorten(strange[0])} has no text as its name")
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise ValueError(f"a column name is there twice: {shorten(twice[0])}")
+    hidden = [str(name) for name in table.index.names if name in ("unit", "event_time", ROW_ID)]
+    return table.reset_index(hidden) if hidden else table
 
 
 def _typed(table: pd.DataFrame, typed: Sequence[str]) -> dict[str, pd.Series]:
@@ -75,15 +102,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     with path.open("rb") as file:
         if file.read(4) != b"PAR1":
             raise ValueError("is no Parquet by its content; a text table must end in .csv")
-    try:
-        table = pd.read_parquet(path)
-    except ImportError:
-        raise ValueError("Parquet needs pyarrow: install it, or write CSV") from None
-    twice = table.columns[table.columns.duplicated()]
-    if len(twice):
-        raise ValueError(f"a column name is there twice: {shorten(twice[0])}")
-    hidden = [str(name) for name in table.index.names if name in ("unit", "event_time", ROW_ID)]
-    return table.reset_index(hidden) if hidden else table
+    return pd.read_parquet(path)
 
 
 def row_codes(table: pd.DataFrame, values: Sequence[str]) -> NDArray[np.int64]:

@@ -1,13 +1,15 @@
 """What a model of settings finds wrong in a file, in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.wording import shorten
 from kpi_gate.files.yaml_file import Document
 
+Model = TypeVar("Model", bound=BaseModel)
 MOST_LINES = 10
 _MESSAGES = {
     "extra_forbidden": "there is no such key",
@@ -16,6 +18,28 @@ _MESSAGES = {
 }
 _TEXT = ("string_type", "literal_error")
 _NUMBERS = ("float_parsing", "int_parsing", "float_type", "int_type")
+
+
+def checked(
+    model: type[Model], content: object, place: Document | str, tags: Sequence[str] = ()
+) -> Model:
+    """Return a model of what was given.
+
+    Args:
+        model: The model.
+        content: Its fields, or a model itself.
+        place: The document that they stand in, or what messages call it.
+        tags: As of `explain`.
+
+    Raises:
+        ConfigurationError: If a field is missing, unknown or out of its range.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        document = place if isinstance(place, Document) else None
+        told = "; ".join(explain(error, document, tags))
+        raise ConfigurationError(f"{document.name if document else place}: {told}") from None
 
 
 def explain(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,28 +28,48 @@ class ScoringError(RuntimeError):
 def probabilities(estimator: Any, rows: pd.DataFrame, features: Sequence[str]) -> Floats:
     """Return the probability of outcome 1, shape `(n,)`.
 
+    Raises:
+        ScoringError: If the estimator fails, or answers with another shape or no probability.
+    """
+    return predict_proba(estimator, lambda: rows[list(features)], len(rows))[:, 1]
+
+
+def predict_proba(estimator: Any, inputs: Callable[[], Any], rows: int) -> Floats:
+    """Return the probabilities of both classes, shape `(rows, 2)`.
+
     One worker scores: a forest's add up their trees in the order in which they happen to end, so
     the last bits would differ from call to call.
+
+    Args:
+        estimator: A fitted classifier.
+        inputs: Gives what it reads; what goes wrong there is its failure too.
+        rows: How many rows that are.
 
     Raises:
         ScoringError: If the estimator fails, or answers with another shape or no probability.
     """
     try:
-        from joblib import parallel_config  # scikit-learn brings it; the gate alone does without
-
-        with parallel_config(backend="sequential"):
-            answer = np.asarray(estimator.predict_proba(rows[list(features)]), dtype=float)
+        with _one_worker():
+            answer = np.asarray(estimator.predict_proba(inputs()), dtype=float)
     except Exception as error:
         raise ScoringError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
-    if answer.shape != (len(rows), 2):
-        raise ScoringError(f"predict_proba gave shape {answer.shape}, must be {(len(rows), 2)}")
+    if answer.shape != (rows, 2):
+        raise ScoringError(f"predict_proba gave shape {answer.shape}, must be {(rows, 2)}")
     outside = int(((answer[:, 1] < 0) | (answer[:, 1] > 1)).sum())
     if outside:
         raise ScoringError(
-            f"predict_proba gave {outside} of {len(rows)} numbers outside [0, 1], "
+            f"predict_proba gave {outside} of {rows} numbers outside [0, 1], "
             f"such as {answer[np.argmax(np.abs(answer[:, 1])), 1]:g}"
         )
-    return answer[:, 1]
+    return answer
+
+
+def _one_worker() -> AbstractContextManager[Any]:
+    try:
+        from joblib import parallel_config
+    except ImportError:  # scikit-learn brings it; without it there are no workers
+        return nullcontext()
+    return parallel_config(backend="sequential")  # type: ignore[no-any-return]
 
 
 def act(
@@ -76,7 +97,7 @@ def act(
     if policy.settings.kind == "probability":  # it weighs nothing
         return policy.actions(scores, {}, value)
     if choices is None:
-        groups = _groups(rows, policy.settings.within)
+        groups = groups_of(rows, policy.settings.within)
         columns, otherwise = value_columns(rows, value, expected, amounts)
         return policy.actions(scores, columns, value, groups, otherwise)
     taken, money = np.ones(len(rows)), []
@@ -86,7 +107,7 @@ def act(
     return choices.of_the_log(policy.chances(np.column_stack(money)), rows)
 
 
-def _groups(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | None:
+def groups_of(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | None:
     """Number the groups within which a budget holds; None for the whole batch."""
     if not within:
         return None

@@ -56,12 +56,14 @@ def gain_places(gain: GainSummary, significant: int = 2) -> int:
 def rival(decision: Decision) -> str:
     """Name what the candidate is compared with."""
     if decision.lineage is None:
-        return "the champion"
+        return clean(decision.notes.get("rival") or "the champion")
     champion = decision.lineage.champion
     if champion.is_baseline:
         words = clean(decision.notes.get("baseline_name") or "")
         return f"the baseline ({words})" if words else "the baseline"
     name = clean(champion.name)
+    if name == "champion":
+        return "the champion"
     return f"champion v{name}" if name.isdigit() else f"champion {name}"
 
 

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     Discriminator,
     Field,
     Tag,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -20,14 +19,13 @@ from pydantic import (
 from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Guardrail, Range
 from kpi_gate.decision.watch_settings import MonitorSettings, TriggerSettings
 from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
-from kpi_gate.files.faults import explain
+from kpi_gate.files.faults import checked
 from kpi_gate.files.wording import shorten
 from kpi_gate.files.yaml_file import Document, read_mapping
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
 from kpi_gate.usecase.cron import cron_fault, zone_fault
 
-AnySettings = TypeVar("AnySettings", bound=BaseModel)
 LONGEST_CRON = 1_000  # letters
 
 
@@ -203,29 +201,19 @@ def read_settings(path: Path) -> Settings:
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    return _checked(read_mapping(path), Settings, _what_if.get())
+    document, changes = read_mapping(path), _what_if.get()
+    for key, value in changes.items():
+        _change(document.content, key, value)
+    return settings_in(replace(document, root=None) if changes else document)
 
 
-def read_objective(path: Path) -> GateSettings:
-    """Read what the gate alone needs; the whole YAML of a use case will do.
+def settings_in(document: Document) -> Settings:
+    """Return the settings that the YAML beside a use case holds.
 
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    document = read_mapping(path)
-    return _checked(document, Settings if "window" in document.content else GateSettings)
-
-
-def _checked(
-    document: Document, model: type[AnySettings], changes: Mapping[str, Any] = MappingProxyType({})
-) -> AnySettings:
-    for key, value in changes.items():
-        _change(document.content, key, value)
-    try:
-        return model.model_validate(document.content)
-    except ValidationError as error:
-        told = explain(error, None if changes else document, tags=("range", "number", UNLINKED))
-        raise ConfigurationError(f"{document.name}: {'; '.join(told)}") from None
+    return checked(Settings, document.content, document, tags=("range", "number", UNLINKED))
 
 
 def _change(content: dict[str, Any], key: str, value: Any) -> None:

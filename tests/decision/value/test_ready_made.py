@@ -469,8 +469,8 @@ fraud_with_message = replace(
     parts=_parts,
     parameters={
         **fraud.parameters,
-        "message_cost": Parameter("money a block", 0.02, 0.05, 0.10, "our provider's prices"),
-        "confirmed_share": Parameter("share of wrong blocks", 0.3, 0.6, 0.8, "pilot in March"),
+        "message_cost": Parameter(0.02, 0.05, 0.10, "money a block", "our provider's prices"),
+        "confirmed_share": Parameter(0.3, 0.6, 0.8, "share of wrong blocks", "pilot in March"),
     },
 )
 

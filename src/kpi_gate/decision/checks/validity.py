@@ -49,7 +49,8 @@ def check_valid(
     yield _wrong(
         name="rows_readable",
         passed=not fault,
-        reason=fault or "every row has a unit, a day and both values",
+        reason=fault
+        or f"every row has a unit{', a day' if rows.day is not None else ''} and both values",
     )
     if not fault:
         yield from check_rows(rows, settings)
@@ -199,7 +200,8 @@ def _check_labels(lineage: Lineage, rows: PairedRows) -> Check:
     known, missing = lineage.matured, _missing(lineage.missing_labels)
     if known is None:
         return _unasked(
-            name="labels_mature", reason="not checked: the table has no column of outcomes"
+            name="labels_mature",
+            reason="not checked: nobody says how many outcomes are not known yet",
         )
     due = rows.size / known if known > 0 else 0.0
     late = due - rows.size
@@ -228,4 +230,6 @@ def _missing(by_day: Mapping[str, int]) -> str:
 def _champion_in_words(champion: Contender) -> str:
     if champion.is_baseline:
         return "the baseline"
+    if champion.name == "champion":
+        return "the champion"
     return f"the champion {'v' if champion.name.isdigit() else ''}{champion.name}"

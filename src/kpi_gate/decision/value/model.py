@@ -1,8 +1,9 @@
 """Value models: what an action is worth once its outcome is known, in money per decision."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +15,33 @@ Parts = Callable[[Floats, Floats, Columns, Parameters], dict[str, Floats]]
 Base = Callable[[Floats, Floats, Columns, Parameters], Floats]
 
 
-class Parameter(NamedTuple):
-    """What a value model reads from the settings, and what is published about it.
+@dataclass(frozen=True)
+class Parameter:
+    """A number that a value model reads, and how far it may be off.
 
     Attributes:
-        unit: Unit of the number; `money` is the objective's currency.
         low: Lowest plausible number.
         base: Published or usual number.
         high: Highest plausible number.
+        unit: Unit of the number; `money` is the objective's currency.
         source: Where the numbers come from; `assumption` where nothing is published.
+
+    Raises:
+        ValueError: If they are not finite or not in this order.
     """
 
-    unit: str
     low: float
     base: float
     high: float
-    source: str
+    unit: str = "money"
+    source: str = "assumption"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are out of order."""
+        if not -math.inf < self.low <= self.base <= self.high < math.inf:  # NaN is not
+            raise ValueError(
+                f"low <= base <= high is needed, got {self.low}, {self.base}, {self.high}"
+            )
 
 
 @dataclass(frozen=True)

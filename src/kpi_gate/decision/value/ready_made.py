@@ -43,10 +43,10 @@ campaign_profit = ValueModel(
     columns=("balance_eur",),
     amount_cap="amount_cap_eur",
     parameters={
-        "contact_cost_eur": Parameter("EUR a call", 0.5, 1, 2, BAHNSEN),
-        "interest_rate": Parameter("share a year", 0.02, 0.02463333, 0.03, BAHNSEN),
-        "deposited_share": Parameter("share of the balance", 0.15, 0.25, 0.35, BAHNSEN),
-        "amount_cap_eur": Parameter("EUR", 20_000, 20_000, 20_000, BY_HAND),
+        "contact_cost_eur": Parameter(0.5, 1, 2, "EUR a call", BAHNSEN),
+        "interest_rate": Parameter(0.02, 0.02463333, 0.03, "share a year", BAHNSEN),
+        "deposited_share": Parameter(0.15, 0.25, 0.35, "share of the balance", BAHNSEN),
+        "amount_cap_eur": Parameter(20_000, 20_000, 20_000, "EUR", BY_HAND),
     },
 )
 
@@ -79,17 +79,17 @@ fraud = ValueModel(
     columns=("amount",),
     amount_cap="amount_cap",
     parameters={
-        "margin_share": Parameter("share of the amount", 0.01, 0.02, 0.30, EXAMPLE),
+        "margin_share": Parameter(0.01, 0.02, 0.30, "share of the amount", EXAMPLE),
         "loss_multiplier": Parameter(
-            "money per amount", 1, 1, 4.6, "LexisNexis 2025, a vendor: 4.61"
+            1, 1, 4.6, "money per amount", "LexisNexis 2025, a vendor: 4.61"
         ),
-        "recovered_share": Parameter("share of the loss", 0, 0, 0.5, ASSUMED),
-        "chargeback_fee": Parameter("money a fraud", 0, 15, 40, "assumption; see the contract"),
-        "friction_cost": Parameter("money a wrong block", 1, 5, 25, EXAMPLE),
-        "lost_customer_share": Parameter("share of wrong blocks", 0, 0, 0.1, ASSUMED),
-        "customer_value": Parameter("money a customer", 100, 200, 400, VERBRAKEN),
-        "review_cost": Parameter("money a block", 1, 3, 10, ASSUMED),
-        "amount_cap": Parameter("money", 300, 1_000, 10_000, BY_HAND),
+        "recovered_share": Parameter(0, 0, 0.5, "share of the loss", ASSUMED),
+        "chargeback_fee": Parameter(0, 15, 40, "money a fraud", "assumption; see the contract"),
+        "friction_cost": Parameter(1, 5, 25, "money a wrong block", EXAMPLE),
+        "lost_customer_share": Parameter(0, 0, 0.1, "share of wrong blocks", ASSUMED),
+        "customer_value": Parameter(100, 200, 400, "money a customer", VERBRAKEN),
+        "review_cost": Parameter(1, 3, 10, "money a block", ASSUMED),
+        "amount_cap": Parameter(300, 1_000, 10_000, "money", BY_HAND),
     },
 )
 
@@ -130,11 +130,11 @@ retention = ValueModel(
     amount_cap="customer_value_cap",
     parameters={
         # both ends are the 5 and 95 % quantiles of the published Beta(6, 14)
-        "acceptance": Parameter("share of leavers who take it", 0.15, 0.3, 0.48, VERBRAKEN),
-        "incentive": Parameter("money an offer taken", 5, 10, 20, VERBRAKEN),
-        "contact_cost": Parameter("money an offer", 0.5, 1, 2, VERBRAKEN),
-        "taken_anyway_share": Parameter("share of stayers who take it", 0.5, 1, 1, VERBRAKEN),
-        "customer_value_cap": Parameter("money a customer", 500, 1_000, 5_000, BY_HAND),
+        "acceptance": Parameter(0.15, 0.3, 0.48, "share of leavers who take it", VERBRAKEN),
+        "incentive": Parameter(5, 10, 20, "money an offer taken", VERBRAKEN),
+        "contact_cost": Parameter(0.5, 1, 2, "money an offer", VERBRAKEN),
+        "taken_anyway_share": Parameter(0.5, 1, 1, "share of stayers who take it", VERBRAKEN),
+        "customer_value_cap": Parameter(500, 1_000, 5_000, "money a customer", BY_HAND),
     },
 )
 
@@ -194,7 +194,7 @@ ad_revenue = ValueModel(
     name="ad_revenue",
     parts=_revenue_parts,
     columns=("click_price",),
-    parameters={"serving_cost": Parameter("money an impression", 0, 5e-5, 5e-4, ASSUMED)},
+    parameters={"serving_cost": Parameter(0, 5e-5, 5e-4, "money an impression", ASSUMED)},
 )
 
 
@@ -222,7 +222,7 @@ ad_click = ValueModel(
     name="ad_click",
     parts=_click_parts,
     columns=("click_value", "price"),
-    parameters={"price_spread": Parameter("1 / money", 100, 1_000, 3_000, ASSUMED)},
+    parameters={"price_spread": Parameter(100, 1_000, 3_000, "1 / money", ASSUMED)},
 )
 
 
@@ -231,8 +231,8 @@ take_rate = ValueModel(
     name="take_rate",
     parts=lambda action, outcome, columns, parameters: {"quality_plays": action * outcome},
     parameters={
-        "hours_per_play": Parameter("hours a quality play", 0.5, 1.2, 2, ASSUMED),
-        "money_per_hour": Parameter("money an hour", 0, 0.1, 0.2, "assumption; take experiments"),
+        "hours_per_play": Parameter(0.5, 1.2, 2, "hours a quality play", ASSUMED),
+        "money_per_hour": Parameter(0, 0.1, 0.2, "money an hour", "assumption; take experiments"),
     },
     base=lambda action, outcome, columns, parameters: action,
     money_weight=("hours_per_play", "money_per_hour"),
