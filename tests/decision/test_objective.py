@@ -93,7 +93,6 @@ def test_a_level_is_written_as_the_rows_spell_it(level):
         ({"measure": "action_rate_gap", "at_most": 1}, "`by` names a column"),
         ({"measure": "m", "at_most": float("nan")}, "finite"),
         ({"measure": "m", "may_rise_by": -1}, "greater than or equal to 0"),
-        ({"slice": "s", "may_lose": 1}, "needs `may_lose`"),
         ({"slice": "s", "min_events": 1}, "needs `may_lose`"),
         ({"slice": "s", "may_lose": 1, "min_events": 0}, "greater than or equal to 1"),
         ({"slice": "s", "may_lose": 1, "min_events": 1, "at_most": 1}, "only"),
@@ -109,6 +108,7 @@ def test_a_guardrail_is_named_by_what_it_watches():
     assert Guardrail.model_validate(fair).name == "action_rate_gap by age"
     assert Guardrail.model_validate(RAILS[0]).name == "contact_rate"
     assert Guardrail(slice="job", may_lose=1, min_events=1).name == "slice job"
+    assert Guardrail(slice="job", may_lose=1).min_events == 30
 
 
 def test_a_range_is_in_order():
