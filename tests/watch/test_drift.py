@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kpi_gate.report.drift_page import drift_section
+from kpi_gate.report.drift_section import drift_section
 from kpi_gate.usecase.contract import Feature
 from kpi_gate.watch.drift.explain import explain
 from kpi_gate.watch.drift.impact import Joint, joint_shift

@@ -349,7 +349,7 @@ def test_the_command_writes_the_page_of_all_use_cases(ask, project):
     assert answer.exit_code == 0, answer.output
     assert answer.output.splitlines()[-1] == "Page: .kpi-gate/report.html"
     made = (project / ".kpi-gate/report.html").read_text(encoding="utf-8")
-    assert "no use case &#x27;gone&#x27;" in made, "its past is told although its files are gone"
+    assert "no use case &#39;gone&#39;" in made, "its past is told although its files are gone"
     only = ask("toy", "--json", "--to", "out/toy.html")
     assert json.loads(only.output)["toy"]["kept"] == 0.8
     assert "gone" not in (project / "out/toy.html").read_text(encoding="utf-8")

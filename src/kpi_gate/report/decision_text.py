@@ -7,8 +7,7 @@ from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.render import render
 from kpi_gate.report.decision_page import page
-from kpi_gate.report.notebook import head
-from kpi_gate.report.wording import (
+from kpi_gate.report.decision_wording import (
     RULES,
     booked,
     earns,
@@ -20,6 +19,7 @@ from kpi_gate.report.wording import (
     waiting,
     why,
 )
+from kpi_gate.report.notebook import head
 from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100

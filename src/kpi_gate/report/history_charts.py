@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 
-from kpi_gate.report.charts import WIDTH, axis_over, bar, label, line, svg
 from kpi_gate.report.line_chart import Line, line_chart
+from kpi_gate.report.svg import WIDTH, axis_over, bar, label, line, svg
 from kpi_gate.text import clean, number, shorten
 from kpi_gate.watch.history.alarms import Alarm
 from kpi_gate.watch.history.result import Measured
@@ -29,10 +29,11 @@ def count_bars(counts: Mapping[str, int], colours: Mapping[str, str], name: str)
     for index, (word, count) in enumerate(counts.items()):
         y, end = index * ROW, axis.at(count)
         shown = shorten(clean(word).replace("_", " "), MOST_LETTERS)
-        tone = colours.get(word, "#5f6b76")
-        marks.append(label(LEFT - 10, y + 15, shown, anchor="end"))
-        marks.append(f'<g style="--candidate: {tone}">{bar(LEFT, end, y + 4, 14, "candidate")}</g>')
-        marks.append(label(end + 6, y + 15, f"{count:,}"))
+        marks += [
+            label(LEFT - 10, y + 15, shown, anchor="end"),
+            _coloured_bar(LEFT, end, y, colours.get(word, "#5f6b76")),
+            label(end + 6, y + 15, f"{count:,}"),
+        ]
     return svg(WIDTH, ROW * len(counts) + 4, name, marks)
 
 
@@ -56,10 +57,14 @@ def alarm_strip(alarms: Sequence[Alarm]) -> str:
             if _about(one) == about:
                 left, right = axis.at(one.first.timestamp()), axis.at(one.last.timestamp())
                 colour, mark = JUDGED[one.judged]
-                drawn = bar(left - 3, right + 3, y + 4, 14, "candidate")
-                marks.append(f'<g style="--candidate: {colour}">{drawn}</g>')
+                marks.append(_coloured_bar(left - 3, right + 3, y, colour))
                 marks.append(label(right + 5, y + 15, mark, "tick"))
     return svg(WIDTH, bottom + FOOT, "Alarms in time, by check and column", marks)
+
+
+def _coloured_bar(left: float, right: float, y: float, colour: str) -> str:
+    drawn = bar(left, right, y + 4, 14, "candidate")
+    return f'<g style="--candidate: {colour}">{drawn}</g>'
 
 
 def _about(alarm: Alarm) -> str:
@@ -72,29 +77,18 @@ def gain_chart(series: Sequence[Measured]) -> str:
         return ""
     stretches = [list(runs) for _, runs in groupby(series, key=lambda one: one.champion)]
     lines = []
-    for index, stretch in enumerate(stretches, start=1):
-        last = index == len(stretches)  # a line is named once
+    for stretch in stretches:
+        first, realised = stretch[0], _points(stretch, "realised")
+        start = (first.as_of, first.realised, f"{clean(first.champion)}: {number(first.realised)}")
+        named = stretch is stretches[-1]  # a line is named once
         lines += [
-            Line("bounds" if last else "", _points(stretch, "lower"), "#8fb8d6", "2 3", 1.2),
+            Line("bounds" if named else "", _points(stretch, "lower"), "#8fb8d6", "2 3", 1.2),
             Line("", _points(stretch, "upper"), "#8fb8d6", "2 3", 1.2),
-            Line("promised" if last else "", _points(stretch, "promised"), "#d55e00", "7 3", 2),
-            Line(
-                "realised" if last else "",
-                _points(stretch, "realised"),
-                "#0072b2",
-                "",
-                2.5,
-                _mark(stretch),
-            ),
+            Line("promised" if named else "", _points(stretch, "promised"), "#d55e00", "7 3", 2),
+            Line("realised" if named else "", realised, "#0072b2", "", 2.5, [start]),
         ]
     return line_chart(lines, "Promised and realised gain per decision at each monitor run")
 
 
 def _points(series: Iterable[Measured], name: str) -> list[tuple[datetime, float]]:
     return [(one.as_of, getattr(one, name)) for one in series if getattr(one, name) is not None]
-
-
-def _mark(stretch: Sequence[Measured]) -> list[tuple[datetime, float, str]]:
-    """Mark the first run of a champion."""
-    first = stretch[0]
-    return [(first.as_of, first.realised, f"{clean(first.champion)}: {number(first.realised)}")]

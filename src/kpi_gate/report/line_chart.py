@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
-from kpi_gate.report.charts import WIDTH, Axis, axis_over
+from kpi_gate.report.svg import WIDTH, Axis, axis_over, label, polyline, svg
+from kpi_gate.report.svg import line as rule
 
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 290, 66, 92, 12, 28
 ABOVE = 13  # pixels between two names at the right edge
@@ -35,12 +36,12 @@ class Line:
     marks: Sequence[tuple[datetime, float, str]] = ()
 
 
-def line_chart(lines: Sequence[Line], label: str) -> str:
+def line_chart(lines: Sequence[Line], name: str) -> str:
     """Draw lines over time; empty where there is nothing to draw.
 
     Args:
         lines: What to draw; the last lies on top.
-        label: What the drawing shows, for whoever cannot see it.
+        name: What the drawing shows, for whoever cannot see it.
     """
     drawn = [line for line in lines if line.points]
     moments = [moment.timestamp() for line in drawn for moment, _ in line.points]
@@ -54,19 +55,13 @@ def line_chart(lines: Sequence[Line], label: str) -> str:
         *(part for line in drawn for part in _drawn(line, across, up)),
         *_names(drawn, across, up),
     )
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(label)}">'
-        f"{''.join(parts)}</svg>"
-    )
+    return svg(WIDTH, HEIGHT, name, parts)
 
 
 def _drawn(line: Line, across: Axis, up: Axis) -> Iterator[str]:
-    style = f"stroke: {line.colour}; stroke-width: {line.width}"
-    style += f"; stroke-dasharray: {line.dash}" if line.dash else ""
-    places = " ".join(
-        f"{across.at(moment.timestamp()):.1f},{up.at(value):.1f}" for moment, value in line.points
-    )
-    yield f'<polyline points="{places}" style="{style}"/>'
+    dash = f"; stroke-dasharray: {line.dash}" if line.dash else ""
+    style = f'style="stroke: {line.colour}; stroke-width: {line.width}{dash}"'
+    yield polyline(((across.at(t.timestamp()), up.at(value)) for t, value in line.points), style)
     for moment, value, words in line.marks:
         place = f'cx="{across.at(moment.timestamp()):.1f}" cy="{up.at(value):.1f}"'
         fill = f'style="fill: #fff; stroke: {line.colour}; stroke-width: 2.5"'
@@ -87,16 +82,15 @@ def _names(lines: Sequence[Line], across: Axis, up: Axis) -> Iterator[str]:
 def _heights(up: Axis) -> Iterator[str]:
     for value, words in up.ticks():
         y = up.at(value)
-        kind = "zero" if value == 0 else "grid"
-        yield f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        yield f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{words}</text>'
+        yield rule(LEFT, y, WIDTH - RIGHT, y, "zero" if value == 0 else "grid")
+        yield label(LEFT - 6, y + 4, words, "tick", "end")
 
 
 def _dates(across: Axis) -> Iterator[str]:
+    foot = HEIGHT - BOTTOM
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         second = across.low + share * (across.high - across.low)
         x = across.at(second)
+        yield rule(x, foot, x, foot + 4, "axis")
         words = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%d}"
-        foot = HEIGHT - BOTTOM
-        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{foot}" y2="{foot + 4}"/>'
-        yield f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="middle">{words}</text>'
+        yield label(x, HEIGHT - 8, words, "tick", "middle")

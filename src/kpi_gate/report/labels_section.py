@@ -1,25 +1,12 @@
-"""Section of the decision page on labels: at which age outcomes become known."""
+"""Section on labels: at which age outcomes become known."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from kpi_gate.report.charts import Axis, axis_over, label, line, svg
-from kpi_gate.report.document import section, text
+from kpi_gate.report.html import fill
+from kpi_gate.report.svg import Axis, axis_over, label, line, polyline, svg
 from kpi_gate.text import finite, mapping, percent, sequence
-
-if TYPE_CHECKING:
-    from kpi_gate.decision.verdict import Decision
 
 SHOWN_SHARES = (0.0, 0.5, 0.95)
 Curve = list[tuple[float, float]]
 CURVES = (("curve", "champion"), ("recent", "candidate"))  # grey and dashed, blue
-
-
-def render(decision: Decision) -> str:
-    """Say how labels mature and where the gate window ends for it, and draw both curves."""
-    end = decision.lineage and f"; the gate window ends {decision.lineage.window.end:%Y-%m-%d}"
-    return labels_section(decision.notes.get("maturity"), end or "")
 
 
 def labels_section(note: object, more: str = "") -> str:
@@ -30,19 +17,15 @@ def labels_section(note: object, more: str = "") -> str:
         more: What follows the sentence.
     """
     told = mapping(note)
-    sentence = told.get("sentence")
-    if not sentence:
+    if not told.get("sentence"):
         return ""
-    words = f"{sentence}{more}"
     days = finite(told.get("recent_days"))
-    recent = "recent events" if days is None else f"events of the last {days:g} days"
-    keys = (
-        '<span class="key champion"></span>all events (dashed) '
-        f'<span class="key candidate"></span>{recent}'
+    return fill(
+        "labels.html",
+        sentence=f"{told['sentence']}{more}",
+        recent="recent events" if days is None else f"events of the last {days:g} days",
+        figure=_figure({style: _points(told.get(name)) for name, style in CURVES}),
     )
-    figure = _figure({style: _points(told.get(name)) for name, style in CURVES})
-    body = f"<p>{text(words)}.</p>" + (f'{figure}<p class="note">{keys}</p>' if figure else "")
-    return section("Labels", body, "share of the outcomes that is known, by days since the event")
 
 
 def _points(value: object) -> Curve:
@@ -69,6 +52,5 @@ def _figure(curves: dict[str, Curve]) -> str:
             path += [(across.at(age), up.at(share)), (across.at(age), up.at(reached))]
             share = reached
         path.append((across.right, up.at(share)))
-        shown = " ".join(f"{x:.1f},{y:.1f}" for x, y in path)
-        marks.append(f'<polyline points="{shown}" class="curve {style}"/>')
+        marks.append(polyline(path, f'class="curve {style}"'))
     return svg(612, bottom + 22, "Share of the outcomes that is known, by age in days", marks)
