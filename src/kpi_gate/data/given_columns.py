@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.data.columns import EXACT
+from kpi_gate.data.columns import EXACT, OFFSET
 from kpi_gate.data.storage import doubles, numpy_backed
 from kpi_gate.files.wording import shorten
 
@@ -16,7 +16,6 @@ _WHOLE = re.compile(r"[-+]?\d+(\.0*)?")
 _POWER = re.compile(r"[-+]?\d(\.\d+)?[eE]\+\d+")
 _DAY_FIRST = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b")
 _BARE = re.compile(r"[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?")
-_OFFSET = re.compile(r"\d[Tt ]\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$")
 _FORM = "write year-month-day, such as 2024-05-01T10:00:00Z"
 
 
@@ -48,14 +47,11 @@ def identities(column: pd.Series) -> pd.Series:
         values = values.astype("Int64")
     words = values.map(lambda one: str(one).strip(), na_action="ignore").astype(object)
     words = words.where(words.notna() & ~words.astype(str).str.lower().isin(NOTHING), None)
-    known = words.notna().to_numpy()
-    rounded = np.array([bool(_POWER.fullmatch(word)) for word in words[known]], dtype=bool)
-    _refuse(
-        words, _spread(known, rounded), "is a rounded number (a spreadsheet's); write ids as text"
-    )
-    if all(_WHOLE.fullmatch(word) for word in words[known]):
-        floats = np.array(["." in word and abs(float(word)) >= EXACT for word in words[known]])
-        _refuse(words, _spread(known, floats), "was a float beyond 2**53; write ids as text")
+    rounded = "is a rounded number (a spreadsheet's); write ids as text"
+    _refuse(words, _flags(words, _POWER.fullmatch), rounded)
+    if (_flags(words, _WHOLE.fullmatch) | words.isna()).all():
+        floats = _flags(words, lambda word: "." in word and abs(float(word)) >= EXACT)
+        _refuse(words, floats, "was a float beyond 2**53; write ids as text")
         words = words.map(lambda word: word.partition(".")[0], na_action="ignore")
     return words
 
@@ -85,8 +81,7 @@ def numbers(column: pd.Series, truths: bool = False) -> pd.Series:
         words = words.where(
             ~small.isin(("true", "false")), small.replace({"true": "1", "false": "0"})
         )
-    bad = np.array([_is_no_number(word) for word in words], dtype=bool)
-    _refuse(values, bad, "is no number", _bare_number)
+    _refuse(values, _flags(words, _is_no_number), "is no number", _bare_number)
     return words.astype(np.float64)
 
 
@@ -121,7 +116,7 @@ def _from_text(words: pd.Series) -> pd.Series:
     bare = words.str.fullmatch(_BARE).to_numpy(dtype=bool, na_value=False)
     _refuse(words, bare, f"is a bare number, which could be any unit of time; {_FORM}")
     _refuse(words, known & read.isna().to_numpy(), "is no time", _ordered)
-    zoned = words.str.contains(_OFFSET).to_numpy(dtype=bool, na_value=False)
+    zoned = words.str.contains(OFFSET).to_numpy(dtype=bool, na_value=False)
     if zoned.any() and (known & ~zoned).any():
         told = ((zoned, "has one"), (known & ~zoned, "has none"))
         rows = ", ".join(f"{words.iloc[w.argmax()]} in row {w.argmax() + 1} {t}" for w, t in told)
@@ -156,11 +151,9 @@ def _shown(value: object) -> str:
     return shorten(value.item() if isinstance(value, np.generic) else value)
 
 
-def _spread(known: NDArray[np.bool_], flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Lay flags of the known rows out over all rows."""
-    found = np.zeros(known.size, dtype=bool)
-    found[known] = flags
-    return found
+def _flags(words: pd.Series, is_so: Callable[[str], object]) -> NDArray[np.bool_]:
+    """Mark the rows with a text of which something is so."""
+    return np.array([isinstance(word, str) and bool(is_so(word)) for word in words], dtype=bool)
 
 
 def _is_no_number(word: str) -> bool:
@@ -178,6 +171,5 @@ def _bare_number(value: str) -> str:
 
 
 def _ordered(value: str) -> str:
-    if _DAY_FIRST.match(value):
-        return f"; which of its numbers is the day cannot be told: {_FORM}"
-    return f"; {_FORM}"
+    unclear = "which of its numbers is the day cannot be told: " if _DAY_FIRST.match(value) else ""
+    return f"; {unclear}{_FORM}"

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from kpi_gate.data.errors import FrameError
+from kpi_gate.data.storage import refuse
 
 LEVELS = "outcome_has_two_levels"
 PAIRS = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "0"), ("1.0", "0.0"))
@@ -23,7 +23,9 @@ def outcomes(column: pd.Series, positive: object = None) -> pd.Series:
         FrameError: If there are more levels, or nobody says which of two counts as 1.
     """
     known = column.dropna()
-    if positive is None and (known.empty or _is_numeric(known)):
+    types = pd.api.types
+    numeric = types.is_numeric_dtype(known) or types.infer_dtype(known) == "boolean"
+    if positive is None and (known.empty or numeric):
         doubles = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(doubles, column.index, name=column.name)
     words = known.map(_word)
@@ -47,33 +49,21 @@ def truths(column: pd.Series) -> pd.Series:
 
 def _one(column: pd.Series, levels: list[str], positive: object) -> str:
     """Return the level that counts as 1."""
-    shown = (
-        " and ".join(map(repr, levels)) if len(levels) <= 2 else ", ".join(map(repr, levels[:5]))
-    )
+    few, shown = len(levels) <= 2, " and ".join(map(repr, levels))
+    if not few:
+        shown = f"{len(levels)} levels: {', '.join(map(repr, levels[:5]))}"
     pair = next((pair for pair in PAIRS if set(levels) <= set(pair)), None)
     if positive is None and pair is not None:
         return pair[0]
-    if positive is None or len(levels) > 2:
-        few = len(levels) <= 2
-        say = f"say which counts as 1: `validation: {{positive: {levels[-1]}}}`"
-        raise FrameError(
-            LEVELS,
-            f"{column.name} holds {'' if few else f'{len(levels)} levels: '}{shown}, must hold 0 "
-            f"and 1, or two levels{'; ' + say if few else ''}",
-        )
+    if positive is None or not few:
+        say = f"; say which counts as 1: `validation: {{positive: {levels[-1]}}}`" if few else ""
+        refuse(column, f"holds {shown}, must hold 0 and 1, or two levels{say}", LEVELS)
     wanted = _word(positive)
     if isinstance(positive, bool) and pair is not None:  # YAML reads yes as true
         wanted = pair[0] if positive else pair[1]
     if len(levels) == 2 and wanted not in levels:
-        raise FrameError(
-            LEVELS, f"{column.name} holds {shown}, and `validation.positive` says {positive!r}"
-        )
+        refuse(column, f"holds {shown}, and `validation.positive` says {positive!r}", LEVELS)
     return wanted
-
-
-def _is_numeric(known: pd.Series) -> bool:
-    numeric: bool = pd.api.types.is_numeric_dtype(known)
-    return numeric or pd.api.types.infer_dtype(known) == "boolean"
 
 
 def _word(value: object) -> str:

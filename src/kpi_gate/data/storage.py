@@ -9,14 +9,33 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
-from kpi_gate.data.errors import FrameError
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
 TEXT = pd.StringDtype(na_value=np.nan)
 TYPED = "columns_readable"
 _LEFT_OUT = "leave it out of load(), or write it as text or numbers"
+
+
+class FrameError(ValueError):
+    """A table holds what cannot be read; the message names column, row and what to do.
+
+    Attributes:
+        check: Name of the rule that it breaks.
+    """
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(reason)
+        self.check = check
+
+
+def refuse(column: pd.Series, words: str, check: str = TYPED) -> NoReturn:
+    """Raise what is wrong with a column.
+
+    Raises:
+        FrameError: Always.
+    """
+    raise FrameError(check, f"{column.name} {words}")
 
 
 def numpy_backed(column: pd.Series) -> pd.Series:
@@ -37,7 +56,8 @@ def numpy_backed(column: pd.Series) -> pd.Series:
     ):
         column = column.astype(object)  # exact also where some are missing
     if column.dtype == object:
-        return _from_objects(column)
+        kind = types.infer_dtype(column, skipna=True)
+        return _READERS.get(kind, _from_strange)(column)
     return _widened(column)
 
 
@@ -46,11 +66,6 @@ def doubles(values: pd.Series) -> pd.Series:
     wanted = values.to_numpy(dtype=np.float64, na_value=np.nan)
     wanted = np.where(np.isnan(wanted), np.nan, wanted + 0.0)
     return pd.Series(wanted, values.index, name=values.name)
-
-
-def refuse(column: pd.Series, words: str) -> NoReturn:
-    """Raise what is wrong with a column."""
-    raise FrameError(TYPED, f"{column.name} {words}")
 
 
 def _widened(column: pd.Series) -> pd.Series:
@@ -96,19 +111,13 @@ def _from_arrow(column: pd.Series, kind: "pa.DataType") -> pd.Series:
     return pd.Series(pa.array(column).to_pylist(), column.index, dtype=object, name=column.name)
 
 
-def _from_objects(column: pd.Series) -> pd.Series:
-    """Settle a column of Python's own values by what they are."""
-    kind = pd.api.types.infer_dtype(column, skipna=True)
-    return _READERS.get(kind, _from_strange)(column)
-
-
 def _from_datetimes(column: pd.Series) -> pd.Series:
     """Return moments in UTC where every one has an offset; else as it is, for the rule on times."""
-    offsets = {value.utcoffset() is None for value in column.dropna()}
-    if len(offsets) > 1:
-        _refuse_mixed(column, [v.utcoffset() is None for v in column.dropna()], "without a zone")
+    naive = [value.utcoffset() is None for value in column.dropna()]
+    if len(set(naive)) > 1:
+        _refuse_mixed(column, naive, " without a zone")
     try:
-        return _microseconds(pd.to_datetime(column, utc=offsets == {False}))
+        return _microseconds(pd.to_datetime(column, utc=set(naive) == {False}))
     except (ValueError, OverflowError) as error:
         raise FrameError(TYPED, f"{column.name}: {' '.join(str(error).split())}") from None
 
@@ -138,24 +147,19 @@ def _from_strange(column: pd.Series) -> pd.Series:
     if all(_is_number(value) for value in known):
         return doubles(column)
     first = type(known.iloc[0])
-    if any(type(value) is not first for value in known):
-        _refuse_mixed(column, [type(value) is not first for value in known], "")
+    other = [type(value) is not first for value in known]
+    if any(other):
+        _refuse_mixed(column, other)
     refuse(column, f"holds values of the type {first.__name__}; {_LEFT_OUT}")
 
 
-def _refuse_mixed(column: pd.Series, other: list[bool], words: str) -> NoReturn:
+def _refuse_mixed(column: pd.Series, other: list[bool], words: str = "") -> NoReturn:
     """Name the first row whose value is of another type than the first one."""
     rows = np.flatnonzero(column.notna())
     ours, theirs = rows[other.index(False)], rows[other.index(True)]
-    told = (
-        f"the {type(column.iloc[at]).__name__} {str(column.iloc[at])[:60]!r}"
-        for at in (ours, theirs)
-    )
-    refuse(
-        column,
-        f"mixes types: row {ours} holds {next(told)}, row {theirs} {next(told)}"
-        f"{' ' + words if words else ''}; make it one type",
-    )
+    told = [f"the {type(v).__name__} {str(v)[:60]!r}" for v in column.iloc[[ours, theirs]]]
+    words = f"row {ours} holds {told[0]}, row {theirs} {told[1]}{words}"
+    refuse(column, f"mixes types: {words}; make it one type")
 
 
 _READERS: Mapping[str, Callable[[pd.Series], pd.Series]] = {

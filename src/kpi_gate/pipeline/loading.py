@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpi_gate.data.errors import FrameError
-from kpi_gate.data.frames import plain
-from kpi_gate.data.kinds import kinds_of
+from kpi_gate.data.frames import FrameError, kinds_of, plain
 from kpi_gate.pipeline import raw_folder
 from kpi_gate.record import dvc_stages
 from kpi_gate.run.context import Run, maturity
