@@ -1,1 +1,1 @@
-"""What rows must satisfy, and Great Expectations, which asks it of them."""
+"""What rows must satisfy, and Great Expectations, which asks it of them; no other room has it."""

@@ -1,24 +1,30 @@
 """What rows must satisfy: what the contract implies and what the YAML says, as plain rules."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kpi_gate.data.validation.typed_columns import TIMES, is_category, is_number, typed
 from kpi_gate.learning.label_maturity import measure_maturity
 from kpi_gate.learning.scoring import DECISION_ID, KEY_ROLES
 from kpi_gate.learning.windows import mature_delay, never_known
 from kpi_gate.usecase.contract import ROLES_OF, UseCase
 from kpi_gate.usecase.settings import Expectation, RowCount
 
-TIMES = ("event_time", "label_time")
 NOBODY = ("", "nan", "NaN", "None", "<NA>", "NaT", "null")  # what a missing name is written as
 KNOWN_SHARE = 0.95  # of the outcomes that are due; the rest may be late
 GROWTH_DAYS = 31  # `may_grow_by` is an allowance for so many days
 DAY = timedelta(days=1)
+_KINDS = {
+    "number": (is_number, "finite numbers"),
+    "category": (is_category, "text, whole numbers or booleans"),
+}
+BETWEEN = "expect_column_values_to_be_between"
+IN_SET = "expect_column_values_to_be_in_set"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Rule:
     expected: str
     recent: bool = False
     quiet: bool = False
-    helper: pd.Series | None = None
+    helper: pd.Series | None = field(default=None, repr=False)
     by_row: bool = True
 
     @property
@@ -74,14 +80,15 @@ def rules_for(
         Rule("expect_column_to_exist", {"column": name}, name, "the column to exist")
         for name in use_case.columns
     ]
-    rules.append(_row_count(use_case.settings.validation.row_count, as_of, previous))
+    limits = use_case.settings.validation.row_count
+    rules.append(_row_count(limits, as_of, previous))
     if rows.empty:
         return rules
     frame = typed(rows, use_case)
     if {"event_time", "unit"} <= set(rows.columns):
         rules += _event_rules(frame, use_case.settings.validation.freshness_days, as_of)
-        limits = use_case.settings.validation.row_count
-        rules += [] if previous is None else _no_hole(frame, limits, as_of, previous)
+        if previous is not None and previous.as_of <= as_of:
+            rules.append(_no_hole(frame, limits, previous))
     if {"event_time", "label_time", "outcome"} <= set(rows.columns):
         rules += _label_rules(frame, use_case.settings.window.label_delay_days, as_of)
     rules += _role_rules(frame, use_case)
@@ -89,39 +96,6 @@ def rules_for(
     rules += _amount_rules(rows, use_case)
     rules += [_declared(expectation) for expectation in use_case.settings.validation.expectations]
     return rules
-
-
-def typed(rows: pd.DataFrame, use_case: UseCase) -> pd.DataFrame:
-    """Return the rows with times and numbers readable as such; what is not becomes null.
-
-    A column of the wrong type has its own rule, so nothing is forgiven here: the other rules can
-    still say what else is wrong.
-    """
-    numbers = {feature.name for feature in use_case.features if feature.kind == "number"}
-    mended: dict[str, pd.Series] = {}
-    for name in rows.columns:
-        column = rows[name]
-        if name in TIMES:
-            mended[name] = _as_time(column)
-        elif name in numbers and not pd.api.types.is_numeric_dtype(column):
-            mended[name] = _as_number(column)
-    return rows.assign(**mended)
-
-
-def checkable(rows: pd.DataFrame, use_case: UseCase, rules: list[Rule]) -> pd.DataFrame:
-    """Return the rows, typed, with the helper columns of the rules beside them."""
-    helpers = {rule.says: rule.helper for rule in rules if rule.helper is not None}
-    return pd.concat([typed(rows, use_case), pd.DataFrame(helpers, index=rows.index)], axis=1)
-
-
-def recent_start(recent_days: int, as_of: datetime, previous: PreviousSnapshot | None) -> datetime:
-    """Return the moment from which rows are recent.
-
-    What came since the previous snapshot, and no more than `recent_days`: a bad month must not
-    drown among the good ones of a longer gap.
-    """
-    longest = as_of - timedelta(days=recent_days)
-    return longest if previous is None or previous.as_of >= as_of else max(previous.as_of, longest)
 
 
 def _row_count(limits: RowCount, as_of: datetime, previous: PreviousSnapshot | None) -> Rule:
@@ -136,34 +110,23 @@ def _row_count(limits: RowCount, as_of: datetime, previous: PreviousSnapshot | N
     return Rule(name, {"min_value": least, "max_value": most}, "", expected)
 
 
-def _no_hole(
-    frame: pd.DataFrame, limits: RowCount, as_of: datetime, previous: PreviousSnapshot
-) -> Iterator[Rule]:
-    """Yield that the old rows are still there: a lost month must not hide behind new rows."""
-    if previous.as_of <= as_of:
-        least = int(np.ceil(previous.rows * (1 - limits.may_shrink_by)))
-        yield _helped(
-            "expect_column_sum_to_be_between",
-            (frame["event_time"] < previous.as_of).astype(float),
-            "event_time",
-            f"at least {least} rows before {previous.as_of:%Y-%m-%d}, as there were on that day",
-            min_value=least,
-        )
+def _no_hole(frame: pd.DataFrame, limits: RowCount, previous: PreviousSnapshot) -> Rule:
+    """Return that the old rows are still there: a lost month must not hide behind new rows."""
+    least = int(np.ceil(previous.rows * (1 - limits.may_shrink_by)))
+    return _helped(
+        "expect_column_sum_to_be_between",
+        (frame["event_time"] < previous.as_of).astype(float),
+        "event_time",
+        f"at least {least} rows before {previous.as_of:%Y-%m-%d}, as there were on that day",
+        min_value=least,
+    )
 
 
 def _event_rules(frame: pd.DataFrame, freshness_days: float, as_of: datetime) -> Iterator[Rule]:
     age_days = (as_of - frame["event_time"]) / DAY
-    for name in ("event_time", "unit"):
-        yield Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+    yield from map(_not_null, ("event_time", "unit"))
     yield from _identity_rules(frame)
-    yield _helped(
-        "expect_column_values_to_be_between",
-        age_days,
-        "event_time",
-        f"a moment before as_of, {as_of:%Y-%m-%d %H:%M}",
-        min_value=0,
-        strict_min=True,
-    )
+    yield _before(as_of, age_days, "event_time")
     newest = _helped(
         "expect_column_min_to_be_between",
         age_days,
@@ -180,9 +143,8 @@ def _identity_rules(frame: pd.DataFrame) -> Iterator[Rule]:
     Decisions that have an id may share unit and moment.
     """
     if DECISION_ID in frame:
-        kwargs = {"column": DECISION_ID}
-        yield Rule("expect_column_values_to_not_be_null", kwargs, DECISION_ID, "no nulls")
-        unique = "one row for each decision_id"
+        yield _not_null(DECISION_ID)
+        kwargs, unique = {"column": DECISION_ID}, "one row for each decision_id"
         yield Rule("expect_column_values_to_be_unique", kwargs, DECISION_ID, unique)
     else:
         keys = [name for name in KEY_ROLES if name in frame]
@@ -200,22 +162,13 @@ def _identity_rules(frame: pd.DataFrame) -> Iterator[Rule]:
 
 def _label_rules(frame: pd.DataFrame, delay_days: float, as_of: datetime) -> Iterator[Rule]:
     event, label, outcome = frame["event_time"], frame["label_time"], frame["outcome"]
-    kwargs = {"column": "outcome", "value_set": [0, 1]}
-    yield Rule("expect_column_values_to_be_in_set", kwargs, "outcome", "0 or 1")
+    yield _one_of([0, 1], "outcome", "0 or 1")
     yield _all_true(
         outcome.notna() == label.notna(), "outcome", "known exactly where label_time is"
     )
-    between = "expect_column_values_to_be_between"
-    lag_days, age_days = (label - event) / DAY, (as_of - label) / DAY
-    yield _helped(between, lag_days, "label_time", "a moment not before event_time", min_value=0)
-    yield _helped(
-        between,
-        age_days,
-        "label_time",
-        f"a moment before as_of, {as_of:%Y-%m-%d %H:%M}",
-        min_value=0,
-        strict_min=True,
-    )
+    lag_days, not_before = (label - event) / DAY, "a moment not before event_time"
+    yield _helped(BETWEEN, lag_days, "label_time", not_before, min_value=0)
+    yield _before(as_of, (as_of - label) / DAY, "label_time")
     # a label that comes later than declared moves the windows; what never comes is missing
     measured = measure_maturity(frame, as_of, delay_days).measured_days
     delay_days = mature_delay(delay_days, measured)
@@ -231,8 +184,8 @@ def _role_rules(frame: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
     settings, present = use_case.settings, set(frame.columns)
     roles = ROLES_OF[settings.estimator.kind]
     groups = [name for name in settings.policy.within if name != "day"]
-    for name in dict.fromkeys(name for name in ("item", *roles, *groups) if name in present):
-        yield Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+    names = dict.fromkeys(name for name in ("item", *roles, *groups) if name in present)
+    yield from map(_not_null, names)
     if "propensity" in roles and "propensity" in present:
         chance = pd.to_numeric(frame["propensity"], errors="coerce")
         fits = ((chance > 0) & (chance <= 1)).where(frame["propensity"].notna())
@@ -244,9 +197,8 @@ def _role_rules(frame: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
         yield _all_true(hidden, "outcome", "none where it is not observed")
     if use_case.choices is not None and use_case.choices.column in present:
         levels, name = use_case.choices.levels, use_case.choices.column
-        kwargs = {"column": name, "value_set": list(levels)}
         words = f"one of the {len(levels)} choices, such as {levels[0]}"
-        yield Rule("expect_column_values_to_be_in_set", kwargs, name, words)
+        yield _one_of(list(levels), name, words)
     for name in settings.validation.one_per_unit:
         if {name, "unit"} <= present:
             several = frame.groupby("unit", observed=True)[name].transform("nunique") <= 1
@@ -259,20 +211,16 @@ def _kind_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
             fits = rows[name].isna() | isinstance(rows[name].dtype, pd.DatetimeTZDtype)
             yield _all_true(fits, name, f"times with a time zone, not {rows[name].dtype}")
     for feature in use_case.features:
-        if feature.name not in rows:
-            continue
-        column = rows[feature.name]
-        if feature.kind == "number":
-            yield _all_true(_is_number(column), feature.name, "finite numbers")
-        else:
-            yield _all_true(_is_category(column), feature.name, "text, whole numbers or booleans")
+        if feature.name in rows:
+            fits, expected = _KINDS[feature.kind]
+            yield _all_true(fits(rows[feature.name]), feature.name, expected)
 
 
 def _amount_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
     """Yield that an amount which comes with the outcome is a number, and there once that is."""
     late = (*use_case.times.late_amounts, *use_case.amounts)
     for name in dict.fromkeys(name for name in late if {name, "outcome"} <= set(rows.columns)):
-        yield _all_true(_is_number(rows[name]), name, "finite numbers")
+        yield _all_true(is_number(rows[name]), name, "finite numbers")
         known = rows[name].notna() | rows["outcome"].isna()
         yield _all_true(known, name, "known wherever the outcome is")
 
@@ -289,41 +237,23 @@ def _declared(expectation: Expectation) -> Rule:
     )
 
 
+def _not_null(name: str) -> Rule:
+    return Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+
+
+def _one_of(levels: list[Any], name: str, expected: str) -> Rule:
+    return Rule(IN_SET, {"column": name, "value_set": levels}, name, expected)
+
+
 def _helped(name: str, helper: pd.Series, about: str, expected: str, **kwargs: object) -> Rule:
     rule = Rule(name, {}, about, expected, helper=helper)
-    return Rule(name, {**kwargs, "column": rule.says}, about, expected, helper=helper)
+    return replace(rule, kwargs={**kwargs, "column": rule.says})
+
+
+def _before(as_of: datetime, age_days: pd.Series, about: str) -> Rule:
+    expected = f"a moment before as_of, {as_of:%Y-%m-%d %H:%M}"
+    return _helped(BETWEEN, age_days, about, expected, min_value=0, strict_min=True)
 
 
 def _all_true(helper: pd.Series, about: str, expected: str, **kwargs: object) -> Rule:
-    name = "expect_column_values_to_be_in_set"
-    return _helped(name, helper, about, expected, value_set=[True], **kwargs)
-
-
-def _as_time(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(column):
-        return pd.Series(pd.NaT, index=column.index, dtype="datetime64[us, UTC]")
-    return pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-
-
-def _as_number(column: pd.Series) -> pd.Series:
-    return pd.to_numeric(column.astype(str), errors="coerce")
-
-
-def _is_number(column: pd.Series) -> pd.Series:
-    if pd.api.types.is_numeric_dtype(column):
-        infinite = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
-        return pd.Series(~infinite, index=column.index)
-    wrong = ~np.isfinite(_as_number(column)) & column.notna()
-    # numbers that are all written as text: no single row is to blame
-    return ~wrong if wrong.any() else column.isna()
-
-
-def _is_category(column: pd.Series) -> pd.Series:
-    types = pd.api.types
-    if isinstance(column.dtype, pd.StringDtype) or types.is_bool_dtype(column):
-        return pd.Series(data=True, index=column.index)
-    if types.is_numeric_dtype(column):  # whole numbers with nulls among them are floats
-        return column.isna() | (column % 1 == 0)
-    plain = (str, bool, int, np.integer, np.bool_)
-    fits = column.astype(object).map(lambda value: isinstance(value, plain))
-    return fits.astype(bool) | column.isna()
+    return _helped(IN_SET, helper, about, expected, value_set=[True], **kwargs)
