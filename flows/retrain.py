@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-STEPS = ("heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote")
+STEPS = ("heal", "take_snapshot", "validate", "train", "compare", "decide", "record", "promote")
 
 
 def worth_retrying(_: Task[Any, Any], __: TaskRun, state: State[Any]) -> bool:
@@ -63,8 +63,8 @@ def run_name() -> str:
 
 heal = step(promotion.heal, minutes=5)
 settle = step(stages.settle, minutes=10)
-snapshot = step(stages.snapshot, minutes=30)
-freeze_champion = step(stages.freeze_champion, minutes=5)
+take_snapshot = step(stages.take_snapshot, minutes=30)
+fetch_champion = step(stages.fetch_champion, minutes=5)
 validate = step(stages.validate, minutes=30)
 train = step(stages.train, minutes=120)
 compare = step(stages.compare, minutes=30)
@@ -88,11 +88,11 @@ def retrain(
         as_of: Nothing later is known; by default now.
         scheduled: Whether nobody watches: the gate must then have passed its self-test.
     """
-    run, found = open_run(name, as_of), None
+    run = open_run(name, as_of)
     told = telling(run.place, name, get_run_logger().warning)
     with one_at_a_time(run.place, name), tags(name), told:
         done = Progress(name)
-        heal(run.place, name)
+        heal(run)
         settle(run, proved=scheduled)
         try:
             choice = choose_to_retrain(run) if scheduled else None
@@ -100,21 +100,21 @@ def retrain(
                 get_run_logger().info(choice.reason)
                 done.show(1)
                 return choice
-            found = done(snapshot(run))
+            done(take_snapshot(run))
             standing = standing_decision(run)
             if standing is not None:  # nothing new: no training
                 done.show(1)
                 return Retrained(
                     standing, promote(run, standing, proved=scheduled).words, repeated=True
                 )
-            freeze_champion(run)
+            fetch_champion(run)
             done(validate(run))
             done(train(run))
             done(compare(run))
             decision = done(decide(run))
         except Refusal as refusal:
-            decision = recording.refused(run, refusal, found)
-        entry = done(record(run, decision, found, str(runtime.flow_run.id)))
+            decision = recording.refused(run, refusal)
+        entry = done(record(run, decision, str(runtime.flow_run.id)))
         outcome = promote(run, entry, proved=scheduled)
         publish(name, decision, entry)
         done.show(1)

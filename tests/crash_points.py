@@ -30,9 +30,10 @@ from starts import champion, play
 from kpi_gate.evaluation import comparison
 from kpi_gate.learning import training  # noqa: F401
 from kpi_gate.pipeline import stages
-from kpi_gate.record import decision_run, dvc_stages, ledger_view, registry
+from kpi_gate.record import decision_run, dvc_stages, registry
 from kpi_gate.record.ledger import Ledger
 from kpi_gate.record.model_files import MODEL_FILE
+from kpi_gate.record.registry import ANCHOR
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
@@ -61,9 +62,9 @@ def nth_call(owner, name, number, *, after):
 
 
 RUN = {
-    "after snapshot": (stages, "snapshot", 1, True),
-    "within snapshot, before DVC records": (dvc_stages, "_find", 1, False),
-    "after the champion was frozen": (stages, "freeze_champion", 1, True),
+    "after snapshot": (stages, "take_snapshot", 1, True),
+    "within snapshot, before DVC records": (dvc_stages, "_drop_half_written_lock", 1, False),
+    "after the champion was fetched": (stages, "fetch_champion", 1, True),
     "after validate": (stages, "validate", 1, True),
     "within train, half the files written": (registry, "digest", 3, True),
     "after train": (stages, "train", 1, True),
@@ -75,21 +76,21 @@ RUN = {
     "within record, not yet in the ledger": (decision_run, "record_run", 1, True),
     "after the decision's row": (Ledger, "append", 1, True),
     "after the intent": (Ledger, "append", 2, True),
-    "after the alias moved": (registry, "point", 1, True),
+    "after the alias moved": (registry.Registry, "point", 1, True),
     "before the done row": (Ledger, "append", 3, False),
     "after the done row": (Ledger, "append", 3, True),
 }
 GIVEN_UP = {
-    "after the alias moved": (registry, "point", 1, True),
-    "before its return": (registry, "point", 2, False),
-    "after its return": (registry, "point", 2, True),
+    "after the alias moved": (registry.Registry, "point", 1, True),
+    "before its return": (registry.Registry, "point", 2, False),
+    "after its return": (registry.Registry, "point", 2, True),
     "before the void row": (Ledger, "append", 3, False),
     "after the void row": (Ledger, "append", 3, True),
 }
 ACT = {
     "before the intent": (Ledger, "append", 1, False),
     "after the intent": (Ledger, "append", 1, True),
-    "after the alias moved": (registry, "point", 1, True),
+    "after the alias moved": (registry.Registry, "point", 1, True),
     "before the last row": (Ledger, "append", 2, False),
     "after the last row": (Ledger, "append", 2, True),
 }
@@ -156,16 +157,16 @@ def restarted(again):
     again()
     entries = run.ledger.entries()
     version = champion(run)
-    said = ledger_view.read(entries)
-    registry.fetch(run.place, run.name, version, Path("loaded"), said.judged(f"v{version}"))
+    said = run.history
+    run.fetch(version, Path("loaded"))
     done = Counter(entry.subject for entry in entries if entry.kind == "done")
     return {
         "left": left,
         "chain": broken + run.ledger.verify(),
         "kinds": [entry.kind for entry in entries],
-        "alias": f"v{version}",
+        "alias": version,
         "in_ledger": said.champion,
-        "anchor": f"v{registry.version_of(run.place, run.name, registry.ANCHOR)}",
+        "anchor": run.registry.version_of(ANCHOR),
         "anchor_in_ledger": said.anchor,
         "done_twice": [subject for subject, count in done.items() if count > 1],
     }
@@ -285,7 +286,7 @@ def races(same):
             os.read(gate, 1)
             time.sleep(delay)
             try:
-                outcome = promotion.promote(run.place, entry)
+                outcome = promotion.promote(run, entry)
             except RuntimeError as error:
                 return [False, str(error)]
             return [outcome.moved, outcome.words]
@@ -299,21 +300,19 @@ def races(same):
         time.sleep(0.5)
         os.close(opened)
         outcomes = [end(*one)[1] for one in both]
-        restart, found = end(
-            *start(lambda: restarted(lambda: promotion.heal(run_of().place, "toy")))
-        )
+        restart, found = end(*start(lambda: restarted(lambda: promotion.heal(run_of()))))
         results[str(number)] = {"outcomes": outcomes, "restart": restart, **(found or {})}
     return results
 
 
 def rolls_back():
     """Return to the first champion."""
-    promotion.rollback(run_of().place, "toy", "refunds rose")
+    promotion.rollback(run_of(), "refunds rose")
 
 
 def reanchors():
     """Make the second champion the anchor."""
-    promotion.reanchor(run_of().place, "toy", "a new year")
+    promotion.reanchor(run_of(), "a new year")
 
 
 SCENARIOS = {

@@ -5,17 +5,13 @@ import os
 import socket
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, PrivateAttr, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kpi_gate.files import project
-from kpi_gate.record.ledger_key import find_key
-
-if TYPE_CHECKING:
-    from kpi_gate.record.ledger import Ledger
 
 
 def _root() -> Path:
@@ -56,7 +52,6 @@ class Place(BaseSettings):
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
     notify_blocks: str = ""
     min_free_mb: int = Field(default=200, ge=0)
-    _ledgers: dict[str, "Ledger"] = PrivateAttr(default_factory=dict)
 
     @field_validator("notify_webhooks")
     @classmethod
@@ -90,20 +85,6 @@ class Place(BaseSettings):
         for name, value in filled.items():
             object.__setattr__(self, name, value)
         return self
-
-    @property
-    def ledger(self) -> "Ledger":
-        """The ledger, opened once for this place and its copies.
-
-        Raises:
-            ConfigurationError: If its key cannot be had.
-        """
-        from kpi_gate.record.ledger import Ledger
-
-        if self.ledger_url not in self._ledgers:
-            key = find_key(self.ledger_key.get_secret_value(), self.ledger_key_file)
-            self._ledgers[self.ledger_url] = Ledger(self.ledger_url, key, self.home)
-        return self._ledgers[self.ledger_url]
 
     def work(self, use_case: str) -> Path:
         """Folder of a use case's files under DVC."""

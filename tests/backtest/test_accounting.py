@@ -8,7 +8,7 @@ from histories import START, scene_of, toy_found
 from kpi_gate.backtest import outcomes
 from kpi_gate.backtest.accounting import Reckoning, Swap, swaps
 from kpi_gate.backtest.snapshots import write_json
-from kpi_gate.record import dvc_stages
+from kpi_gate.data.snapshot import write_rows
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def scene(tmp_path):
                 {"unit": [f"u{k % 20}" for k in range(40)], "event_time": tick + days}
             )
             path = outcomes.period_path(scene, number)
-            dvc_stages.write_rows(rows, path)
+            write_rows(rows, path)
             write_json(path.with_suffix(".json"), {"decisions": 50, "settled": 40})
         yield scene
 
@@ -80,7 +80,7 @@ def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_o
     assert (better.until, better.replaced, better.promoted) == (scene.end, "b", "c")
     outcomes.period_path(scene, 2).unlink()
     empty = pd.DataFrame({"unit": ["u"], "event_time": [scene.ticks[2]]}).head(0)
-    dvc_stages.write_rows(empty, outcomes.period_path(scene, 2))
+    write_rows(empty, outcomes.period_path(scene, 2))
     due = {"decisions": 50, "settled": 0}
     write_json(outcomes.period_path(scene, 2).with_suffix(".json"), due)
     for name in "bc":
@@ -103,7 +103,7 @@ def test_what_was_earned_between_two_moments(scene):
 def test_a_look_that_was_cut_off_is_taken_again(tmp_path, monkeypatch):
     with toy_found():
         scene = scene_of(tmp_path, end=START + pd.Timedelta(days=20))
-        write, written = dvc_stages.write_rows, []
+        write, written = outcomes.write_rows, []
 
         def cut_off(rows, path):
             write(rows, path)
@@ -112,7 +112,7 @@ def test_a_look_that_was_cut_off_is_taken_again(tmp_path, monkeypatch):
                 raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr(dvc_stages, "write_rows", cut_off)
+            patch.setattr(outcomes, "write_rows", cut_off)
             with pytest.raises(KeyboardInterrupt):
                 outcomes.look_up(scene)
         outcomes.look_up(scene)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.evaluation.judge import judge
@@ -21,7 +22,6 @@ from kpi_gate.examples.sources.simulated_ads import (
     simulate,
     world,
 )
-from kpi_gate.record.dvc_stages import mask_future
 from kpi_gate.run.candidate import policy_for
 from kpi_gate.usecase import discovery
 

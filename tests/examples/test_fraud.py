@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.examples.sources.simulated_payments import (
     HIGH_AMOUNT,
@@ -15,7 +16,6 @@ from kpi_gate.examples.sources.simulated_payments import (
     bank_log,
     simulate,
 )
-from kpi_gate.record.dvc_stages import mask_future
 from kpi_gate.usecase import discovery
 
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)

@@ -61,8 +61,8 @@ def own(project):
 
 def test_two_files_and_the_first_champion_is_decided_on(own):
     run = open_run(own, FIRST_TICK)
-    stages.snapshot(run)
-    stages.freeze_champion(run)
+    stages.take_snapshot(run)
+    stages.fetch_champion(run)
     for verb in (stages.validate, stages.train, stages.compare):
         assert verb(run)
     assert stages.decide(run).verdict is Verdict.PROMOTE

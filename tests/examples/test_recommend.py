@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.evaluation.valuation import estimate, row_values
 from kpi_gate.examples.recommend import NOTHING_TO_SHOW, USE_CASE, catalogue_coverage, repeat_share
 from kpi_gate.examples.sources import complete_journey
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import act
-from kpi_gate.record.dvc_stages import mask_future
 from kpi_gate.usecase.refusal import Refusal
 
 AS_OF = datetime(2017, 6, 6, tzinfo=UTC)

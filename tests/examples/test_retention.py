@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.examples.retention import CYCLE, OFFERS_A_DAY, USE_CASE
 from kpi_gate.examples.sources import complete_journey
-from kpi_gate.record.dvc_stages import mask_future
 
 AS_OF = datetime(2017, 8, 1, tzinfo=UTC)
 MONEY = USE_CASE.settings.base_values()

@@ -210,8 +210,8 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
 
     late = type(use_case)(**{**vars(use_case), "load": load})
     run = Run(late, as_of, Place(root=project))
-    stages.snapshot(run)
-    stages.freeze_champion(run)
+    stages.take_snapshot(run)
+    stages.fetch_champion(run)
     stages.validate(run)
     stages.train(run)
     stages.compare(run)

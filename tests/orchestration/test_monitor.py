@@ -10,7 +10,6 @@ from test_retrain import run
 from typer.testing import CliRunner
 
 from kpi_gate.cli.app import app, main
-from kpi_gate.release import quarantine
 from kpi_gate.run.context import now
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
@@ -85,7 +84,7 @@ def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
     assert (choice.action, choice.rule) == ("skip", "not_worth_it")
     kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds == ["decision", "intent", "done", "choice"]
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     result = retrain("toy", AFTER_DRIFT, scheduled=True)
     assert "is champion now" in result.outcome
     assert run_at().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
@@ -125,4 +124,4 @@ def test_the_monitor_at_the_door(prefect_server, project, run_at, monkeypatch, c
     code, out, _ = release("2024-03-20", "--reason", "it was right")
     assert code == 0
     assert "2024-03-20 is out of quarantine" in out
-    assert quarantine.quarantined(run_at(now())) == frozenset()
+    assert run_at(now()).history.quarantined == frozenset()

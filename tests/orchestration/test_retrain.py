@@ -48,7 +48,7 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
 
     result = retrain("toy", FIRST)
     assert result.decision.verdict == "PROMOTE"
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     with get_client(sync_client=True) as client:
         run = client.read_flow_run(result.entry.body["prefect_run"])
         artifacts = [a for a in client.read_artifacts() if a.flow_run_id == run.id]
@@ -93,8 +93,8 @@ def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
     calls = []
 
     def flaky(error):
-        def heal(place, name):
-            calls.append(name)
+        def heal(run):
+            calls.append(run.name)
             if len(calls) < 2:
                 raise error
             return []
@@ -128,7 +128,7 @@ def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, run_a
     ends = [(process.communicate(timeout=200), process.returncode) for process in both]
     codes = sorted(code for _, code in ends)
     assert codes in ([0, 0], [0, 1]), ends
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert [entry.kind for entry in run_at().ledger.entries()] == ["decision", "intent", "done"]
 
 
@@ -140,10 +140,10 @@ def test_kills_at_odd_moments_then_a_restart(prefect_server, project, run_at):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert run_at().ledger.verify() == []
-        assert champion(run_at()) in ("1", "2")
+        assert champion(run_at()) in ("v1", "v2")
     code, out, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
     assert code == 0, out + err
-    assert champion(run_at()) == "2"
+    assert champion(run_at()) == "v2"
     kinds = [entry.kind for entry in Ledger(run_at().place.ledger_url).entries()]
     assert kinds == ["decision", "intent", "done"] * 2
     assert run_at(AFTER_DRIFT).ledger.verify() == []

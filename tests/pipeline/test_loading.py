@@ -8,12 +8,13 @@ import pytest
 
 from kpi_gate.pipeline.loading import load_rows
 from kpi_gate.pipeline.steadiness import first_difference, require_steady
+from kpi_gate.run.context import Run
 from kpi_gate.usecase.calls import CodeRefusal
 from kpi_gate.usecase.refusal import Refusal
 
 
 def with_load(made, load, **changes):
-    return replace(made, use_case=replace(made.use_case, load=load, **changes))
+    return Run(replace(made.use_case, load=load, **changes), made.as_of, made.place)
 
 
 def bare(made):
@@ -88,7 +89,7 @@ def test_a_load_that_gives_other_rows_is_refused_and_a_steady_one_asked_once(run
     assert require_steady(made, load_rows(made))
     assert not require_steady(made, load_rows(made))
     settings = made.use_case.settings.model_copy(update={"data": {"drift": True}})
-    other = replace(made, use_case=replace(made.use_case, settings=settings))
+    other = Run(replace(made.use_case, settings=settings), made.as_of, made.place)
     assert require_steady(other, load_rows(other))
 
 
@@ -109,4 +110,4 @@ def test_a_fetch_that_fails_is_a_refusal(run_at):
         raise OSError("no line")
 
     with pytest.raises(CodeRefusal, match="fetch of toy fails: OSError: no line"):
-        load_rows(replace(made, use_case=replace(made.use_case, fetch=fetch)))
+        load_rows(Run(replace(made.use_case, fetch=fetch), made.as_of, made.place))

@@ -11,9 +11,9 @@ from starts import AFTER_DRIFT, LATER, champion, newest_decision, play
 
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.pipeline import stages
-from kpi_gate.record import dvc_stages, registry
+from kpi_gate.record import dvc_stages
 from kpi_gate.record.model_files import MODEL_FILE
-from kpi_gate.run.context import read_snapshot
+from kpi_gate.record.registry import ANCHOR
 
 pytestmark = pytest.mark.slow
 PROMOTED = ["decision", "intent", "done"]
@@ -22,22 +22,22 @@ PROMOTED = ["decision", "intent", "done"]
 def test_a_first_champion(run_at, first_champion):
     entry = newest_decision(run_at())
     assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
-    assert champion(run_at()) == "1"
-    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
+    assert champion(run_at()) == "v1"
+    assert run_at().registry.version_of(ANCHOR) == "v1"
 
 
 def test_a_quiet_tick_promotes_nothing(run_at, quiet_tick):
     entry = newest_decision(run_at())
     assert entry.body["verdict"] != "PROMOTE"
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert [entry.kind for entry in run_at().ledger.entries()] == [*PROMOTED, "decision"]
 
 
 def test_a_promotion_after_the_drift(run_at, second_champion):
     entry = newest_decision(run_at())
     assert entry.body["verdict"] == "PROMOTE", entry.body["sentence"]
-    assert champion(run_at()) == entry.body["version"].removeprefix("v") == "2"
-    assert registry.version_of(run_at().place, "toy", registry.ANCHOR) == "1"
+    assert champion(run_at()) == entry.body["version"] == "v2"
+    assert run_at().registry.version_of(ANCHOR) == "v1"
     assert entry.body["decision"]["gain"]["lower"] > 0.05
     assert [entry.kind for entry in run_at().ledger.entries()] == PROMOTED * 2
     assert run_at().ledger.verify() == []
@@ -70,27 +70,27 @@ def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(
 
 
 def test_a_snapshot_has_one_fingerprint_which_restores_it(run_at, tmp_path):
-    first, second = stages.snapshot(run_at()), stages.snapshot(run_at())
+    first, second = stages.take_snapshot(run_at()), stages.take_snapshot(run_at())
     assert first.fingerprint == second.fingerprint
-    rows = read_snapshot(run_at())
-    other = stages.snapshot(run_at(LATER))
+    rows = run_at().snapshot.frozen
+    other = stages.take_snapshot(run_at(LATER))
     assert other.fingerprint != first.fingerprint
-    dvc_stages.restore(run_at().place.root, first.fingerprint, tmp_path / "back.parquet")
+    run_at().stages.restore(first.fingerprint, tmp_path / "back.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "back.parquet"), rows)
     with pytest.raises(dvc_stages.SnapshotError, match="no snapshot"):
-        dvc_stages.restore(run_at().place.root, "0" * 32, tmp_path / "none.parquet")
+        run_at().stages.restore("0" * 32, tmp_path / "none.parquet")
 
 
 def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(run_at, project, tmp_path):
-    found = stages.snapshot(run_at())
+    found = stages.take_snapshot(run_at())
     dvc_stages.clear(project / ".dvc/cache")
-    dvc_stages.restore(project, found.fingerprint, tmp_path / "back.parquet")
-    assert len(pd.read_parquet(tmp_path / "back.parquet")) == found.rows
+    run_at().stages.restore(found.fingerprint, tmp_path / "back.parquet")
+    assert len(pd.read_parquet(tmp_path / "back.parquet")) == len(found.frozen)
 
 
 def test_a_snapshot_holds_nothing_of_the_future(run_at):
-    stages.snapshot(run_at())
-    rows = read_snapshot(run_at())
+    stages.take_snapshot(run_at())
+    rows = run_at().snapshot.frozen
     assert (rows["event_time"] < run_at().as_of).all()
     assert not (rows["label_time"] >= run_at().as_of).any()
     fresh = rows["event_time"] >= run_at().as_of - timedelta(days=2)
@@ -110,7 +110,7 @@ def test_bad_data_is_an_invalid_decision_with_quarantine_and_the_champion_stays(
     assert "taste" in entry.body["sentence"]
     assert not outcome.moved
     assert not trained
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     kept = list((project / ".kpi-gate/quarantine/toy").glob("*.parquet"))
     assert len(kept) == 1
     bad = pd.read_parquet(kept[0])
@@ -148,7 +148,7 @@ def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_c
     assert MODEL_FILE in entry.body["sentence"]
     assert not (outcome.moved)
     assert not trained
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
 
 
 def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
@@ -192,8 +192,7 @@ def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champio
     from kpi_gate.record.decision_run import client
 
     entry = newest_decision(run_at())
-    found = dvc_stages.Snapshot("toy", run_at().as_of, 1, entry.body["snapshot"], run_at().work)
-    again = stages.record(run_at(), stages.decide(run_at()), found)
+    again = stages.record(run_at(), stages.decide(run_at()))
     assert again == entry
     with client(run_at().place) as mlflow_client:
         query = f"tags.decision_id = '{entry.subject}'"
@@ -218,7 +217,7 @@ def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_de
 
 @pytest.mark.parametrize("alias", ["champion", "anchor"])
 def test_a_lost_alias_is_no_first_model(run_at, alias, first_champion):
-    registry.point(run_at().place, "toy", alias, "")
+    run_at().registry.point(alias, "")
     entry, outcome, trained = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "INVALID"
     assert f"no toy@{alias}, the ledger released v1" in entry.body["sentence"]

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from kpi_gate.pipeline.standing import repeated
-from kpi_gate.record import registry
 from kpi_gate.record.decision_run import client
+from kpi_gate.record.registry import CHAMPION
 from kpi_gate.record.registry_claims import glance_at_claims, read_claims
 
 pytestmark = pytest.mark.slow
@@ -46,9 +46,9 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(r
     assert "Nothing new since the decision" in said.stdout, said.stderr
     assert said.stdout.splitlines()[-1] == "[]", "what is heavy was imported"
 
-    registry.point(here.place, "toy", registry.CHAMPION, "")
+    here.registry.point(CHAMPION, "")
     assert repeated(here) is None
-    registry.point(here.place, "toy", registry.CHAMPION, "1")
+    here.registry.point(CHAMPION, "v1")
     assert repeated(here) is not None
     here.ledger.append("toy", "rollback_intent", found.entry.subject, {"version": "", "from": "v1"})
     assert repeated(here) is None

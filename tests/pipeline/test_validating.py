@@ -11,9 +11,7 @@ from starts import AFTER_DRIFT, LATER, play
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.pipeline import stages
-from kpi_gate.pipeline.ticks import read_learnable
 from kpi_gate.release import accept_history
-from kpi_gate.run.context import read_snapshot
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +29,7 @@ def flipped(visits):
 
 def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project):
     play(run_at())
-    stages.snapshot(run_at(LATER))
+    stages.take_snapshot(run_at(LATER))
     with pytest.raises(ConfigurationError, match="found no changed history"):
         accept_history.accept(run_at(LATER), "a reason")
     edit(project, flipped)
@@ -67,8 +65,8 @@ def test_tolerated_rows_are_set_aside_and_told_by_the_gate(run_at, project):
     tolerant = run_at(validation=validation)
     entry, _, trained = play(tolerant)
     assert trained, entry.body["sentence"]
-    assert len(read_learnable(tolerant)) == len(read_snapshot(tolerant)) - 1
-    assert not (read_learnable(tolerant)["taste"] == 400).any()
+    assert len(tolerant.snapshot.learnable) == len(tolerant.snapshot.frozen) - 1
+    assert not (tolerant.snapshot.learnable["taste"] == 400).any()
     told = {check["name"]: check for check in entry.body["decision"]["checks"]}["rows_set_aside"]
     assert told["passed"]
     assert told["bound"] == 0.001
@@ -96,7 +94,7 @@ def test_dvc_repro_runs_what_must_run_as_a_retraining_would(run_at, project):
             command, cwd=project, env=environment, capture_output=True, text=True, check=False
         )
 
-    stages.snapshot(run_at())
+    stages.take_snapshot(run_at())
     module.write_text(module.read_text() + "\n# touched\n")
     answer = run(sys.executable, "-m", "dvc", "repro")
     said = answer.stdout + answer.stderr

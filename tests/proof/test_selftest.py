@@ -1,7 +1,6 @@
 """Every shipped use case passes its self-test, and a gate that is broken does not."""
 
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 from starts import champion, play
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.pipeline import stages
@@ -17,7 +17,6 @@ from kpi_gate.pipeline.loading import load_rows
 from kpi_gate.proof import adversaries, harness, record
 from kpi_gate.proof.harness import newest_moment, open_arena
 from kpi_gate.proof.selftest import fight, run_selftest
-from kpi_gate.record.dvc_stages import mask_future
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.run.context import Run, now
 from kpi_gate.usecase import discovery
@@ -89,7 +88,7 @@ def test_the_newest_moment_is_the_newest_with_mature_outcomes(toys, cut):
     run, rows = toys
     last = rows["event_time"].max() - pd.Timedelta(days=cut)
     lost = rows.assign(label_time=rows["label_time"].mask(rows["event_time"] > last))
-    later = replace(run, as_of=datetime(2026, 1, 1, tzinfo=UTC))
+    later = run.at(as_of=datetime(2026, 1, 1, tzinfo=UTC))
     newest_known = lost.loc[lost["label_time"].notna(), "event_time"].max()
     assert newest_moment(later, lost).as_of == newest_known + pd.Timedelta(days=3)
     assert newest_moment(run, lost).as_of <= run.as_of
@@ -198,7 +197,7 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
     assert "fails" in stages.promote(run_at(), entry, proved=True).words  # it is on the record
     monkeypatch.setattr(record, "subject_of", lambda run: "mended code")
     assert stages.promote(run_at(), entry, proved=True).moved
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     kinds = [found.kind for found in run_at().ledger.entries()]
     assert kinds == ["decision", "selftest", "selftest", "intent", "done"]
 
@@ -206,8 +205,8 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
 def test_too_little_data_is_no_proof(run_at):
     entry, _, _ = play(run_at(), promote=False)
     early = run_at(datetime(2024, 1, 20, tzinfo=UTC))
-    stages.snapshot(early)
-    stages.freeze_champion(early)
+    stages.take_snapshot(early)
+    stages.fetch_champion(early)
     assert "the gate cannot be tested" in stages.proof_fault(early)
     assert np.isfinite(entry.body["decision"]["gain"]["estimate"])
 

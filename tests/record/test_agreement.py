@@ -7,10 +7,10 @@ import pytest
 from starts import AFTER_DRIFT, play
 
 from kpi_gate.pipeline import stages
-from kpi_gate.record import ledger_view, registry
 from kpi_gate.record.agreement import agrees_at_a_glance, differences
 from kpi_gate.record.decision_run import client
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
+from kpi_gate.record.registry import CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
 from kpi_gate.release.realign import realign
@@ -31,7 +31,7 @@ def world(quiet_tick, run_at):
 
 
 def say(world):
-    return ledger_view.read(world.place.ledger.entries("toy"))
+    return world.run.history
 
 
 def tag(version, name, value):
@@ -39,16 +39,16 @@ def tag(version, name, value):
 
 
 def point(alias, version):
-    return lambda world: registry.point(world.place, "toy", alias, version)
+    return lambda world: world.run.registry.point(alias, version)
 
 
 def forge(world):
     """Append a promotion of the refused version with right hashes, and move the alias."""
-    refused = world.place.ledger.entries("toy", "decision")[-1]
+    refused = world.run.ledger.entries("toy", "decision")[-1]
     body = {"version": "v2", "from": "v1", "forced": "", "approved_by": ""}
     for kind in ("intent", "done"):
-        world.place.ledger.append("toy", kind, refused.subject, body)
-    point("champion", "2")(world)
+        world.run.ledger.append("toy", kind, refused.subject, body)
+    point("champion", "v2")(world)
 
 
 def replace_all(world):
@@ -76,9 +76,9 @@ def lose_ledger(world):
 
 
 ATTACKS = {
-    "champion moved": (point("champion", "2"), "champion_recorded", "is v2 in MLflow, .* is v1"),
+    "champion moved": (point("champion", "v2"), "champion_recorded", "is v2 in MLflow, .* is v1"),
     "champion taken away": (point("champion", ""), "champion_present", "no toy@champion, .*v1"),
-    "anchor moved": (point("anchor", "2"), "anchor_recorded", "toy@anchor is v2 in MLflow"),
+    "anchor moved": (point("anchor", "v2"), "anchor_recorded", "toy@anchor is v2 in MLflow"),
     "anchor taken away": (point("anchor", ""), "anchor_present", "has no toy@anchor"),
     "version deleted": (
         lambda world: world.mlflow.delete_model_version("toy", "1"),
@@ -129,23 +129,23 @@ AFTERWARDS = {  # whoever cannot be used any more gives way
 def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     attack, check, words = ATTACKS[name]
     attack(world)
-    world.place.ledger.entries()
+    world.run.ledger.entries()
     with pytest.raises(Refusal, match=words) as refusal:
-        stages.freeze_champion(world.run)
+        stages.fetch_champion(world.run)
     assert refusal.value.check == check
-    assert agrees_at_a_glance(world.place, "toy") == (check == "champion_readable")
+    assert agrees_at_a_glance(world.place, world.run.history) == (check == "champion_readable")
     assert "`kpi-gate realign toy --reason ...`" in str(refusal.value)
-    assert realign(world.place, "toy", "found on Monday")
-    assert differences(world.place, "toy") == []
-    assert agrees_at_a_glance(world.place, "toy")
+    assert realign(world.run, "found on Monday")
+    assert differences(world.place, world.run.history) == []
+    assert agrees_at_a_glance(world.place, world.run.history)
     wanted = AFTERWARDS.get(name, "v1")
     assert say(world).champion == wanted
-    assert registry.version_of(world.place, "toy", registry.CHAMPION) == wanted.removeprefix("v")
-    assert stages.freeze_champion(world.run).contender.name == (wanted or "baseline")
-    (row,) = world.place.ledger.entries("toy", "realigned")
+    assert world.run.registry.version_of(CHAMPION) == wanted
+    assert stages.fetch_champion(world.run).name == (wanted or "baseline")
+    (row,) = world.run.ledger.entries("toy", "realigned")
     assert (row.body["reason"], bool(row.body["found"])) == ("found on Monday", True)
     with pytest.raises(PromotionError, match="nothing differs"):
-        realign(world.place, "toy", "again")
+        realign(world.run, "again")
 
 
 @pytest.mark.parametrize("name", ["promotion forged", "version deleted"])
@@ -154,22 +154,17 @@ def test_after_it_the_next_retraining_gives_a_verdict(world, name):
     entry, outcome, _ = play(world.run)
     assert entry.body["verdict"] == "INVALID"
     assert not outcome.moved
-    realign(world.place, "toy", "found on Monday")
+    realign(world.run, "found on Monday")
     entry, outcome, _ = play(world.run)
     assert entry.body["verdict"] != "INVALID", entry.body["sentence"]
-    assert say(world).champion == registry_champion(world)
-
-
-def registry_champion(world):
-    version = registry.version_of(world.place, "toy", registry.CHAMPION)
-    return f"v{version}" if version else ""
+    assert say(world).champion == world.run.registry.version_of(CHAMPION)
 
 
 def test_nothing_moves_while_a_row_does_not_count(world):
     forge(world)
     for act in (
-        lambda: promotion.rollback(world.place, "toy", "x"),
-        lambda: promotion.reanchor(world.place, "toy", "x"),
+        lambda: promotion.rollback(world.run, "x"),
+        lambda: promotion.reanchor(world.run, "x"),
     ):
         with pytest.raises(PromotionError, match="realign toy"):
             act()
@@ -177,15 +172,15 @@ def test_nothing_moves_while_a_row_does_not_count(world):
 
 
 def test_no_anchor_to_a_champion_that_was_put_in_by_hand(world):
-    point("champion", "2")(world)
+    point("champion", "v2")(world)
     with pytest.raises(PromotionError, match=r"is v2 in MLflow, the ledger's is v1; .*realign toy"):
-        promotion.reanchor(world.place, "toy", "a new year")
+        promotion.reanchor(world.run, "a new year")
     with pytest.raises(PromotionError, match=r"moved the alias by hand; .*realign toy"):
-        promotion.rollback(world.place, "toy", "x")
+        promotion.rollback(world.run, "x")
 
 
 def test_a_realignment_needs_a_reason_and_something_to_put_right(world):
     with pytest.raises(PromotionError, match="needs a reason"):
-        realign(world.place, "toy", " ")
+        realign(world.run, " ")
     with pytest.raises(PromotionError, match="nothing differs"):
-        realign(world.place, "toy", "just so")
+        realign(world.run, "just so")

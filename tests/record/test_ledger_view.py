@@ -1,125 +1,83 @@
-"""A row of the ledger counts only if what stands before it allows it."""
+"""What the ledger says of one use case, read once and then row by row."""
+
+from datetime import UTC, datetime
 
 import pytest
 
-from kpi_gate.record import ledger_view
+from kpi_gate.decision.evidence import Window
+from kpi_gate.record import ledger_reading
 from kpi_gate.record.ledger import Ledger
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.ledger_view import LedgerView
 
-WINDOW = {"start": "2024-01-01T00:00:00Z", "end": "2024-02-01T00:00:00Z"}
+NOW = datetime(2024, 3, 1, tzinfo=UTC)
+WINDOW = Window(start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2024, 2, 1, tzinfo=UTC))
 
 
 @pytest.fixture
 def ledger(tmp_path):
-    """v1 was promoted, v2 is on hold, v3 may be promoted with an approval."""
-    made = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    decide(made, "d1", "v1", "PROMOTE")
-    promote(made, "d1", "v1")
-    decide(made, "d2", "v2", "HOLD")
-    decide(made, "d3", "v3", "PROMOTE", approval="required")
-    return made
+    return Ledger(f"sqlite:///{tmp_path}/ledger.db")
 
 
-def decide(ledger, subject, version, verdict, approval="none"):
-    lineage = {"candidate": {"digest": f"digest of {subject}"}, "window": WINDOW}
-    body = {
-        "version": version,
-        "verdict": verdict,
-        "champion": "v1",
-        "decision": {"approval": approval, "lineage": lineage},
-        "model_files": {"model.skops": "5d41"},
-    }
-    ledger.append("toy", "decision", subject, body)
+@pytest.fixture
+def view(ledger):
+    return LedgerView(ledger, "toy", NOW)
 
 
-def promote(ledger, subject, version, **more):
-    body = {"version": version, "from": "v1", "forced": "", "approved_by": "", **more}
-    ledger.append("toy", "intent", subject, body)
-    ledger.append("toy", "done", subject, body)
+def decide(ledger, subject, as_of, champion="baseline", verdict="HOLD", **more):
+    gain = {"estimate": 0.5, "standard_error": 0.1}
+    lineage = {"window": WINDOW.model_dump(mode="json")}
+    decision = {"gain": gain, "lineage": lineage, "approval": "none", **more}
+    body = {"as_of": as_of, "champion": champion, "verdict": verdict, "decision": decision}
+    ledger.append("toy", "decision", subject, {"version": "v1", **body})
 
 
-def said(ledger):
-    return ledger_view.read(ledger.entries("toy"))
+def test_a_row_is_verified_once_and_only_what_came_since_is_followed(ledger, view, monkeypatch):
+    verified, real = [], ledger_reading.read
+
+    def read(rows, *rest):
+        verified.append([row["number"] for row in rows])
+        return real(rows, *rest)
+
+    monkeypatch.setattr(ledger_reading, "read", read)
+    for number in range(3):
+        decide(ledger, f"d{number}", "2024-01-01T00:00:00+00:00")
+    ledger.append("other", "decision", "d9", {"verdict": "HOLD"})
+    assert (list(view.catch_up().decisions), view.size) == (["d0", "d1", "d2"], 4)
+    decide(ledger, "d3", "2024-02-01T00:00:00+00:00")
+    assert (list(view.catch_up().decisions)[-1], view.size) == ("d3", 5)
+    view.catch_up()
+    assert verified == [[1, 2, 3, 4], [5], []]
 
 
-def test_what_counts(ledger):
-    assert (said(ledger).champion, said(ledger).anchor, said(ledger).faults) == ("v1", "v1", {})
-    promote(ledger, "d2", "v2", forced="the board wants it")
-    promote(ledger, "d3", "v3", approved_by="jane")
-    assert (said(ledger).champion, said(ledger).anchor, said(ledger).faults) == ("v3", "v1", {})
-    for kind in ("anchor_intent", "anchor"):
-        ledger.append("toy", kind, "d3", {"version": "v3", "from": "v1"})
-    for kind in ("rollback_intent", "rollback"):
-        ledger.append("toy", kind, "d3", {"version": "v1", "from": "v3"})
-    assert (said(ledger).champion, said(ledger).anchor, said(ledger).faults) == ("v1", "v3", {})
-    assert [done.subject for done in said(ledger).standing] == ["d1"]
+def test_what_earlier_decisions_taught_depends_on_the_moment_and_on_the_rival(ledger, view):
+    decide(ledger, "d0", "2024-02-01T00:00:00+00:00")
+    decide(ledger, "d1", "2024-02-10T00:00:00+00:00", champion="v1")
+    decide(ledger, "d2", NOW.isoformat())
+    view.catch_up()
+    assert len(view.earlier_decisions) == 2
+    assert view.past_gains(against_baseline=True) == [(0.5, 0.1)]
+    assert view.past_looks(WINDOW) == 2
+    after = Window(start=WINDOW.end, end=NOW)
+    assert view.past_looks(after) == 0
+    assert view.last_retraining == NOW
 
 
-FORGED = {
-    "on hold": (("d2", "v2", {}), "whose decision is HOLD, and is not forced"),
-    "forced without a reason": (("d2", "v2", {"forced": "  "}), "HOLD, and is not forced"),
-    "no such decision": (("d9", "v2", {}), "by a decision that does not exist"),
-    "another version": (("d1", "v2", {}), "promotes v2, its decision is on v1"),
-    "no approval": (("d3", "v3", {}), "without the approval that its decision asks for"),
-}
+def test_days_go_into_quarantine_and_out_of_it_by_the_last_word(ledger, view):
+    for as_of, action in (("2024-02-01", "add"), ("2024-02-02", "release"), ("2024-05-01", "add")):
+        body = {"as_of": f"{as_of}T00:00:00+00:00", "action": action, "days": ["2024-01-07"]}
+        ledger.append("toy", "quarantine", "quarantine", body)
+        if action == "add":
+            assert len(view.catch_up().quarantined) == (as_of < "2024-03")
+    assert view.quarantined == frozenset()
+    assert [day.isoformat() for day in view.released] == ["2024-01-07"]
 
 
-@pytest.mark.parametrize("name", FORGED)
-def test_an_intent_with_its_done_counts_for_nothing_until_set_aside(ledger, name):
-    (subject, version, more), words = FORGED[name]
-    promote(ledger, subject, version, **more)
-    assert (said(ledger).champion, said(ledger).anchor) == ("v1", "v1")
-    assert not said(ledger).opened
-    intent, done = said(ledger).faults.values()
-    assert words in intent
-    assert "ends no intent that counts" in done
-    aside = list(said(ledger).faults)
-    ledger.append("toy", "realigned", "toy", {"set_aside": aside})
-    assert said(ledger).faults == {}
-    assert said(ledger).champion == "v1"
-    assert said(ledger).uncounted == set(aside)
-
-
-@pytest.mark.parametrize(
-    ("kind", "subject", "body", "words"),
-    [
-        ("done", "d3", {"version": "v3"}, "ends no intent that counts"),
-        ("rollback", "d1", {"version": ""}, "ends no intent that counts"),
-        ("anchor", "d2", {"version": "v2"}, "ends no intent that counts"),
-        ("rollback_intent", "d1", {"version": "v2"}, "goes back to v2 from what was not promoted"),
-        ("rollback_intent", "d2", {"version": ""}, "the baseline from what was not promoted"),
-        ("anchor_intent", "d2", {"version": "v2"}, "anchors to v2, the champion is v1"),
-    ],
-)
-def test_a_row_that_nothing_leads_to(ledger, kind, subject, body, words):
-    ledger.append("toy", kind, subject, body)
-    (fault,) = said(ledger).faults.values()
-    assert words in fault
-    assert (said(ledger).champion, said(ledger).anchor) == ("v1", "v1")
-
-
-def test_a_done_with_another_version_than_its_intent(ledger):
-    ledger.append("toy", "intent", "d3", {"version": "v3", "approved_by": "jane"})
-    ledger.append("toy", "done", "d3", {"version": "v2"})
-    (fault,) = said(ledger).faults.values()
-    assert "with another version" in fault
-    assert [intent.subject for intent in said(ledger).opened.values()] == ["d3"]
-
-
-def test_a_way_back_over_several_promotions(ledger):
-    promote(ledger, "d2", "v2", forced="x")
-    promote(ledger, "d3", "v3", approved_by="jane")
-    for kind in ("rollback_intent", "rollback"):
-        ledger.append("toy", kind, "d3", {"version": "", "from": "v3"})
-    assert (said(ledger).champion, said(ledger).standing) == ("", [])
-
-
-def test_what_was_judged_is_the_promoting_decision_of_a_version(ledger):
-    judged = said(ledger).judged("v1")
-    assert (judged.decision, judged.digest) == ("d1", "digest of d1")
-    assert judged.evidence_end == "2024-02-01T00:00:00+00:00"
-    assert judged.files == {"model.skops": "5d41"}
-    decide(ledger, "d4", "v1", "HOLD")  # a registry begun anew counts from 1 again
-    assert said(ledger).judged("v1").decision == "d1"
-    with pytest.raises(ModelError, match="v9: no decision in the ledger registered this version"):
-        said(ledger).judged("v9")
+def test_a_promotion_waits_until_it_is_begun_and_only_against_the_champion_in_use(ledger, view):
+    decide(ledger, "d0", NOW.isoformat(), verdict="PROMOTE", approval="required")
+    decide(ledger, "d1", NOW.isoformat(), verdict="PROMOTE")
+    decide(ledger, "d2", NOW.isoformat(), verdict="PROMOTE", champion="v7")
+    view.catch_up()
+    assert [entry.subject for entry in view.unfinished] == ["d0", "d1"]
+    assert [entry.subject for entry in view.pending_reviews] == ["d0"]
+    ledger.append("toy", "void", "d0", {"version": "v1"})
+    assert [entry.subject for entry in view.catch_up().unfinished] == ["d1"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kpi_gate.record import prepared_databases
-from kpi_gate.record.registry import version_of
+from kpi_gate.record.registry import Registry
 from kpi_gate.workspace import Place
 
 TOOLS = ("mlflow", "prefect")
@@ -63,6 +63,6 @@ def test_an_environment_that_cannot_be_written_to_leaves_it_to_the_tool(
 
 def test_mlflow_takes_a_prepared_database_for_its_own(tmp_path: Path) -> None:
     place = Place(root=tmp_path)
-    assert version_of(place, "none", "champion") == ""
+    assert Registry(place, "none").version_of("champion") == ""
     experiments = names(tmp_path / ".kpi-gate/mlflow.db", "SELECT name FROM experiments")
     assert experiments == ["Default"]

@@ -17,7 +17,7 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.record import decision_run, model_files, registry
-from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.record.model_files import Model, ModelCard, ModelError
 from kpi_gate.workspace import Place
 
 
@@ -59,7 +59,7 @@ def register(place, name, folder, rows):
     decision = refuse(name, settings, check="name", subject=name)
     tags = {"use_case": "toy", "decision_id": name, "as_of": "2024-03-01"}
     tags["evidence_end"] = "2024-03-01T00:00:00+00:00"
-    content = decision_run.RunContent({}, tags, {}, model=folder, sample=rows.head(3))
+    content = decision_run.RunContent({}, tags, {}, model=Model(folder), sample=rows.head(3))
     return decision_run.record_run(place, "toy", decision, content).version
 
 
@@ -75,7 +75,7 @@ def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(place, tmp_
         folder, fetched = tmp_path / f"candidate-{number}", tmp_path / f"fetched-{number}"
         rows = candidate(folder, estimator)
         version = register(place, f"d{number}", folder, rows)
-        registry.fetch(place, "toy", version, fetched, judged(folder))
+        registry.Registry(place, "toy").fetch(version, fetched, judged(folder))
         for name in (model_files.MODEL_FILE, model_files.KEYS_FILE, model_files.GOLDEN_FILE):
             assert (fetched / name).read_bytes() == (folder / name).read_bytes()
         again = model_files.load_model(fetched / model_files.MODEL_FILE)
@@ -90,9 +90,9 @@ def test_another_model_beside_the_card_is_refused(place, tmp_path):
     stored = next((place.home / "artifacts").rglob(model_files.MODEL_FILE))
     shutil.copy(other / model_files.MODEL_FILE, stored)
     with pytest.raises(ModelError, match=r"model\.skops is not the file, as decision d recorded"):
-        registry.fetch(place, "toy", version, tmp_path / "fetched", judged(folder))
+        registry.Registry(place, "toy").fetch(version, tmp_path / "fetched", judged(folder))
     before = replace(judged(folder), files={})  # a ledger that did not keep them yet
     with pytest.raises(ModelError, match="the model is not the one of decision d in the ledger"):
-        registry.fetch(place, "toy", version, tmp_path / "fetched", before)
+        registry.Registry(place, "toy").fetch(version, tmp_path / "fetched", before)
     with pytest.raises(ModelError, match="toy version 9: it is not in MLflow"):
-        registry.fetch(place, "toy", "9", tmp_path / "fetched", before)
+        registry.Registry(place, "toy").fetch("v9", tmp_path / "fetched", before)

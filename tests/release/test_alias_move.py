@@ -7,8 +7,7 @@ import sqlalchemy as sql
 from starts import AFTER_DRIFT, champion, newest_decision, play
 from test_promotion import kinds
 
-from kpi_gate.evaluation.evidence_files import read_evidence
-from kpi_gate.pipeline import recording, stages
+from kpi_gate.pipeline import stages
 from kpi_gate.record.ledger import Ledger, LedgerError
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
@@ -27,35 +26,34 @@ def elsewhere(run_at, ledger_url):
 def completes(run_at, rows):
     """After the fault, the next run ends what was begun, once."""
     play(run_at(AFTER_DRIFT))
-    assert champion(run_at()) == "2"
+    assert champion(run_at()) == "v2"
     assert kinds(run_at()) == rows
     assert run_at().ledger.verify() == []
 
 
 def test_a_broken_chain_closes_the_gate(run_at, second_decision):
     entry = newest_decision(run_at())
-    place, evidence = run_at().place, read_evidence(run_at().work / "evidence")
+    broken, place = run_at(), run_at().place
     with sqlite3.connect(place.home / "ledger.db") as connection:
         connection.executescript(
             "DROP TRIGGER ledger_no_update; UPDATE ledger SET body = replace(body, '0.1', '0.9') "
             "WHERE number = 1;"
         )
     acts = {
-        "heal": lambda: promotion.heal(place, "toy"),
-        "promote": lambda: promotion.promote(place, entry),
-        "force": lambda: promotion.promote(place, entry, forced="please"),
-        "rollback": lambda: promotion.rollback(place, "toy", "refunds"),
-        "reanchor": lambda: promotion.reanchor(place, "toy", "new year"),
-        "past gains": lambda: recording.past_gains(run_at(AFTER_DRIFT), evidence),
+        "heal": lambda: promotion.heal(broken),
+        "promote": lambda: promotion.promote(broken, entry),
+        "force": lambda: promotion.promote(broken, entry, forced="please"),
+        "rollback": lambda: promotion.rollback(broken, "refunds"),
+        "reanchor": lambda: promotion.reanchor(broken, "new year"),
         "decide": lambda: stages.decide(run_at(AFTER_DRIFT)),
-        "freeze": lambda: stages.freeze_champion(run_at(AFTER_DRIFT)),
+        "freeze": lambda: stages.fetch_champion(run_at(AFTER_DRIFT)),
         "a whole run": lambda: play(run_at(AFTER_DRIFT)),
     }
     for name, act in acts.items():
         with pytest.raises(LedgerError, match=r"row 1 \(decision .*was changed.*verify") as error:
             act()
         assert "nothing moves until it is whole" in str(error.value), name
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     with sqlite3.connect(place.home / "ledger.db") as connection:
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (4,)
 
@@ -73,7 +71,7 @@ def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, se
     broken = elsewhere(run_at, url.format(home=run_at().place.home))
     with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
         play(broken)
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert kinds(run_at()) == ["decision", "intent", "done"]
     completes(run_at, ["decision", "intent", "done"] * 2)
 
@@ -103,6 +101,6 @@ def test_a_full_disk_promotes_nothing(run_at, monkeypatch, rows, written, second
                 play(run_at(AFTER_DRIFT))
     finally:
         sql.event.remove(sql.pool.Pool, "checkout", fill_up)
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert kinds(run_at()) == ["decision", "intent", "done", *written]
     completes(run_at, ["decision", "intent", "done"] * 2)

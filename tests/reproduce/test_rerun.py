@@ -42,17 +42,17 @@ MODULE, YAML = "src/kpi_gate/examples/toy.py", "src/kpi_gate/examples/toy.yaml"
 def play(root, as_of):
     """Run every verb of a retraining, as the flow does; return the ledger's row."""
     sys.modules.pop("kpi_gate.examples.toy", None)
-    run, found = Run(discovery.load("toy"), as_of, Place(root=root)), None
+    run = Run(discovery.load("toy"), as_of, Place(root=root))
     try:
-        found = stages.snapshot(run)
-        stages.freeze_champion(run)
+        stages.take_snapshot(run)
+        stages.fetch_champion(run)
         stages.validate(run)
         stages.train(run)
         stages.compare(run)
         decision = stages.decide(run)
     except Refusal as refusal:
-        decision = recording.refused(run, refusal, found)
-    entry = stages.record(run, decision, found)
+        decision = recording.refused(run, refusal)
+    entry = stages.record(run, decision)
     stages.promote(run, entry)
     return entry
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision.evidence import BASELINE, Contender
 from kpi_gate.learning.windows import plan_windows
-from kpi_gate.record.dvc_stages import mask_future
 from kpi_gate.record.model_files import ModelCard
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Run

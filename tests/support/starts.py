@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from kpi_gate.pipeline import recording, stages
 from kpi_gate.pipeline.standing import standing_decision
-from kpi_gate.record import registry
+from kpi_gate.record.registry import CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Refusal
 
@@ -24,29 +24,28 @@ KEPT = (".kpi-gate", ".dvc/cache", "data", "dvc.lock")
 
 def compared(run):
     """Run the verbs between the snapshot and the decision; tell whether any did anything."""
-    stages.freeze_champion(run)
+    stages.fetch_champion(run)
     return any([stages.validate(run), stages.train(run), stages.compare(run)])
 
 
 def play(run, promote=True):
     """Run every verb of a retraining, as the flow does."""
-    promotion.heal(run.place, run.name)
-    found = None
+    promotion.heal(run)
     try:
-        found = stages.snapshot(run)
+        stages.take_snapshot(run)
         standing = standing_decision(run)
         if standing is not None:
             return standing, stages.promote(run, standing), False
         trained = compared(run)
         decision = stages.decide(run)
     except Refusal as refusal:
-        trained, decision = False, recording.refused(run, refusal, found)
-    entry = stages.record(run, decision, found)
+        trained, decision = False, recording.refused(run, refusal)
+    entry = stages.record(run, decision)
     return entry, stages.promote(run, entry) if promote else None, trained
 
 
 def champion(run):
-    return registry.version_of(run.place, run.name, registry.CHAMPION)
+    return run.registry.version_of(CHAMPION)
 
 
 def waiting_for_approval(run_at):
@@ -61,7 +60,7 @@ def newest_decision(run):
 
 
 def _second_evidence(run_at):
-    stages.snapshot(run_at(AFTER_DRIFT))
+    stages.take_snapshot(run_at(AFTER_DRIFT))
     compared(run_at(AFTER_DRIFT))
 
 

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from kpi_gate.decision.value.model import ValueModel
+from kpi_gate.run.context import Run
 from kpi_gate.usecase.calls import CodeRefusal
 from kpi_gate.usecase.refusal import Refusal
 
@@ -169,7 +170,7 @@ def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(run_at):
     from starts import play
 
     made = run_at()
-    entry, outcome, _ = play(replace(made, use_case=replace(made.use_case, baseline=asks)))
+    entry, outcome, _ = play(Run(replace(made.use_case, baseline=asks), made.as_of, made.place))
     assert entry.body["verdict"] == "INVALID"
     assert "baseline of toy fails: KeyError: 'tast' is not there" in entry.body["sentence"]
     assert "function asks" in entry.body["sentence"]

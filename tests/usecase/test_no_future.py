@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.rules import rules_for
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.value.model import ValueModel
@@ -19,8 +20,7 @@ from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.evaluation.scored_model import actions, expect, make_side, score
 from kpi_gate.evaluation.views import UnseenColumnError, at_decision, once_over, rule_of_thumb
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.record.dvc_stages import mask_future
-from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE, ModelCard, load_model
+from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE, Model, load_model
 from kpi_gate.release import alias_move
 from kpi_gate.run import candidate
 from kpi_gate.run.champion import stand_in
@@ -56,6 +56,11 @@ def trained(rows, tmp_path_factory):
     return run
 
 
+def made_side(name, folder, use_case, rows):
+    model = Model(folder)
+    return make_side(name, model, use_case, rows, model.card.outcome_rate)
+
+
 def decided(use_case, rows, run):
     """Return everything that is decided of the rows, before any outcome is known."""
     folder = run.work / "candidate"
@@ -63,7 +68,7 @@ def decided(use_case, rows, run):
     features = use_case.feature_names
     scores = score(model, rows, features, use_case)
     amounts = expect(model, rows, features, use_case)
-    side = make_side("candidate", folder, use_case, rows, ModelCard.read(folder))
+    side = made_side("candidate", folder, use_case, rows)
     view = at_decision(use_case, rows)
     return {
         "scores": scores,
@@ -105,7 +110,7 @@ def test_the_policy_is_given_what_is_expected_and_the_value_what_came(rows, trai
 
     use_case = spenders(value=ValueModel("offer_margin", spying, ("spent",)))
     folder = trained.work / "candidate"
-    side = make_side("candidate", folder, use_case, rows, ModelCard.read(folder))
+    side = made_side("candidate", folder, use_case, rows)
     *acting, valued = given_to_parts
     assert np.array_equal(valued[1], rows["spent"])
     for outcome, spent in acting:
@@ -124,11 +129,10 @@ def test_golden_rows_hold_nothing_late(trained):
 
 def test_what_an_amount_was_expected_to_be_is_golden_too(trained):
     folder = trained.work / "candidate"
-    card, model = ModelCard.read(folder), load_model(folder / MODEL_FILE)
-    golden = pd.read_parquet(folder / GOLDEN_FILE)
-    assert alias_move._differs(card, model, golden) == ""
-    golden.loc[3, "golden_spent_with_1"] += 1e-9
-    assert alias_move._differs(card, model, golden) == "1 of 20 golden rows score differently"
+    model = Model(folder)
+    assert alias_move._differs(model) == ""
+    model.golden.loc[3, "golden_spent_with_1"] += 1e-9
+    assert alias_move._differs(model) == "1 of 20 golden rows score differently"
 
 
 def test_a_day_whose_amounts_are_not_there_yet_is_no_alarm(rows):
@@ -144,7 +148,7 @@ def test_the_newest_decisions_are_expected_by_what_was_known(rows, trained):
     use_case, folder = spenders(), trained.work / "candidate"
     gate, known = windows().gate, (rows["event_time"] < windows().gate.start).to_numpy()
     young = rows.assign(spent=rows["spent"].where(known), outcome=rows["outcome"].where(known))
-    side = make_side("champion", folder, use_case, young, ModelCard.read(folder))
+    side = made_side("champion", folder, use_case, young)
     found = expect_value(use_case, side, young, known, gate)
     assert found.unavailable == ""
     over = side.action[~known] * (rows["outcome"] * rows["spent"])[~known] - 4 * side.action[~known]
@@ -187,7 +191,7 @@ def test_a_declared_expectation_stands_for_the_amount(rows, tmp_path):
     run = run_of(use_case, tmp_path)
     candidate.train_candidate(run, rows, windows(), run.work / "candidate", "frozen")
     folder = run.work / "candidate"
-    side = make_side("candidate", folder, use_case, rows, ModelCard.read(folder))
+    side = made_side("candidate", folder, use_case, rows)
     assert np.array_equal(side.action, side.scores * rows["guess"] - 4 > 0)
 
 
@@ -196,10 +200,15 @@ def verdict_of(use_case, rows, root):
     run = run_of(use_case, root)
     rows = mask_future(rows, run.as_of, use_case.times.with_outcome)
     shutil.rmtree(run.work, ignore_errors=True)
-    stand_in(run, run.work / "champion")
-    candidate.train_candidate(run, rows, windows(), run.work / "candidate", "frozen")
-    comparison.write_evidence(run.work, use_case, rows, windows(), run.as_of, "frozen", timed=False)
-    evidence = read_evidence(run.work / "evidence")
+    models = {
+        "champion": stand_in(run, run.work / "champion"),
+        "candidate": candidate.train_candidate(
+            run, rows, windows(), run.work / "candidate", "frozen"
+        ),
+    }
+    snapshot, folder = run.frozen_as("frozen", rows), run.work / "evidence"
+    comparison.write_evidence(folder, models, use_case, snapshot, windows(), timed=False)
+    evidence = read_evidence(folder)
     return decide(evidence, use_case.settings.gate(), tick=run.as_of)
 
 

@@ -17,7 +17,7 @@ from champions import (
 from kpi_gate.decision.retrain_rule import choose
 from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.evaluation.daily import good_days, sum_by_day
-from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.watch.value.challenger import challenge
 
 TRAINED = day(60)
@@ -43,7 +43,7 @@ def challenged(visits, champion, as_of, folder, quarantined=frozenset(), change=
     run = make_run(as_of, folder, use_case_with(trigger=MONEY, **settings))
     rows = rows_of(visits, as_of)
     rows = rows if change is None else change(rows)
-    return challenge(run, rows, champion, folder / "challenger", quarantined)
+    return challenge(run, rows, Model(champion), folder / "challenger", quarantined)
 
 
 def test_a_turned_world_costs_money_every_day(visits, champion, tmp_path):

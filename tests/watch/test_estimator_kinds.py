@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from champions import START, TOY_MODULE, make_run, train_champion, use_case_with, write_baseline
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision.objective import EstimatorSettings
 from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.evaluation.valuation import worth
 from kpi_gate.examples import ads as ads_module
 from kpi_gate.examples.sources.simulated_ads import simulate, world
-from kpi_gate.record.dvc_stages import mask_future
+from kpi_gate.record.model_files import Model
 from kpi_gate.usecase import discovery
 from kpi_gate.watch.value.challenger import challenge
 from kpi_gate.watch.value.findings import value_findings
@@ -48,8 +49,9 @@ def run(use_case, rows, folder, as_of):
     gate = train_champion(early, mask_future(rows, PROMOTED), champion).gate
     write_baseline(nobody)
     known = mask_future(rows[rows["event_time"] < as_of], as_of)
-    stale = challenge(run, known, champion, folder / "challenger")
-    earned = realise(run, known, champion, PROMOTED, gate=gate, replaced=nobody, promised=0.0)
+    model, replaced = Model(champion), Model(nobody)
+    stale = challenge(run, known, model, folder / "challenger")
+    earned = realise(run, known, model, PROMOTED, gate=gate, replaced=replaced, promised=0.0)
     assert value_findings(earned)
     return stale, earned
 

@@ -11,12 +11,9 @@ from starts import AFTER_DRIFT, LATER, champion, play
 from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.pipeline import respond, stages
 from kpi_gate.pipeline.loading import load_rows
-from kpi_gate.pipeline.retrain_choice import accepted
-from kpi_gate.pipeline.ticks import read_learnable
-from kpi_gate.record import registry
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
+from kpi_gate.record.registry import ANCHOR, CHAMPION, Registry
 from kpi_gate.release import promotion, quarantine
-from kpi_gate.run.alarms import standing_alarm
 from kpi_gate.run.context import Refusal, Run
 from kpi_gate.usecase import discovery
 from kpi_gate.watch.context import Watch
@@ -38,7 +35,7 @@ def champions(request, begin):
 @pytest.fixture
 def second(champions, project):
     """Return the version of the second champion."""
-    return registry.version_of(Place(root=project), "toy", registry.CHAMPION)
+    return Registry(Place(root=project), "toy").version_of(CHAMPION)
 
 
 def edit(project, change):
@@ -114,7 +111,7 @@ def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1
     assert all(look.action == "" and look.champion == "v1" for look in seen)
-    assert not quarantine.quarantined(run_at(LATER))
+    assert not run_at(LATER).history.quarantined
 
     assert len(trained) >= 2
     assert all(later - earlier == timedelta(days=7) for earlier, later in pairwise(trained))
@@ -145,9 +142,9 @@ def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
     assert "units" in checks(seen) or "range" in checks(seen), seen.markdown()
     assert seen.those("severe")[0].column == "taste"
     assert seen.action == "quarantined 2024-03-20", "the rows are at fault, not the model"
-    assert champion(run_at()) == "1"
-    assert quarantine.quarantined(run_at(LATER)) == {bad.date()}
-    assert quarantine.quarantined(run_at(bad)) == frozenset(), "not known yet"
+    assert champion(run_at()) == "v1"
+    assert run_at(LATER).history.quarantined == {bad.date()}
+    assert run_at(bad).history.quarantined == frozenset(), "not known yet"
 
     again = stages.monitor(run_at(morning(bad)))
     assert (again.severe, again.action) == (True, ""), "it is in already"
@@ -156,13 +153,13 @@ def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
     entry, _, trained = play(run_at(LATER))
     assert trained, entry.body["sentence"]
     assert entry.body["verdict"] != "INVALID", "its rows are no reason to refuse the others"
-    learnable = read_learnable(run_at(LATER))
+    learnable = run_at(LATER).snapshot.learnable
     assert count(learnable["unit"], bad) == 0
     compared = pd.read_parquet(project / "data/toy/evidence/comparison.parquet")["unit"]
     assert [count(compared, bad + k * DAY) for k in (-1, 0, 1)] == [30, 0, 30]
 
     quarantine.put(run_at(LATER), [bad.date()], quarantine.RELEASE, "it was right")
-    assert quarantine.quarantined(run_at(LATER)) == frozenset()
+    assert run_at(LATER).history.quarantined == frozenset()
     after = stages.monitor(run_at(LATER.replace(hour=6)))
     assert not after.severe
     entry, _, _ = play(run_at(LATER))
@@ -190,7 +187,7 @@ def test_a_released_day_is_not_put_back_by_the_next_look(project, run_at):
     again = stages.monitor(run_at(morning(bad)))
     assert again.severe
     assert again.action == ""
-    assert quarantine.quarantined(run_at(LATER)) == frozenset()
+    assert run_at(LATER).history.quarantined == frozenset()
 
 
 def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, run_at):
@@ -204,11 +201,11 @@ def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, run_at)
     assert not outcome.moved
     assert "waits until a look finds nothing severe: monitor as of 2024-07-01" in outcome.words
     stages.monitor(run_at(morning(LATER)))
-    assert standing_alarm(run_at()), "a look back at a good day lifts no alarm"
+    assert run_at().history.standing_alarm, "a look back at a good day lifts no alarm"
     assert not stages.promote(run_at(AFTER_DRIFT), entry).moved
     stages.monitor(run_at(morning(bad + DAY)))
     assert stages.promote(run_at(AFTER_DRIFT), entry).moved
-    assert champion(run_at()) == entry.body["version"].removeprefix("v")
+    assert champion(run_at()) == entry.body["version"]
 
 
 @pytest.mark.parametrize("way", ["hold", "rollback", "baseline"])
@@ -219,7 +216,7 @@ def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, run_at,
     assert seen.those("severe")[0].about == "model"
     went = {
         "hold": (second, ""),
-        "rollback": ("1", "rolled back to v1"),
+        "rollback": ("v1", "rolled back to v1"),
         "baseline": ("", "rolled back to baseline"),
     }
     assert (champion(run_at()), seen.action) == went[way]
@@ -237,19 +234,19 @@ def test_a_way_back_passes_over_what_is_broken_too(second, run_at):
     seen = stages.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback")))
     assert seen.action == "rolled back to baseline"
     assert looks(run_at)[-1].body["severe"]
-    assert standing_alarm(run_at())
+    assert run_at().history.standing_alarm
 
 
 def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, run_at):
     falsify(stored_files(run_at, GOLDEN_FILE)[-1])
     made = run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback"))
     place = made.place.model_copy(update={"root": made.place.home / "monitor"})
-    watch = Watch(Run(made.use_case, made.as_of, place), load_rows(made), frozenset())
+    watch = Watch(made.at(place=place), load_rows(made))
     seen = look(watch)
-    promotion.rollback(made.place, "toy", "a person was faster")
+    promotion.rollback(made, "a person was faster")
     done = respond.act(watch, seen)
-    assert done.action == f"no way back from v{second}: it is not the champion any more"
-    assert champion(run_at()) == "1"
+    assert done.action == f"no way back from {second}: it is not the champion any more"
+    assert champion(run_at()) == "v1"
 
 
 @pytest.mark.parametrize(
@@ -273,11 +270,11 @@ def test_a_champion_whose_files_are_broken(project, run_at, file, content, check
 
 
 def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, run_at):
-    registry.point(run_at().place, "toy", registry.ANCHOR, "")
+    run_at().registry.point(ANCHOR, "")
     seen = stages.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert checks(seen) == ["anchor_present"]
     assert seen.action == ""
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert seen.choice.rule == "health"
 
 
@@ -292,7 +289,7 @@ def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, run_at):
     assert checks(seen) == ["rows_loadable"]
     assert "cannot be loaded" in seen.sentence
     assert seen.champion == "unknown"
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert [look.body["severe"] for look in looks(run_at)] == [True, True]
 
 
@@ -300,7 +297,7 @@ def test_a_column_that_is_gone_is_the_fault_of_the_rows(project, run_at):
     edit(project, lambda rows: rows.rename(columns={"taste": "flavour"}))
     seen = stages.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert "missing" in checks(seen)
-    assert champion(run_at()) == "1"
+    assert champion(run_at()) == "v1"
     assert seen.champion == "v1"
     assert looks(run_at)[-1].body["severe"]
 
@@ -397,7 +394,7 @@ def test_rows_that_changed_after_they_were_served(project, run_at):
 
 
 def test_a_predecessor_that_cannot_be_read_hides_nothing_else(second, run_at):
-    promotion.reanchor(run_at().place, "toy", "so that v1 is only a predecessor")
+    promotion.reanchor(run_at(), "so that v1 is only a predecessor")
     stored_files(run_at, MODEL_FILE)[0].write_bytes(b"")
     seen = stages.monitor(run_at(morning(AFTER_DRIFT + 10 * DAY)))
     assert "replaced_readable" in checks(seen, "warning")
@@ -427,13 +424,13 @@ def test_money_skips_before_the_taste_turns_and_retrains_after_it(project, run_a
     rows = run_at().ledger.entries("toy", "choice")
     assert [row.body["rule"] for row in rows] == ["cooldown", "not_worth_it", "money"]
     assert rows[-1].body["sentence"] == f"retrain: {after.reason}"
-    assert accepted(run_at()) == rows[-1]
+    assert run_at().history.accepted_choice == rows[-1]
     assert stages.choose_to_retrain(run_at(AFTER_DRIFT, **money())) is None, (
         "chosen, and to be done"
     )
     _, outcome, _ = play(run_at(AFTER_DRIFT, **money()))
     assert outcome.moved
-    assert accepted(run_at()) is None, "a decision followed it"
+    assert run_at().history.accepted_choice is None, "a decision followed it"
     again = stages.choose_to_retrain(run_at(AFTER_DRIFT + 3 * DAY, **money()))
     assert (again.action, again.rule) == ("skip", "cooldown")
 
@@ -442,11 +439,11 @@ def test_the_monitor_proposes_what_pays_and_never_while_ill(project, run_at):
     seen = stages.monitor(run_at(morning(AFTER_DRIFT)))
     assert {proposal.by for proposal in seen.choice.proposals} >= {"value"}
     assert (seen.choice.action, seen.choice.rule) == ("retrain", "money"), seen.choice.reason
-    assert accepted(run_at()).body["rule"] == "money"
+    assert run_at().history.accepted_choice.body["rule"] == "money"
     spoil(project, AFTER_DRIFT + DAY)
     ill = stages.monitor(run_at(morning(AFTER_DRIFT + DAY)))
     assert (ill.choice.action, ill.choice.rule) == ("skip", "health")
-    assert accepted(run_at()) is None
+    assert run_at().history.accepted_choice is None
     asked = stages.choose_to_retrain(run_at(morning(AFTER_DRIFT + DAY), **money()))
     assert (asked.action, asked.rule) == ("skip", "health")
     assert "monitor as of 2024-07-03: taste" in asked.reason

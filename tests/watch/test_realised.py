@@ -9,7 +9,7 @@ from champions import TOY_MODULE, TURN, day, make_run, rows_of, train_champion, 
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.stats.confidence_sequence import SuddenLoss
 from kpi_gate.evaluation.daily_value import measure_worth
-from kpi_gate.record.model_files import MODEL_FILE, load_model
+from kpi_gate.record.model_files import MODEL_FILE, Model, load_model
 from kpi_gate.watch.value.estimated import BLIND_SPOT
 from kpi_gate.watch.value.findings import value_findings
 from kpi_gate.watch.value.realised import Realised, realise
@@ -44,7 +44,7 @@ def baseline(tmp_path_factory):
 def realised(visits, champion, as_of, change=None, **asked):
     rows = rows_of(visits, as_of)
     rows = rows if change is None else change(rows)
-    return realise(make_run(as_of, champion), rows, champion, PROMOTED, gate=GATE, **asked)
+    return realise(make_run(as_of, champion), rows, Model(champion), PROMOTED, gate=GATE, **asked)
 
 
 def checks(found, severity=None):
@@ -70,17 +70,19 @@ def test_value_by_hand(visits, champion):
 
 def test_a_quiet_time_has_no_warning(visits, champion, baseline):
     for number in range(70, 121, 10):
-        found = realised(visits, champion, day(number), replaced=baseline, promised=0.5)
+        found = realised(visits, champion, day(number), replaced=Model(baseline), promised=0.5)
         assert not checks(found, "warning")
     assert checks(found) == ["promised_gain", "own_past", "realised_value", "blind_window"]
 
 
 def test_a_turned_world_is_a_sudden_loss(visits, champion, baseline):
-    found = realised(visits, champion, TURN + timedelta(days=12), replaced=baseline, promised=1.0)
+    found = realised(
+        visits, champion, TURN + timedelta(days=12), replaced=Model(baseline), promised=1.0
+    )
     turn = (TURN - day(0)).days + 19_723  # days from 1970 to 2024
     assert abs(found.loss.day - turn) <= 1
     assert "sudden_loss" in checks(found, "warning")
-    late = realised(visits, champion, day(200), replaced=baseline, promised=1.0)
+    late = realised(visits, champion, day(200), replaced=Model(baseline), promised=1.0)
     assert checks(late, "warning") == ["promised_gain", "own_past"]
     assert late.loss is None
 
@@ -159,13 +161,13 @@ def test_days_in_quarantine_do_not_count(visits, champion):
 
 
 def test_the_gain_over_the_replaced_side(visits, champion, baseline):
-    found = realised(visits, champion, day(100), replaced=baseline, promised=0.9)
+    found = realised(visits, champion, day(100), replaced=Model(baseline), promised=0.9)
     rows = rows_of(visits, day(100))
     rows = rows[(rows["event_time"] >= PROMOTED) & (rows["event_time"] < day(98))]
     everyone = (10 * rows["outcome"] - 4).mean()
     expected = found.worth.per_decision - everyone
     assert found.gain.per_decision == pytest.approx(expected)
-    over = realised(visits, champion, day(100), replaced=baseline, promised=5.0)
+    over = realised(visits, champion, day(100), replaced=Model(baseline), promised=5.0)
     assert "promised_gain" in checks(over, "warning")
 
 
@@ -195,7 +197,7 @@ def test_a_champion_that_cannot_be_read(visits, tmp_path):
 
 
 def test_it_travels(visits, champion, baseline):
-    found = realised(visits, champion, day(131), replaced=baseline, promised=1.0)
+    found = realised(visits, champion, day(131), replaced=Model(baseline), promised=1.0)
     assert isinstance(found.loss, SuddenLoss)
     assert Realised.model_validate(json.loads(found.model_dump_json())) == found
     for finding in value_findings(found):

@@ -18,7 +18,7 @@ from kpi_gate.evaluation.evidence_files import TABLE_FILE, read_evidence
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows, within
-from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Refusal
 from kpi_gate.usecase.contract import Feature
@@ -70,7 +70,10 @@ def planned(rows, work):
 
 def test_the_comparison_counts_it_so_says_how_many_and_lets_the_candidate_be_measured(rows, work):
     windows = planned(rows, work)
-    write_evidence(work, TOLERANT, rows, windows, NOW, "x", timed=True)
+    snapshot = make_run(NOW, work, TOLERANT).frozen_as("x", rows)
+    folders = {"champion": "champion", "candidate": "candidate", "anchor": "champion/anchor"}
+    models = {name: Model(work / folder) for name, folder in folders.items()}
+    write_evidence(work / "evidence", models, TOLERANT, snapshot, windows)
     evidence = read_evidence(work / "evidence")
     table = pd.read_parquet(work / "evidence" / TABLE_FILE)
     west = rows.loc[within(rows, windows.gate), "region"].to_numpy() == "west"
@@ -90,10 +93,9 @@ def test_the_comparison_counts_it_so_says_how_many_and_lets_the_candidate_be_mea
 
 def test_a_candidate_must_score_every_row(rows, work):
     gate = rows[within(rows, planned(rows, work).gate)].reset_index(drop=True)
-    card = ModelCard.read(work / "candidate")
     words = r"the candidate \(1\) cannot score .* rows, the first of them row .*unit v.*'west'"
     with pytest.raises(ScoringError, match=words):
-        make_side("candidate", work / "champion", STRICT, gate, card)
+        make_side("candidate", Model(work / "champion"), STRICT, gate, 0.5)
 
 
 def test_a_variant_that_cannot_score_the_tune_window_is_refused_by_name(rows, tmp_path):
@@ -110,7 +112,9 @@ def test_a_variant_that_cannot_score_the_tune_window_is_refused_by_name(rows, tm
 
 
 def test_a_look_values_the_champion_as_it_stands_in_service(rows, work):
-    view = look(make_run(NOW, work, STRICT), rows, work / "champion", START + timedelta(days=62))
+    view = look(
+        make_run(NOW, work, STRICT), rows, Model(work / "champion"), START + timedelta(days=62)
+    )
     west = (view.rows["region"] == "west").to_numpy()
     assert (view.side.failed == west).all()
     assert (view.side.action[west] == 1).all()

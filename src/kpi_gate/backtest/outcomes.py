@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.backtest.scenario import Scene
 from kpi_gate.backtest.snapshots import keep, read_json, write_json
+from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.value.estimators import Estimate
 from kpi_gate.evaluation.evidence_files import DAY_US
 from kpi_gate.evaluation.scored_model import make_side
@@ -18,8 +19,7 @@ from kpi_gate.evaluation.valuation import estimate
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import never_known
 from kpi_gate.pipeline import loading
-from kpi_gate.record import dvc_stages
-from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.model_files import Model
 from kpi_gate.run.champion import stand_in
 from kpi_gate.usecase.contract import UseCase
 
@@ -41,7 +41,7 @@ def look_up(scene: Scene) -> None:
         path = period_path(scene, number)
         due = {"decisions": len(part), "settled": int(settled.sum())}
         write_json(path.with_suffix(".json"), due)  # first: the last table says that all is there
-        dvc_stages.write_rows(part[settled].reset_index(drop=True), path)
+        write_rows(part[settled].reset_index(drop=True), path)
 
 
 def period_path(scene: Scene, number: int) -> Path:
@@ -125,10 +125,10 @@ def _earned(scene: Scene, name: str, rows: pd.DataFrame) -> Floats:
     else:
         folder = scene.folder / "models" / BASELINE
         keep(folder, lambda partial: stand_in(scene.afterwards, partial))
-    card = ModelCard.read(folder)
-    if card.contender.is_baseline:  # its probability is not asked for: any will do
-        card = card.model_copy(update={"outcome_rate": 0.5})
-    side = make_side(name or BASELINE, folder, use_case, rows, card)
+    model = Model(folder, use_case.trusted_types)
+    # the baseline's probability is not asked for: any will do
+    rate = model.card.outcome_rate if name else 0.5
+    side = make_side(name or BASELINE, model, use_case, rows, rate)
     parameters = use_case.settings.base_values()
     found = estimate(use_case, rows, (side.action,) * 2, (side.value,) * 2, parameters)
     return _shares(use_case, found)

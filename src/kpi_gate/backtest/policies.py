@@ -7,18 +7,21 @@ import pandas as pd
 
 from kpi_gate.backtest.scenario import Scene
 from kpi_gate.backtest.snapshots import UNHELD, copy, keep, read_json, train_once, write_json
+from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.evaluation.comparison import gate_rows
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.pipeline import stages, ticks
+from kpi_gate.pipeline import stages
 from kpi_gate.pipeline.recording import refused
+from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
-from kpi_gate.record import dvc_stages
-from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.record.dvc_stages import clear
+from kpi_gate.record.model_files import ModelError
 from kpi_gate.run.champion import stand_in
-from kpi_gate.run.context import Refusal, Run, plan
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
 NO_CANDIDATE = "no candidate"
@@ -63,9 +66,9 @@ def step(scene: Scene, player: str, number: int) -> None:
         check, reason = facts["refused"]
         move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
         if player == GATE:
-            _note(run, refused(run, Refusal(check, reason), None), 0, "")
+            _note(run, refused(run, Refusal(check, reason)), 0, "")
     else:
-        _prepare(scene, run, number, before)
+        _prepare(scene, run, number, before, facts["fingerprint"])
         ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
         move = ask(scene, run, number, in_use, facts)
     write_json(path, asdict(move))
@@ -80,15 +83,16 @@ def _path(scene: Scene, player: str, number: int) -> Any:
     return scene.folder / player / "moves" / f"{number:04d}.json"
 
 
-def _prepare(scene: Scene, run: Run, number: int, before: list[Move]) -> None:
+def _prepare(scene: Scene, run: Run, number: int, before: list[Move], frozen: str) -> None:
     """Lay the tick's rows, the champion in use and the anchor where a retraining finds them."""
     run.work.mkdir(parents=True, exist_ok=True)
-    link = run.work / "snapshot.parquet"
+    link = run.work / SNAPSHOT
     link.unlink(missing_ok=True)
     link.symlink_to(scene.snapshot(number))
-    ticks.write_tick(run)
+    run.begin(run.frozen_as(frozen))
+    write_tick(run)
     folder = run.work / "champion"
-    dvc_stages.clear(folder)
+    clear(folder)
     in_use = before[-1].model if before else ""
     if not in_use:
         stand_in(run, folder)
@@ -99,16 +103,16 @@ def _prepare(scene: Scene, run: Run, number: int, before: list[Move]) -> None:
 
 def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
     """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
-    frozen, candidate = facts["fingerprint"], ""
+    candidate = ""
     try:
         validate_snapshot(run)
-        train_once(run, frozen, scene.shelf)
+        train_once(run, scene.shelf)
         candidate = f"{GATE}-{number:04d}"
         _keep_model(scene, run, candidate)
-        stages.compare_on_snapshot(run, frozen, timed=False)
+        stages.compare_on_snapshot(run, timed=False)
         decision = stages.decide(run)
     except Refusal as refusal:
-        decision = refused(run, refusal, None)
+        decision = refused(run, refusal)
     _note(run, decision, facts["rows"], candidate)
     # all players begin with the same model, whatever the gate would have said of it
     moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
@@ -123,7 +127,7 @@ def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[
 
 def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
     """Write the decision into the play's own ledger: later ones learn from all candidates."""
-    if run.ledger.entries(run.name, "decision", decision.decision_id):
+    if decision.decision_id in run.history.decisions:
         return  # the play was cut off after this
     body = {
         "as_of": run.as_of.isoformat(),
@@ -135,7 +139,7 @@ def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
         "sentence": decision.sentence,
         "decision": decision.model_dump(mode="json"),
     }
-    run.ledger.append(run.name, "decision", decision.decision_id, body)
+    run.append("decision", decision.decision_id, body)
 
 
 def _ask_the_metric(
@@ -177,7 +181,7 @@ def _candidate(
     """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
     name = f"{player}-{number:04d}"
     try:
-        train_once(run, facts["fingerprint"], scene.shelf)
+        train_once(run, scene.shelf)
         _keep_model(scene, run, name)
     except Refusal as refusal:
         return "", str(refusal)
@@ -188,16 +192,15 @@ def _metrics(run: Run) -> tuple[float, float]:
     """Return the AUC of candidate and champion on the fresh rows; equal where there is none."""
     from sklearn.metrics import roc_auc_score
 
-    rows = ticks.read_learnable(run)
-    gate = gate_rows(rows, plan(run, rows))
+    gate = gate_rows(run.snapshot.learnable, run.windows)
     outcome = gate["outcome"].to_numpy(dtype=float)
     known = pd.notna(outcome)
     if len(set(outcome[known])) < 2:
         return 0.5, 0.5
-    card = ModelCard.read(run.work / "candidate")
+    rate, pair = run.candidate.card.outcome_rate, (run.candidate, run.champion)
     ours, theirs = (
-        make_side(side, run.work / side, run.use_case, gate, card).probability[known]
-        for side in ("candidate", "champion")
+        make_side(side, model, run.use_case, gate, rate).probability[known]
+        for side, model in zip(("candidate", "champion"), pair, strict=True)
     )
     return (
         float(roc_auc_score(outcome[known], ours)),
@@ -207,10 +210,8 @@ def _metrics(run: Run) -> tuple[float, float]:
 
 def _keep_model(scene: Scene, run: Run, name: str) -> None:
     """Keep the candidate under its name, as a registry would give it back after a promotion."""
-    candidate = run.work / "candidate"
-    card = ModelCard.read(candidate)
-    evidence_end = plan(run, ticks.read_learnable(run)).gate.end
-    known = {"name": name, "promoted_on": evidence_end}
+    candidate, card = run.candidate.folder, run.candidate.card
+    known = {"name": name, "promoted_on": run.windows.gate.end}
     contender = Contender.model_validate({**card.contender.model_dump(), **known})
 
     def fill(folder: Any) -> None:

@@ -12,13 +12,15 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate.backtest.scenario import Scene
+from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.learning.windows import plan_windows
-from kpi_gate.pipeline import loading, stages, ticks
+from kpi_gate.pipeline import loading, stages
 from kpi_gate.pipeline.fresh_rows import require_fresh_rows
-from kpi_gate.record import dvc_stages
+from kpi_gate.record.dvc_stages import clear
 from kpi_gate.run.candidate import train_candidate
-from kpi_gate.run.context import Refusal, Run, plan
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 
 UNHELD = "unheld"
 
@@ -31,7 +33,7 @@ def freeze(scene: Scene, number: int) -> None:
     run = scene.run(number)
     try:
         if not path.exists():
-            loading.write_rows(run, loading.load_rows(run), path)
+            write_rows(loading.load_rows(run), path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
@@ -58,18 +60,17 @@ def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> No
     train_candidate(run, rows, windows, folder, frozen)
 
 
-def train_once(run: Run, frozen: str, shelf: Path) -> None:
+def train_once(run: Run, shelf: Path) -> None:
     """Train a player's candidate, or take it from the shelf where another has trained the same."""
-    rows = ticks.read_learnable(run)
-    windows = plan(run, rows)
-    name = digest([frozen, windows.model_dump(mode="json"), _what_trains(run)])[:16]
+    frozen, windows = run.snapshot.fingerprint, run.windows.model_dump(mode="json")
+    name = digest([frozen, windows, _what_trains(run)])[:16]
     shelved, mine = shelf / name, run.work / "candidate"
     if not shelved.exists():
-        stages.train_on_snapshot(run, frozen)
+        stages.train_on_snapshot(run)
         keep(shelved, lambda folder: copy(mine, folder))
         return
-    require_fresh_rows(run, rows, windows)  # refuses as training would
-    dvc_stages.clear(mine)
+    require_fresh_rows(run)  # refuses as training would
+    clear(mine)
     copy(shelved, mine)
 
 

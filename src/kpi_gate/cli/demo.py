@@ -17,6 +17,7 @@ from rich.table import Table
 
 from kpi_gate.environment import prepare_environment
 from kpi_gate.orchestration.temporary_server import prefect_at_hand
+from kpi_gate.record.ledger import open_ledger
 from kpi_gate.record.prefect_key import meet_prefect
 from kpi_gate.workspace import Place
 
@@ -67,7 +68,7 @@ def main() -> None:
                 shutil.rmtree(raw, ignore_errors=True)
                 use_case.fetch(raw)
         results = [_played(console, raw, number) for number in range(1, len(TICKS) + 1)]
-    (place.home / MARK).write_text(place.ledger.entries()[-1].hash, encoding="utf-8")
+    (place.home / MARK).write_text(open_ledger(place).entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
         "Look at it:  [bold]make ui[/bold]   in MLflow open experiment `campaign`, Training runs,\n"
@@ -92,7 +93,7 @@ def _played(console: Console, raw: Path, number: int) -> "Retrained":
 
 def begin_anew(place: Place) -> None:
     """Clear what an earlier demo left in the home; a history of the owner's is never touched."""
-    entries = place.ledger.entries()
+    entries = open_ledger(place).entries()
     mark = place.home / MARK
     if entries and not (mark.exists() and mark.read_text(encoding="utf-8") == entries[-1].hash):
         raise SystemExit(

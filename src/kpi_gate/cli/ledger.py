@@ -137,9 +137,10 @@ def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
 
 
 def _ledger() -> "Ledger":
+    from kpi_gate.record.ledger import open_ledger
     from kpi_gate.workspace import Place
 
-    return Place().ledger
+    return open_ledger(Place())
 
 
 def _line(entry: "Entry") -> str:

@@ -54,6 +54,6 @@ def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
     """Print what a refusal comes to, and end with the exit code of its verdict."""
     from kpi_gate.pipeline.recording import refused
 
-    decision = refused(run, refusal, None)
+    decision = refused(run, refusal)
     report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code) from None

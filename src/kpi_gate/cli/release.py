@@ -27,16 +27,14 @@ def promote(
 
     run = open_run(name)
     with one_at_a_time(run.place, name):
-        promotion.heal(run.place, name)
-        entries = run.ledger.entries(name, "decision")
+        promotion.heal(run)
+        entries = run.history.of_kind("decision")
         if not entries:
             words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
             raise promotion.PromotionError(words)
         settled = [] if force else [found for found in stages.settle(run) if found.moved]
         outcome = (
-            settled[-1]
-            if settled
-            else promotion.promote(run.place, entries[-1], forced=reason.strip())
+            settled[-1] if settled else promotion.promote(run, entries[-1], forced=reason.strip())
         )
     if as_json:
         print_json({"moved": outcome.moved, "outcome": outcome.words})
@@ -56,7 +54,7 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     run = open_run(name)
     told = telling(run.place, name, partial(typer.echo, err=True))
     with one_at_a_time(run.place, name), told:
-        version = promotion.rollback(run.place, name, reason)
+        version = promotion.rollback(run, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
 
 
@@ -69,7 +67,7 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
 
     run = open_run(name)
     with one_at_a_time(run.place, name):
-        version = promotion.reanchor(run.place, name, reason)
+        version = promotion.reanchor(run, reason)
     typer.echo(f"{name}: the anchor is {version} now.")
 
 
@@ -82,7 +80,7 @@ def realign(name: UseCaseName, reason: Reason = "") -> None:
 
     run = open_run(name)
     with one_at_a_time(run.place, name):
-        done = put_right(run.place, name, reason)
+        done = put_right(run, reason)
     typer.echo("\n".join(f"{name}: {words}." for words in done))
 
 

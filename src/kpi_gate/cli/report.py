@@ -29,7 +29,7 @@ def report(
     require_file_target(to, "--to")
     from datetime import UTC, datetime
 
-    from kpi_gate.record.ledger import WHOLE
+    from kpi_gate.record.ledger import WHOLE, open_ledger
     from kpi_gate.report.history_page import page
     from kpi_gate.report.history_wording import lead
     from kpi_gate.usecase import discovery
@@ -37,7 +37,7 @@ def report(
     from kpi_gate.workspace import Place
 
     place, now = Place(), datetime.now(UTC)
-    entries = place.ledger.whole()
+    entries = open_ledger(place).whole()
     known = sorted({*discovery.names(), *(one.use_case for one in entries)} - {WHOLE})
     for name in names or ():
         if name not in known:

@@ -41,16 +41,16 @@ def snapshot(
         require_rows(run)
     try:
         with one_at_a_time(run.place, name):
-            frozen, champion = stages.snapshot(run), stages.freeze_champion(run)
+            frozen, champion = stages.take_snapshot(run), stages.fetch_champion(run)
     except Refusal as refusal:
         refuse(run, refusal, as_json)
     facts = {
         "use_case": name,
         "as_of": run.as_of.isoformat(),
-        "rows": frozen.rows,
+        "rows": len(frozen.frozen),
         "fingerprint": frozen.fingerprint,
         "path": str(frozen.path.relative_to(run.place.root)),
-        "champion": champion.contender.name,
+        "champion": champion.name,
     }
     if as_json:
         print_json(facts)
@@ -64,10 +64,10 @@ def _restore(fingerprint: str, to: Path | None) -> None:
         raise typer.BadParameter("--restore FINGERPRINT and --to FILE go together")
     require_fingerprint(fingerprint)
     require_file_target(to, "--to")
-    from kpi_gate.record import dvc_stages
+    from kpi_gate.record.dvc_stages import Stages
     from kpi_gate.workspace import Place
 
-    dvc_stages.restore(Place().root, fingerprint, to)
+    Stages(Place().root).restore(fingerprint, to)
     typer.echo(f"{to}: restored snapshot {fingerprint}")
 
 

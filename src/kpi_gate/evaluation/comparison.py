@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.data.snapshot import Snapshot
 from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
 from kpi_gate.decision.foreknowledge import Foreknowledge
 from kpi_gate.decision.value.estimators import Estimate
-from kpi_gate.evaluation.evidence_files import FACTS_FILE, SET_ASIDE, TABLE_FILE, corner_column
+from kpi_gate.evaluation.evidence_files import FACTS_FILE, TABLE_FILE, corner_column
 from kpi_gate.evaluation.foreknowledge import known_by_columns, known_by_the_candidate
 from kpi_gate.evaluation.metrics import (
     corners,
@@ -26,11 +27,11 @@ from kpi_gate.evaluation.metrics import (
     time_sides,
     uncapped_gain,
 )
-from kpi_gate.evaluation.scored_model import Side, make_side, side_folders
-from kpi_gate.learning.label_maturity import measure_maturity, missing_by_day
+from kpi_gate.evaluation.scored_model import Side, make_side
+from kpi_gate.learning.label_maturity import missing_by_day
 from kpi_gate.learning.scoring import row_keys
 from kpi_gate.learning.windows import Windows, never_known, within
-from kpi_gate.record.model_files import KEYS_FILE, ModelCard
+from kpi_gate.record.model_files import Model
 from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
@@ -41,50 +42,47 @@ ALIKE: Mapping[str, Mapping[str, float]] = {
 
 
 def write_evidence(
-    work: Path,
+    folder: Path,
+    models: Mapping[str, Model],
     use_case: UseCase,
-    rows: pd.DataFrame,
+    snapshot: Snapshot,
     windows: Windows,
-    as_of: datetime,
-    snapshot: str,
     *,
     timed: bool = True,
 ) -> None:
     """Score both sides and the anchor on the gate window and write the evidence.
 
     Args:
-        work: Folder of the champion's and the candidate's files.
+        folder: Where to.
+        models: Champion and candidate, and the anchor where there is one.
         use_case: The problem.
-        rows: The snapshot.
+        snapshot: The rows.
         windows: Time windows.
-        as_of: Moment of the run.
-        snapshot: Fingerprint of the rows.
         timed: Whether to measure how long both sides take; else they count as equally fast.
 
     Raises:
         ScoringError: If one of them cannot score.
         ModelError: If one of them cannot be read.
     """
+    rows, rate = snapshot.learnable, models["candidate"].card.outcome_rate
     gate = gate_rows(rows, windows)
-    candidate_card = ModelCard.read(work / "candidate")
     with threadpool_limits(int(use_case.settings.model["threads"])):
         sides = {
-            name: make_side(name, folder, use_case, gate, candidate_card)
-            for name, folder in side_folders(work).items()
+            name: make_side(name, model, use_case, gate, rate) for name, model in models.items()
         }
         measures = measure(sides, use_case, gate) if len(gate) else {}
         taken = time_sides(sides, gate) if timed else ALIKE
         for name, timings in taken.items() if len(gate) else ():
             measures[name] |= timings
-    lineage = lineage_of(sides, use_case, rows, gate, windows, as_of, snapshot)
-    lineage = lineage.model_copy(update=set_aside(work))
-    labels = measure_maturity(rows, as_of, use_case.settings.window.label_delay_days)
-    told = {"maturity": labels.note()}
-    known = known_by_columns(use_case, rows, windows)
-    known += known_by_the_candidate(use_case, sides["candidate"].probability, gate, known)
-    write_comparison(
-        work / "evidence", sides, use_case, gate, lineage, measures, known=known, told=told
-    )
+    lineage = lineage_of(sides, use_case, rows, gate, windows, snapshot.as_of, snapshot.fingerprint)
+    aside = snapshot.set_aside
+    if aside:
+        known = {"set_aside": aside["share"], "tolerated": aside["tolerated"]}
+        lineage = lineage.model_copy(update=known)
+    foreknown = known_by_columns(use_case, rows, windows)
+    foreknown += known_by_the_candidate(use_case, sides["candidate"].probability, gate, foreknown)
+    told = {"maturity": snapshot.maturity.note()}
+    write_comparison(folder, sides, use_case, gate, lineage, measures, known=foreknown, told=told)
 
 
 def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
@@ -116,22 +114,15 @@ def lineage_of(
         shortest_window_days=use_case.settings.window.gate_min_days,
         label_delay_days=windows.label_delay_days,
         row_fingerprint=fingerprint(keys),
-        shared_rows=sum(_shared(keys, side.folder) for side in (champion, candidate)),
+        shared_rows=sum(
+            int(np.isin(keys, side.model.row_keys).sum()) for side in (champion, candidate)
+        ),
         matured=len(gate) / len(due) if len(due) else 1.0,
         missing_labels=missing_by_day(due),
         champion=champion.card.contender,
         candidate=candidate.card.contender,
         trained_levels=candidate.card.levels,
     )
-
-
-def set_aside(work: Path) -> dict[str, float]:
-    """Return which share of the rows the validation set aside, and how much it was allowed to."""
-    path = work / "validation" / SET_ASIDE
-    if not path.exists():
-        return {}
-    told = json.loads(path.read_text(encoding="utf-8"))
-    return {"set_aside": told["share"], "tolerated": told["tolerated"]}
 
 
 def write_comparison(
@@ -198,10 +189,3 @@ def _columns(found: Estimate) -> dict[str, Floats]:
         "exposure": found.exposure,
     }
     return {name: values for name, values in columns.items() if values is not None}
-
-
-def _shared(keys: NDArray[np.uint64], folder: Path) -> int:
-    path = folder / KEYS_FILE
-    if not path.exists():
-        return 0
-    return int(np.isin(keys, np.frombuffer(path.read_bytes(), dtype=np.uint64)).sum())

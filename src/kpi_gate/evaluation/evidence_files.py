@@ -14,7 +14,6 @@ from kpi_gate.learning.levels import as_text
 from kpi_gate.learning.scoring import row_keys
 
 Floats = NDArray[np.float64]
-SET_ASIDE = "set_aside.json"  # beside the validation report
 TABLE_FILE, FACTS_FILE = "comparison.parquet", "evidence.json"
 DAY_US = 86_400_000_000
 CORNER = "difference:"  # of a row, at the low or the high end of a value parameter

@@ -42,7 +42,7 @@ def measure(
         found = {
             "action_rate": action_rate(side.action),
             "calibration_error": calibration_error(side.probability[known], outcome[known]),
-            "model_size_mb": side.size_mb,
+            "model_size_mb": side.model.size_mb,
         }
         if any(rail.measure == MISSING_INPUT for rail in use_case.settings.guardrails):
             found[MISSING_INPUT] = _missing_input_loss(side, use_case, gate)
@@ -89,9 +89,7 @@ def _missing_input_loss(side: Side, use_case: UseCase, gate: pd.DataFrame) -> fl
         return 0.0
     seed = int(use_case.settings.model["seed"])
     blanked = blank_some(gate, side.card.features, BLANK_SHARE, seed)
-    acted = work(
-        side.name, side.card, side.estimator, use_case, gate, instead=side.scores, seen=blanked
-    )
+    acted = work(side.name, side.model, use_case, gate, instead=side.scores, seen=blanked)
     base = use_case.settings.base_values()
     before = per_decision(use_case, gate, side.action, side.value, base)
     return before - worth(use_case, gate, acted.action, base)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from kpi_gate.learning.logged_choices import choice_scores
 from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.row_scoring import PartlyScored, score_partly
 from kpi_gate.learning.scoring import ScoringError, act, probabilities
-from kpi_gate.record.model_files import MODEL_FILE, ModelCard, load_model
+from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
@@ -29,80 +28,68 @@ class Side:
 
     Attributes:
         name: Such as `champion`.
-        card: What it is and had seen.
+        model: What it is and had seen.
         scores: Probability of outcome 1, shape `(n,)`; of logged choices `(n, levels)`.
         probability: Of outcome 1 under what was done, shape `(n,)`.
         action: 1 where it acts, shape `(n,)`; of logged choices, its chance of what the log chose.
         value: Money of each row before it is weighed, shape `(n,)`.
-        estimator: The model; None for the baseline.
-        size_mb: Size of the model file.
-        folder: Where its files lie.
-        amounts: What a second model expects of amounts that come with the outcome.
         failed: Marks the rows that it cannot score, where the baseline stands in, shape `(n,)`.
         fault: Which rows these are, and why; empty where there are none.
+        amounts: What a second model expects of amounts that come with the outcome.
     """
 
     name: str
-    card: ModelCard
+    model: Model
     scores: Floats
     probability: Floats
     action: Floats
     value: Floats
-    estimator: Any
-    size_mb: float
-    folder: Path
     failed: NDArray[np.bool_]
     fault: str = ""
     amounts: Amounts = field(default_factory=dict)
 
+    @property
+    def card(self) -> ModelCard:
+        """Its policy and what it had seen."""
+        return self.model.card
 
-def side_folders(work: Path) -> dict[str, Path]:
-    """Return where the files of each side lie; the anchor only where there is one."""
-    folders = {"champion": work / "champion", "candidate": work / "candidate"}
-    anchor = work / "champion" / "anchor"
-    return {**folders, "anchor": anchor} if anchor.exists() else folders
+    @property
+    def estimator(self) -> Any:
+        """The estimator; None for the baseline."""
+        return self.model.estimator
 
 
 def make_side(
-    name: str, folder: Path, use_case: UseCase, gate: pd.DataFrame, candidate: ModelCard
+    name: str, model: Model, use_case: UseCase, gate: pd.DataFrame, rate: float | None
 ) -> Side:
     """Score the gate window with one side.
 
     A model in service that cannot score a row does what the business does without one.
 
+    Args:
+        name: Such as `champion`.
+        model: The side's.
+        use_case: The problem.
+        gate: The rows.
+        rate: Probability where nobody has one: the share of positive outcomes that the candidate
+            has seen.
+
     Raises:
         ScoringError: If a candidate or challenger cannot score every row.
         ModelError: If it cannot be read.
     """
-    card = ModelCard.read(folder)
     shape = (len(gate),) if use_case.choices is None else (len(gate), len(use_case.choices.levels))
-    scores = np.full(shape, candidate.outcome_rate, dtype=np.float64)
-    estimator, size, fault = None, 0.0, ""
+    scores, fault = np.full(shape, rate, dtype=np.float64), ""
     failed = np.zeros(len(gate), dtype=bool)
-    if card.contender.is_baseline:
+    if model.estimator is None:
         action, amounts = rule_of_thumb(use_case, gate), NO_AMOUNTS
     else:
-        path = folder / MODEL_FILE
-        estimator, size = load_model(path, use_case.trusted_types), path.stat().st_size / 1e6
-        acted = work(name, card, estimator, use_case, gate, instead=scores)
+        acted = work(name, model, use_case, gate, instead=scores)
         action, amounts = acted.action, acted.amounts
         scores, failed, fault = acted.scored.scores, acted.scored.failed, acted.scored.words
     probability = under_the_log(use_case, scores, gate)
     value = row_values(use_case, gate, action, use_case.settings.base_values())
-    return Side(
-        name,
-        card,
-        scores,
-        probability,
-        action,
-        value,
-        estimator,
-        size,
-        folder,
-        failed,
-        fault,
-        amounts,
-    )
+    return Side(name, model, scores, probability, action, value, failed, fault, amounts)
 
 
 @dataclass(frozen=True)
@@ -122,8 +109,7 @@ class Work:
 
 def work(
     name: str,
-    card: ModelCard,
-    estimator: Any,
+    model: Model,
     use_case: UseCase,
     rows: pd.DataFrame,
     *,
@@ -134,8 +120,7 @@ def work(
 
     Args:
         name: Which side it is.
-        card: The model's.
-        estimator: The model.
+        model: The model.
         use_case: The problem.
         rows: What is acted on.
         instead: The scores of a row that cannot be scored.
@@ -144,6 +129,7 @@ def work(
     Raises:
         ScoringError: If a candidate or challenger cannot score every row.
     """
+    card, estimator = model.card, model.estimator
     policy, seen = policy_of(card), rows if seen is None else seen
 
     def whole(part: pd.DataFrame) -> Floats:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from kpi_gate.orchestration import notify
+from kpi_gate.record.ledger import open_ledger
 from kpi_gate.run.context import now
 from kpi_gate.usecase import discovery
 from kpi_gate.watch.alerts import Notice, silence
@@ -25,7 +26,7 @@ def tell_silence(
         log: Is told of each hook that failed.
     """
     asked = discovery.load(use_case).settings.schedule
-    notice = silence(use_case, asked, place.ledger.entries(use_case), at)
+    notice = silence(use_case, asked, open_ledger(place).entries(use_case), at)
     if notice is not None:
         notify.tell(place, [notice], log)
     return notice
@@ -50,4 +51,4 @@ def _look(place: Place, name: str, log: Callable[[str], None], *, told: bool) ->
     if not told:
         return tell_silence(place, name, now(), log) is not None
     asked = discovery.load(name).settings.schedule
-    return silence(name, asked, place.ledger.entries(name), now()) is not None
+    return silence(name, asked, open_ledger(place).entries(name), now()) is not None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from kpi_gate.record.ledger import LedgerError
+from kpi_gate.record.ledger import LedgerError, open_ledger
 from kpi_gate.watch.alerts import Notice, notices
 from kpi_gate.workspace import Place
 
@@ -29,7 +29,7 @@ def telling(place: Place, use_case: str, log: Callable[[str], None]) -> Iterator
     if not (place.webhooks() or place.blocks()):
         yield
         return
-    ledger = place.ledger
+    ledger = open_ledger(place)
     known = max((entry.number for entry in ledger.entries(use_case)), default=0)
     try:
         yield

@@ -1,7 +1,6 @@
 """What a call must satisfy before anything is started, recorded or written."""
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kpi_gate.errors import ConfigurationError
@@ -76,9 +75,10 @@ def require_decision_id(wanted: str) -> None:
     Raises:
         ConfigurationError: If there is none, or more than one.
     """
+    from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.ledger_lookup import find
 
-    find(_place().ledger, wanted)
+    find(open_ledger(_place()), wanted)
 
 
 def require_rows(run: "Run") -> None:
@@ -98,7 +98,7 @@ def require_rows(run: "Run") -> None:
         if refusal.check != "rows_present":
             return  # a run records what is wrong with the rows
         try:
-            times = load_rows(replace(run, as_of=now()))["event_time"]
+            times = load_rows(run.at(as_of=now()))["event_time"]
         except Refusal:
             return
         raise ConfigurationError(
@@ -133,7 +133,9 @@ def require_champion(name: str) -> None:
     Raises:
         ConfigurationError: If it never had one.
     """
-    if not _place().ledger.entries(name, "done"):
+    from kpi_gate.record.ledger import open_ledger
+
+    if not open_ledger(_place()).entries(name, "done"):
         raise ConfigurationError(
             f"{name} has no champion to look at: none was ever promoted; run "
             f"`kpi-gate retrain {name}`"

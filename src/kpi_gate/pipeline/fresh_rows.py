@@ -6,23 +6,18 @@ from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.evaluation.comparison import gate_rows
 from kpi_gate.learning.label_maturity import missing_by_day
-from kpi_gate.learning.windows import Windows, within
-from kpi_gate.record.model_files import ModelCard
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.learning.windows import within
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 
 
-def require_fresh_rows(run: Run, rows: pd.DataFrame, windows: Windows) -> None:
+def require_fresh_rows(run: Run) -> None:
     """Refuse a tick at which no decision is there that both sides could be compared on.
-
-    Args:
-        run: The use case and the moment.
-        rows: The snapshot.
-        windows: Time windows.
 
     Raises:
         Refusal: As too little evidence; as invalid where outcomes are due and missing.
     """
-    seen = ModelCard.read(run.work / "champion").contender
+    rows, windows, seen = run.snapshot.learnable, run.windows, run.champion.card.contender
     until = seen.seen_until()
     if until is not None and windows.gate.end > run.as_of:
         raise _nothing_fresh(

@@ -1,14 +1,15 @@
 """Rows from the owner's `load()`: made plain, masked to what was known, written once."""
 
+import io
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
 from kpi_gate.data.frames import FrameError, kinds_of, plain
+from kpi_gate.data.snapshot import SNAPSHOT, Snapshot, mask_future, write_rows
 from kpi_gate.pipeline import raw_folder
-from kpi_gate.record import dvc_stages
-from kpi_gate.run.context import Run, maturity
+from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import ROLES, UseCase
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.usecase.settings import ConfigurationError
@@ -51,7 +52,7 @@ def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:
         if column and column not in rows.columns:
             words = f"guardrails: {rail.name}: load() gives no column {column!r}"
             raise ConfigurationError(f"use case {use_case.name}: {words}")
-    return dvc_stages.mask_future(rows, as_of, use_case.times.with_outcome) if len(rows) else rows
+    return mask_future(rows, as_of, use_case.times.with_outcome) if len(rows) else rows
 
 
 def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:
@@ -66,18 +67,23 @@ def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:
         raise Refusal(error.check, f"load() of {use_case.name}: {error}") from error
 
 
-def write_rows(run: Run, rows: pd.DataFrame, path: Path) -> None:
-    """Write a use case's rows into a file.
+def freeze(run: Run, rows: pd.DataFrame) -> Snapshot:
+    """Write a use case's rows, and how their labels mature, where DVC finds them.
+
+    Returns:
+        The snapshot, but for its fingerprint: DVC has not seen the file yet.
 
     Raises:
         Refusal: If they cannot be kept.
     """
     try:
-        dvc_stages.write_rows(rows, path)
-        told = maturity(run, rows).model_dump_json(indent=1)
+        frozen = pd.read_parquet(io.BytesIO(write_rows(rows, run.work / SNAPSHOT)))
+        snapshot = run.frozen_as("", frozen)
+        told = snapshot.all_maturity.model_dump_json(indent=1)
     except (ValueError, TypeError) as error:  # a column that Parquet has no type for
         words = " ".join(str(error).split())
         raise Refusal("rows_writable", f"the rows of {run.name} cannot be kept: {words}") from error
-    kept = path.with_name("maturity.json")
+    kept = snapshot.path.with_name("maturity.json")
     kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
     kept.write_text(told, encoding="utf-8")
+    return snapshot

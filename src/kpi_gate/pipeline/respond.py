@@ -8,19 +8,18 @@ from kpi_gate.decision.evidence import BASELINE, Window
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.decision.retrain_rule import Choice, Proposal
 from kpi_gate.pipeline.retrain_choice import choose_now, record_choice
-from kpi_gate.record import ledger_view
 from kpi_gate.record.agreement import CHECKS
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.lock import BusyError, one_at_a_time
 from kpi_gate.record.report_run import Report, log_report
 from kpi_gate.release import promotion, quarantine
 from kpi_gate.render import render
-from kpi_gate.run.alarms import KIND
 from kpi_gate.run.context import Run
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
 from kpi_gate.watch.finding import Finding
 from kpi_gate.watch.result import Watched
 
+KIND = "monitor"
 WAIT_SECONDS = 900.0
 # what is the model's own fault, whatever rows it is given
 OF_THE_MODEL = frozenset({"champion_readable", "golden"})
@@ -45,7 +44,7 @@ def _quarantine(watch: Watch, seen: Watched) -> Iterator[str]:
     """Put the days that were looked at into quarantine, where their rows are unusable."""
     severe = [finding for finding in seen.those("severe") if finding.about == "data"]
     # a person's word stands: a day that was let out stays out
-    new = sorted(_suspects(watch, seen) - watch.quarantined - quarantine.released(watch.run))
+    new = sorted(_suspects(watch, seen) - watch.quarantined - watch.run.history.released)
     if severe and new and seen.rows:  # of no rows there is nothing to leave out
         quarantine.put(watch.run, new, quarantine.ADD, severe[0].sentence)
         yield f"quarantined {', '.join(day.isoformat() for day in new)}"
@@ -55,7 +54,7 @@ def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
     """Return the days that may be at fault: of a week, those that no look has found well yet."""
     days = days_of_window(seen.window.start, seen.window.end)
     well: frozenset[date] = frozenset()
-    for entry in watch.run.ledger.entries(watch.run.name, KIND) if len(days) > 1 else ():
+    for entry in watch.run.history.of_kind(KIND) if len(days) > 1 else ():
         window = Window.model_validate(entry.body["window"])
         if not entry.body["severe"] and window.end < seen.window.end:
             well |= days_of_window(window.start, window.end)
@@ -71,12 +70,12 @@ def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     reason = f"monitor: {faults[0].sentence}"
     try:
         with one_at_a_time(run.place, run.name, WAIT_SECONDS):  # a retrain may be at work
-            if ledger_view.read(run.ledger.entries(run.name)).champion != watch.version:
+            if run.history.champion != watch.version:
                 yield f"no way back from {watch.version}: it is not the champion any more"
                 return
-            version = promotion.rollback(run.place, run.name, reason)
+            version = promotion.rollback(run, reason)
             while version and wanted == "baseline":
-                version = promotion.rollback(run.place, run.name, reason)
+                version = promotion.rollback(run, reason)
     except (promotion.PromotionError, BusyError) as error:  # the look is recorded all the same
         yield f"could not roll back: {error}"
     else:
@@ -96,7 +95,7 @@ def _choose(watch: Watch, seen: Watched) -> Choice | None:
     """Decide on what was found; None where nobody proposes and nothing is too old."""
     proposals = list(_proposals(seen))
     known = seen.champion != UNKNOWN
-    champion = watch.champion.contender if known else None
+    champion = watch.champion.card.contender if known else None
     choice = choose_now(watch.run, proposals, seen.staleness, champion)
     return choice if proposals or choice.rule == "max_age" else None
 
@@ -161,7 +160,7 @@ def keep(run: Run, seen: Watched) -> Entry:
         "sentence": f"monitor: {seen.sentence}",
         "run_id": run_id,
     }
-    return run.ledger.append(run.name, KIND, subject, body)
+    return run.append(KIND, subject, body)
 
 
 def _metrics(seen: Watched) -> dict[str, float]:

@@ -26,7 +26,7 @@ def choose_now(
     """
     settings = run.use_case.settings
     learnt = champion.trained_until if champion is not None else None
-    last = last_retraining(run)
+    last = run.history.last_retraining
     return choose(
         settings.trigger,
         proposals,
@@ -38,15 +38,6 @@ def choose_now(
     )
 
 
-def last_retraining(run: Run) -> datetime | None:
-    """Return the moment of the last decision before this one, promoted or not."""
-    moments = (
-        datetime.fromisoformat(entry.body["as_of"])
-        for entry in run.ledger.entries(run.name, "decision")
-    )
-    return max((moment for moment in moments if moment <= run.as_of), default=None)
-
-
 def record_choice(run: Run, choice: Choice) -> Entry:
     """Write a choice into the ledger, a skip like a retraining.
 
@@ -55,14 +46,7 @@ def record_choice(run: Run, choice: Choice) -> Entry:
     """
     body = {"as_of": run.as_of.isoformat(), **choice.model_dump(mode="json")}
     body["sentence"] = f"{choice.action}: {choice.reason}"
-    return run.ledger.append(run.name, KIND, digest([run.name, KIND, body]), body)
-
-
-def accepted(run: Run) -> Entry | None:
-    """Return the choice to retrain that no decision has followed yet; None where there is none."""
-    rows = [entry for entry in run.ledger.entries(run.name) if entry.kind in (KIND, "decision")]
-    last = rows[-1] if rows else None
-    return last if last and last.kind == KIND and last.body["action"] == "retrain" else None
+    return run.append(KIND, digest([run.name, KIND, body]), body)
 
 
 def _days(since: datetime | None, until: datetime) -> float | None:

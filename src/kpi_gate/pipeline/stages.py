@@ -1,25 +1,22 @@
 """The verbs as plain functions of a run: flows, the command line and dvc.yaml all call these."""
 
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
+from kpi_gate.data.snapshot import SNAPSHOT, Snapshot
 from kpi_gate.decision.gate import decide as judge_evidence
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.evaluation.evidence_files import read_evidence
-from kpi_gate.pipeline.loading import load_rows, write_rows
-from kpi_gate.pipeline.recording import past_gains, past_looks, run_content
+from kpi_gate.pipeline.loading import freeze, load_rows
+from kpi_gate.pipeline.recording import run_content
 from kpi_gate.pipeline.steadiness import require_steady
-from kpi_gate.pipeline.ticks import read_learnable, write_tick
+from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
-from kpi_gate.record import dvc_stages
-from kpi_gate.record.dvc_stages import Snapshot
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.model_files import ModelError
-from kpi_gate.release import promotion, quarantine
-from kpi_gate.run.alarms import standing_alarm
-from kpi_gate.run.champion import freeze_champion as freeze_champion  # noqa: PLC0414
-from kpi_gate.run.context import Refusal, Run, plan, read_snapshot, unknown_name
+from kpi_gate.release import promotion
+from kpi_gate.run.champion import fetch_champion as fetch_champion  # noqa: PLC0414
+from kpi_gate.run.context import Run, unknown_name
+from kpi_gate.usecase.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,28 +27,26 @@ if TYPE_CHECKING:
     from kpi_gate.watch.result import Watched
 
 
-def snapshot(run: Run) -> Snapshot:
+def take_snapshot(run: Run) -> Snapshot:
     """Freeze the rows known at `as_of`; the same rows give the same fingerprint.
 
     Raises:
         Refusal: If there are no rows, or a role column is missing.
         StageMissingError: If `dvc.yaml` does not list the use case.
     """
-    path = run.work / "snapshot.parquet"
-    dvc_stages.require_stage(run.place.root, run.stage("snapshot"))
-    rows = load_rows(run)
+    stage, stages = run.stage("snapshot"), run.stages
+    stages.require(stage)
+    rows, taken = load_rows(run), []
     require_steady(run, rows)
     write_tick(run)
-    dvc_stages.run_stage(
-        run.place.root,
-        run.stage("snapshot"),
-        lambda: write_rows(run, rows, path),
-        always=True,  # a database behind load() changes unseen by DVC
-    )
-    dvc_stages.keep_in_remote(run.place.root, run.stage("snapshot"))
-    found = dvc_stages.fingerprint(run.place.root, run.stage("snapshot"), path)
-    write_tick(run, found)
-    return Snapshot(run.name, run.as_of, len(rows), found, path)
+    # a database behind load() changes unseen by DVC
+    stages.run(stage, lambda: taken.append(freeze(run, rows)), always=True)
+    stages.keep_in_remote(stage)
+    (snapshot,) = taken
+    snapshot.fingerprint = stages.fingerprint(stage, snapshot.path)
+    write_tick(run, snapshot.fingerprint)
+    run.begin(snapshot)
+    return snapshot
 
 
 def validate(run: Run) -> bool:
@@ -60,8 +55,7 @@ def validate(run: Run) -> bool:
     Raises:
         Refusal: If they do; the bad rows are then in quarantine, with the reason.
     """
-    work = partial(validate_snapshot, run)
-    return dvc_stages.run_stage(run.place.root, run.stage("validate"), work)
+    return run.stages.run(run.stage("validate"), lambda: validate_snapshot(run))
 
 
 def train(run: Run) -> bool:
@@ -70,17 +64,11 @@ def train(run: Run) -> bool:
     Raises:
         Refusal: If there is too little data to train on.
     """
-    work = partial(_on_snapshot, run, train_on_snapshot)
-    return dvc_stages.run_stage(run.place.root, run.stage("train"), work)
+    return run.stages.run(run.stage("train"), lambda: train_on_snapshot(run))
 
 
-def _on_snapshot(run: Run, work: "Callable[[Run, str], None]") -> None:
-    path = run.work / "snapshot.parquet"
-    work(run, dvc_stages.fingerprint(run.place.root, run.stage("snapshot"), path))
-
-
-def train_on_snapshot(run: Run, frozen: str) -> None:
-    """Train the candidate on the frozen rows, whose fingerprint is `frozen`, beside the champion.
+def train_on_snapshot(run: Run) -> None:
+    """Train the candidate on the frozen rows, beside the champion.
 
     Raises:
         Refusal: If there is too little data to train on, or nothing fresh to judge by.
@@ -88,10 +76,9 @@ def train_on_snapshot(run: Run, frozen: str) -> None:
     from kpi_gate.pipeline.fresh_rows import require_fresh_rows
     from kpi_gate.run.candidate import train_candidate
 
-    rows = read_learnable(run)
-    windows = plan(run, rows)
-    require_fresh_rows(run, rows, windows)
-    train_candidate(run, rows, windows, run.work / "candidate", frozen)
+    require_fresh_rows(run)
+    rows, frozen = run.snapshot.learnable, run.snapshot.fingerprint
+    run.candidate = train_candidate(run, rows, run.windows, run.work / "candidate", frozen)
 
 
 def compare(run: Run) -> bool:
@@ -100,30 +87,28 @@ def compare(run: Run) -> bool:
     Raises:
         Refusal: If one of them cannot score.
     """
-    work = partial(_on_snapshot, run, compare_on_snapshot)
-    return dvc_stages.run_stage(run.place.root, run.stage("compare"), work)
+    return run.stages.run(run.stage("compare"), lambda: compare_on_snapshot(run))
 
 
-def compare_on_snapshot(run: Run, frozen: str, *, timed: bool = True) -> None:
-    """Write the evidence of the frozen rows, whose fingerprint is `frozen`.
+def compare_on_snapshot(run: Run, *, timed: bool = True) -> None:
+    """Write the evidence of the frozen rows.
 
     Args:
         run: The use case and the moment.
-        frozen: Fingerprint of the snapshot.
         timed: Whether to measure how long both sides take; else they count as equally fast.
 
     Raises:
         Refusal: If one of them cannot score.
     """
-    from kpi_gate.evaluation import comparison
+    from kpi_gate.evaluation.comparison import write_evidence
     from kpi_gate.learning.scoring import ScoringError
 
-    rows = read_learnable(run)
-    windows = plan(run, rows)
+    models = {"champion": run.champion, "candidate": run.candidate}
+    if run.anchor is not None:
+        models["anchor"] = run.anchor
+    folder = run.work / "evidence"
     try:
-        comparison.write_evidence(
-            run.work, run.use_case, rows, windows, run.as_of, frozen, timed=timed
-        )
+        write_evidence(folder, models, run.use_case, run.snapshot, run.windows, timed=timed)
     except KeyError as error:
         raise unknown_name(run, error) from error
     except (ScoringError, ModelError) as error:
@@ -132,25 +117,27 @@ def compare_on_snapshot(run: Run, frozen: str, *, timed: bool = True) -> None:
 
 def decide(run: Run) -> Decision:
     """Judge the evidence of this tick by the objective and what past candidates taught."""
-    evidence = read_evidence(run.work / "evidence")
+    evidence, history = read_evidence(run.work / "evidence"), run.history
+    lineage = evidence.lineage
+    first = lineage is not None and lineage.champion.is_baseline
     return judge_evidence(
         evidence,
         run.use_case.settings.gate(),
-        past_gains(run, evidence),
+        history.past_gains(against_baseline=first),
         tick=run.as_of,
-        looks=past_looks(run, evidence),
+        looks=history.past_looks(lineage.window) if lineage is not None else 0,
     )
 
 
-def record(run: Run, decision: Decision, found: Snapshot | None, prefect_run: str = "") -> Entry:
+def record(run: Run, decision: Decision, prefect_run: str = "") -> Entry:
     """Record a decision in MLflow and the ledger; recording it twice changes nothing.
 
     Raises:
         TrackingError: If MLflow cannot be reached; nothing is recorded then.
         LedgerError: If the ledger cannot be written.
     """
-    content, facts = run_content(run, decision, found, prefect_run)
-    return promotion.record(run.place, run.name, decision, content, facts)
+    content, facts = run_content(run, decision, prefect_run)
+    return promotion.record(run, decision, content, facts)
 
 
 def promote(run: Run, entry: Entry, *, proved: bool = False) -> promotion.Outcome:
@@ -170,11 +157,11 @@ def promote(run: Run, entry: Entry, *, proved: bool = False) -> promotion.Outcom
     if fault:
         words = f"{fault}. {entry.body['version']} waits; see `kpi-gate selftest {run.name}`"
         return promotion.Outcome(False, words)
-    alarm = standing_alarm(run)
+    alarm = run.history.standing_alarm
     if alarm:
         words = f"{entry.body['version']} waits until a look finds nothing severe: {alarm}"
         return promotion.Outcome(False, words)
-    return promotion.promote(run.place, entry)
+    return promotion.promote(run, entry)
 
 
 def settle(run: Run, *, proved: bool = False) -> list[promotion.Outcome]:
@@ -185,7 +172,7 @@ def settle(run: Run, *, proved: bool = False) -> list[promotion.Outcome]:
         proved: Whether the gate must have passed its self-test.
     """
     outcomes = []
-    for entry in promotion.waiting(run.place, run.name):
+    for entry in run.history.pending_reviews:
         try:
             outcomes.append(promote(run, entry, proved=proved))
         except promotion.PromotionError as error:  # voided, and said so in the ledger
@@ -224,7 +211,7 @@ def _watch(run: Run) -> "Watch":
     from kpi_gate.watch.context import Watch
 
     place = run.place.model_copy(update={"root": run.place.home / "monitor"})
-    return Watch(replace(run, place=place), load_rows(run), quarantine.quarantined(run))
+    return Watch(run.at(place=place), load_rows(run))
 
 
 def choose_to_retrain(run: Run) -> "Choice | None":
@@ -237,18 +224,18 @@ def choose_to_retrain(run: Run) -> "Choice | None":
         LedgerError: If the choice cannot be recorded.
     """
     from kpi_gate.decision.retrain_rule import Proposal
-    from kpi_gate.pipeline.retrain_choice import accepted, choose_now, record_choice
+    from kpi_gate.pipeline.retrain_choice import choose_now, record_choice
     from kpi_gate.watch.value.overview import staleness
 
-    if run.use_case.settings.trigger.when == "calendar" or accepted(run) is not None:
+    if run.use_case.settings.trigger.when == "calendar" or run.history.accepted_choice:
         return None
     watch = _watch(run)
     cost = staleness(watch, watch.quarantined).staleness
     proposals = [Proposal(by="schedule", reason="the schedule is due")]
-    alarm = standing_alarm(run)
+    alarm = run.history.standing_alarm
     if alarm:
         proposals.append(Proposal(by="health", reason=alarm))
-    choice = choose_now(run, proposals, cost, watch.champion.contender)
+    choice = choose_now(run, proposals, cost, watch.champion.card.contender)
     record_choice(run, choice)
     return choice
 
@@ -278,8 +265,8 @@ def proof_fault(run: Run) -> str:
     passed = last_proof(run)
     if passed is None:
         try:
-            frozen = (run.work / "snapshot.parquet").exists()
-            rows = read_snapshot(run) if frozen else load_rows(run)
+            there = (run.work / SNAPSHOT).exists()
+            rows = run.snapshot.frozen if there else load_rows(run)
             passed = prove(newest_moment(run, rows), rows, lambda bout: None).passed
         except Refusal as refusal:
             return f"the gate cannot be tested: {refusal}"

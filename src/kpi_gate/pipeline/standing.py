@@ -2,11 +2,9 @@
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.fingerprint import decision_id
-from kpi_gate.decision.verdict import Verdict
 from kpi_gate.errors import is_transient
 from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.pipeline import stages
-from kpi_gate.record import dvc_stages, ledger_view
 from kpi_gate.record.agreement import agrees_at_a_glance, differences
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.lock import one_at_a_time
@@ -28,7 +26,7 @@ def repeated(run: Run) -> Retrained | None:
         if not _is_settled(run):
             return None
         try:
-            stages.snapshot(run)
+            stages.take_snapshot(run)
             entry = standing_decision(run)
         except Refusal:
             return None
@@ -43,38 +41,27 @@ def repeated(run: Run) -> Retrained | None:
 
 def _is_settled(run: Run) -> bool:
     """Tell whether this tick was decided, and no act on an alias is open or waits."""
-    entries = run.ledger.entries(run.name)
-    decided = [entry for entry in entries if entry.kind == "decision"]
-    here = [entry for entry in decided if entry.body["as_of"] == run.as_of.isoformat()]
-    ended = {entry.subject for entry in entries if entry.kind in ("done", "void")}
-    said = ledger_view.read(entries)
-    champion = said.champion or BASELINE
-    waiting = [
+    history = run.history
+    here = [
         entry
-        for entry in decided
-        if entry.body["verdict"] == Verdict.PROMOTE
-        and entry.body["champion"] == champion  # else its evidence is stale
-        and entry.subject not in ended
+        for entry in history.of_kind("decision")
+        if entry.body["as_of"] == run.as_of.isoformat()
     ]
-    return bool(here) and not waiting and not said.opened and not said.faults
+    return bool(here) and not (history.unfinished or history.opened or history.faults)
 
 
 def standing_decision(run: Run) -> Entry | None:
     """Return the recorded decision on exactly this tick's files, if DVC sees nothing to do."""
-    root = run.place.root
-    if any(
-        dvc_stages.stage_changed(root, run.stage(verb)) for verb in ("validate", "train", "compare")
-    ):
+    if any(run.stages.changed(run.stage(verb)) for verb in ("validate", "train", "compare")):
         return None
     evidence = read_evidence(run.work / "evidence")
     decision = decision_id(evidence, run.use_case.settings.gate())
-    found = run.ledger.entries(run.name, "decision", decision)
-    if not found:
+    history = run.history
+    entry = history.decisions.get(decision)
+    if entry is None:
         return None
-    entry = found[-1]
-    champion = ledger_view.read(run.ledger.entries(run.name)).champion
-    agrees = agrees_at_a_glance(run.place, run.name) or not differences(run.place, run.name)
+    agrees = agrees_at_a_glance(run.place, history) or not differences(run.place, history)
     if not agrees:  # the run says so
         return None
     rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]
-    return entry if champion in (rival, entry.body["version"]) else None
+    return entry if history.champion in (rival, entry.body["version"]) else None

@@ -2,7 +2,6 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,11 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate.data.history import HistoryChange, compare_history
+from kpi_gate.data.quarantine import outside
+from kpi_gate.data.snapshot import SET_ASIDE, write_rows
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.evaluation.evidence_files import SET_ASIDE
-from kpi_gate.pipeline.ticks import days_of, outside_quarantine, read_tick
-from kpi_gate.record import dvc_stages
-from kpi_gate.release import quarantine
-from kpi_gate.run.context import Run, read_snapshot
+from kpi_gate.record.dvc_stages import SnapshotError, clear
+from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
 
@@ -31,17 +29,17 @@ def validate_snapshot(run: Run) -> None:
     from kpi_gate.data.validation.engine import PreviousSnapshot, validate_rows
     from kpi_gate.data.validation.page import render_page
 
-    tick, frozen, previous = read_tick(run), read_snapshot(run), None
-    rows, before = outside_quarantine(frozen, tick), tick["previous"]
+    frozen, rows, previous = run.snapshot.frozen, run.snapshot.counted, None
+    before = run.snapshot.tick["previous"]
     if before:
         then = datetime.fromisoformat(before["as_of"])
         left_out = (frozen["event_time"] < then).sum() - (rows["event_time"] < then).sum()
         previous = PreviousSnapshot(then, before["rows"] - int(left_out))
     report = validate_rows(rows, run.use_case, run.as_of, previous)
-    history = _history(run, tick, frozen)
+    history = _history(run)
     summary = {**report.summary, **({} if history is None else {"history": history})}
     folder = run.work / "validation"
-    dvc_stages.clear(folder)
+    clear(folder)
     page = render_page(summary, report.bad_rows)
     (folder / "report.html").write_text(page, encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
@@ -62,17 +60,18 @@ def _quarantine(run: Run, bad: pd.DataFrame) -> str:
     if bad.empty:
         return ""
     path = run.place.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
-    dvc_stages.write_rows(bad.astype({"reason": str}), path)
+    write_rows(bad.astype({"reason": str}), path)
     return f" {len(bad)} rows are in quarantine: {path.name}"
 
 
-def _history(run: Run, tick: Mapping[str, Any], frozen: pd.DataFrame) -> dict[str, Any] | None:
+def _history(run: Run) -> dict[str, Any] | None:
     """Return what became of the rows of the last tick; None where there was none before."""
+    tick = run.snapshot.tick
     before = tick["previous"]
     if not before or not before.get("snapshot"):
         return None
     bound = run.use_case.settings.validation.changed_history_share
-    change = _change(run, tick, frozen)
+    change = _change(run, before["snapshot"])
     accepted = bool(tick.get("history_accepted"))
     told = f"{change.sentence()}; a share of {change.share:.2%} against {bound:.2%} tolerated"
     say = f"If that is right: kpi-gate accept-history {run.name} --reason '...'"
@@ -86,20 +85,21 @@ def _history(run: Run, tick: Mapping[str, Any], frozen: pd.DataFrame) -> dict[st
     }
 
 
-def _change(run: Run, tick: Mapping[str, Any], frozen: pd.DataFrame) -> HistoryChange:
+def _change(run: Run, before: str) -> HistoryChange:
     use_case, times = run.use_case, run.use_case.times
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "previous.parquet"
         try:
-            dvc_stages.restore(run.place.root, tick["previous"]["snapshot"], path)
-        except dvc_stages.SnapshotError:
+            run.stages.restore(before, path)
+        except SnapshotError:
             return HistoryChange(checked=False)
         then = pd.read_parquet(path)
-    mended = days_of(tick, "quarantined") | days_of(tick, "released")  # other rows are wanted there
+    # other rows are wanted there
+    mended = run.snapshot.days("quarantined") | run.snapshot.days("released")
     late = set(times.with_outcome)
     return compare_history(
-        quarantine.outside(then, mended),
-        frozen,
+        outside(then, mended),
+        run.snapshot.frozen,
         late=("outcome", "label_time", *use_case.amounts, *times.late_amounts),
         values=[name for name in use_case.value.columns if name not in late],
         features=use_case.feature_names,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision.checks.validity import MATURE
 from kpi_gate.decision.evidence import Contender, Evidence, Lineage
 from kpi_gate.decision.foreknowledge import Foreknowledge
@@ -29,12 +30,12 @@ from kpi_gate.evaluation.metrics import measure, time_sides
 from kpi_gate.evaluation.scored_model import Side, actions, make_side, policy_of, under_the_log
 from kpi_gate.evaluation.valuation import estimate, row_values
 from kpi_gate.evaluation.views import rule_of_thumb
+from kpi_gate.learning.label_maturity import measure_maturity
 from kpi_gate.learning.windows import Windows, never_known, plan_windows
 from kpi_gate.proof.oracle import best
-from kpi_gate.record.dvc_stages import mask_future
-from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.model_files import Model
 from kpi_gate.run.candidate import train_candidate
-from kpi_gate.run.context import Run, maturity
+from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
@@ -112,8 +113,7 @@ class Arena:
         folder = self.scratch / "candidate"
         return replace(
             self.champion,
-            card=ModelCard.read(folder),
-            folder=folder,
+            model=Model(folder, estimator=self.champion.estimator),
             scores=scores,
             probability=under_the_log(self.use_case, scores, self.gate),
             action=action,
@@ -146,7 +146,7 @@ class Arena:
         """Evidence of an oracle as it was one gate window ago, by models of that time."""
         as_of = self.run.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
         rows = mask_future(self.rows, as_of, self.use_case.times.with_outcome)
-        with open_arena(replace(self.run, as_of=as_of), rows) as before:
+        with open_arena(self.run.at(as_of=as_of), rows) as before:
             return before.evidence(before.acting(best(before)))
 
     def acting(self, action: Floats) -> Side:
@@ -231,7 +231,8 @@ def open_arena(run: Run, rows: pd.DataFrame) -> Iterator[Arena]:
     """
     known = mask_future(rows, run.as_of, run.use_case.times.with_outcome)
     settings, rows = run.use_case.settings, _some_units(known)
-    measured = maturity(run, rows).measured_days
+    labels = measure_maturity(rows, run.as_of, settings.window.label_delay_days)
+    measured = labels.measured_days
     windows = plan_windows(rows["event_time"], settings.window, run.as_of, None, measured)
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(settings.model["threads"]):
         folder = Path(scratch)
@@ -253,8 +254,9 @@ def open_arena(run: Run, rows: pd.DataFrame) -> Iterator[Arena]:
 
 def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     """Return the trained model with its probabilities mapped onto what happened."""
-    card = ModelCard.read(folder)
-    side = make_side("champion", folder, use_case, gate, card)
+    model = Model(folder, use_case.trusted_types)
+    card = model.card
+    side = make_side("champion", model, use_case, gate, card.outcome_rate)
     known = gate["outcome"].notna().to_numpy()
     outcome = gate["outcome"].to_numpy(dtype=float)
     happened = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
@@ -266,7 +268,7 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     card.write(folder)
     return replace(
         side,
-        card=card,
+        model=Model(folder, card=card, estimator=model.estimator),
         scores=scores,
         probability=under_the_log(use_case, scores, gate),
         action=action,
@@ -285,4 +287,4 @@ def newest_moment(run: Run, rows: pd.DataFrame) -> Run:
     if len(mature):
         rows = rows[rows["event_time"] < mature.max() + timedelta(days=1)]
     delay = timedelta(days=run.use_case.settings.window.label_delay_days + 1)
-    return replace(run, as_of=min(run.as_of, rows["event_time"].max().to_pydatetime() + delay))
+    return run.at(as_of=min(run.as_of, rows["event_time"].max().to_pydatetime() + delay))

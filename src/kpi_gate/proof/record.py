@@ -22,7 +22,7 @@ def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
         Refusal: If there is too little data to train the reference champion on.
         LedgerError: If it cannot be recorded.
     """
-    run.ledger.entries(run.name)  # a broken record is told before the work, and not added to
+    run.ledger.entries()  # a broken record is told before the work, and not added to
     result = run_selftest(run, rows, each)
     page = page_of(run)
     page.parent.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
         "sentence": f"selftest: {result.sentence()}",
         "asked_by": asked_by(),
     }
-    run.ledger.append(run.name, KIND, subject_of(run), body)
+    run.append(KIND, subject_of(run), body)
     return result
 
 
@@ -47,7 +47,7 @@ def last_proof(run: Run) -> bool | None:
 
     This very gate: the same settings, the same code and the same environment.
     """
-    found = run.ledger.entries(run.name, KIND, subject_of(run))
+    found = run.history.of_kind(KIND, subject_of(run))
     return bool(found[-1].body["passed"]) if found else None
 
 

@@ -16,7 +16,15 @@ from kpi_gate.learning.scoring import ScoringError, row_keys
 from kpi_gate.proof.harness import Arena, CannotTryError
 from kpi_gate.proof.oracle import best, nearly_best
 from kpi_gate.proof.weak_candidates import oracle
-from kpi_gate.record.model_files import KEYS_FILE, MODEL_FILE, ModelError, dump_model, store_model
+from kpi_gate.record.model_files import (
+    KEYS_FILE,
+    MODEL_FILE,
+    Model,
+    ModelCard,
+    ModelError,
+    dump_model,
+    store_model,
+)
 from kpi_gate.run.context import Refusal
 
 Floats = NDArray[np.float64]
@@ -44,13 +52,13 @@ def trained_on_the_gate(arena: Arena) -> Decision:
     end = arena.windows.gate.end
     contender = peeked.card.contender.model_copy(update={"trained_until": end})
     card = peeked.card.model_copy(update={"contender": contender})
-    return arena.judge_side(replace(_that_saw(arena, gate, peeked), card=card))
+    return arena.judge_side(_that_saw(arena, gate, peeked, card))
 
 
 def trained_on_one_gate_row(arena: Arena) -> Decision:
     """Is an oracle that has trained on a single row of the window, and does not say so."""
     cheat = arena.acting(best(arena))
-    return arena.judge_side(_that_saw(arena, arena.gate.head(1), cheat))
+    return arena.judge_side(_that_saw(arena, arena.gate.head(1), cheat, cheat.card))
 
 
 def wrong_currency_unit(arena: Arena) -> Decision:
@@ -74,10 +82,11 @@ def unloadable_champion(arena: Arena) -> Decision:
     """Meets a champion whose file is half there."""
     folder = arena.scratch / "half"
     arena.champion.card.write(folder)
-    whole = (arena.champion.folder / MODEL_FILE).read_bytes()
+    whole = (arena.champion.model.folder / MODEL_FILE).read_bytes()
     (folder / MODEL_FILE).write_bytes(whole[: len(whole) // 2])
     try:
-        champion = make_side("champion", folder, arena.use_case, arena.gate, arena.champion.card)
+        rate, half = arena.champion.card.outcome_rate, Model(folder)
+        champion = make_side("champion", half, arena.use_case, arena.gate, rate)
     except ModelError as error:
         return arena.refused("champion_readable", error)
     return replace(arena, champion=champion).judge_side(arena.acting(best(arena)))
@@ -171,11 +180,11 @@ def _scored_by(arena: Arena, estimator: Any) -> Decision:
     return arena.judge_side(arena.side(scores))
 
 
-def _that_saw(arena: Arena, rows: pd.DataFrame, side: Side) -> Side:
-    """Return the side with files that say it has seen these rows."""
+def _that_saw(arena: Arena, rows: pd.DataFrame, side: Side, card: ModelCard) -> Side:
+    """Return the side with a card, and files that say it has seen these rows."""
     folder = arena.own_files("saw")
     (folder / KEYS_FILE).write_bytes(row_keys(rows).tobytes())
-    return replace(side, folder=folder)
+    return replace(side, model=Model(folder, card=card, estimator=side.estimator))
 
 
 def _last_month(arena: Arena) -> Evidence:

@@ -11,6 +11,7 @@ from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.proof.harness import Arena, CannotTryError
 from kpi_gate.proof.oracle import best, nearly_best, worst
+from kpi_gate.record.model_files import Model
 
 Floats = NDArray[np.float64]
 BIG = 5.0  # times the usual saving: what makes a loss big
@@ -99,7 +100,8 @@ def ten_times_slower(arena: Arena) -> Decision:
     _require(arena, "latency_ms", "latency_ratio")
     arena = arena.beside_the_baseline()
     fast = arena.acting(nearly_best(arena))
-    slow = replace(fast, estimator=_Slow(arena.champion.estimator))
+    model = Model(fast.model.folder, card=fast.card, estimator=_Slow(arena.champion.estimator))
+    slow = replace(fast, model=model)
     return arena.judge(arena.evidence(slow, timings=arena.timings(slow)))
 
 

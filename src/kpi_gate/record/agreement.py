@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.record import ledger_view, registry, registry_claims
-from kpi_gate.record.ledger import Entry
-from kpi_gate.record.ledger_view import Releases
+from kpi_gate.record import registry, registry_claims
+from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.registry_claims import Claims
+from kpi_gate.record.releases import REALIGNED, Releases
 from kpi_gate.workspace import Place
 
 # what is wrong with MLflow's state or with rows that do not count, and not with data or a model
@@ -32,57 +32,43 @@ class Difference:
     words: str
 
 
-def differences(place: Place, use_case: str) -> list[Difference]:
+def differences(place: Place, history: LedgerView) -> list[Difference]:
     """Return everything in which MLflow and the ledger differ; what an open move explains is none.
 
     Raises:
         LedgerError: If the ledger's chain is broken.
         TrackingError: If MLflow cannot be reached.
     """
-    entries, said = _ledger(place, use_case)
-    claims = registry_claims.read_claims(place, use_case, _in_use(said))
-    return _all(place, use_case, entries, said, claims)
+    claims = registry_claims.read_claims(place, history.use_case, history.in_use)
+    return _all(place, history, claims)
 
 
-def agrees_at_a_glance(place: Place, use_case: str) -> bool:
+def agrees_at_a_glance(place: Place, history: LedgerView) -> bool:
     """Tell the same in milliseconds where MLflow's tables can be read; False: ask `differences`."""
-    entries, said = _ledger(place, use_case)
-    claims = registry_claims.glance_at_claims(place, use_case, _in_use(said))
-    return claims is not None and not _all(place, use_case, entries, said, claims)
+    claims = registry_claims.glance_at_claims(place, history.use_case, history.in_use)
+    return claims is not None and not _all(place, history, claims)
 
 
-def _ledger(place: Place, use_case: str) -> tuple[list[Entry], Releases]:
-    entries = place.ledger.entries()
-    return entries, ledger_view.read(entry for entry in entries if entry.use_case == use_case)
-
-
-def _in_use(said: Releases) -> list[str]:
-    return [version for version in (said.champion, said.anchor) if version]
-
-
-def _all(
-    place: Place, use_case: str, entries: list[Entry], said: Releases, claims: Claims
-) -> list[Difference]:
+def _all(place: Place, history: LedgerView, claims: Claims) -> list[Difference]:
+    use_case = history.use_case
     return [
-        *(Difference("releases_sound", fault) for fault in said.faults.values()),
-        *_lost_rows(entries, use_case, claims),
-        *(() if said.opened else _aliases(place, use_case, said, claims)),
-        *_tags(use_case, said, claims),
-        *_approvals(use_case, said, claims),
+        *(Difference("releases_sound", fault) for fault in history.faults.values()),
+        *_lost_rows(history, claims),
+        *(() if history.opened else _aliases(place, use_case, history, claims)),
+        *_tags(use_case, history, claims),
+        *_approvals(use_case, history, claims),
     ]
 
 
-def _lost_rows(entries: list[Entry], use_case: str, claims: Claims) -> Iterator[Difference]:
+def _lost_rows(history: LedgerView, claims: Claims) -> Iterator[Difference]:
     """Miss the row that the newest decision's run names, unless a person knows that it is lost."""
     number, _, row_hash = claims.row.partition(":")
-    let_go = {
-        entry.body.get("lost")
-        for entry in entries
-        if (entry.use_case, entry.kind) == (use_case, ledger_view.REALIGNED)
-    }
-    if claims.row and claims.row not in let_go and all(one.hash != row_hash for one in entries):
-        words = f"run {claims.run_id} of {use_case} in MLflow names row {number} of the ledger, "
-        has = f"which has {len(entries)} rows and not this one: restore it from a backup, else"
+    let_go = {entry.body.get("lost") for entry in history.of_kind(REALIGNED)}
+    known = any(entry.hash == row_hash for entry in history.entries)
+    if claims.row and claims.row not in let_go and not known:
+        named = f"run {claims.run_id} of {history.use_case} in MLflow names row {number}"
+        words = f"{named} of the ledger, "
+        has = f"which has {history.size} rows and not this one: restore it from a backup, else"
         yield Difference("ledger_complete", f"{words}{has} its decisions are lost")
 
 

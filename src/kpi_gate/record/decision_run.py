@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -14,6 +16,7 @@ from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import prepared_databases
 from kpi_gate.record.mlflow_model import log_model
+from kpi_gate.record.model_files import Model
 from kpi_gate.workspace import Place
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
@@ -33,7 +36,7 @@ class Recorded:
 
     Attributes:
         run_id: The run.
-        version: The registered version; empty where no model was trained.
+        version: The registered version, such as `v2`; empty where no model was trained.
     """
 
     run_id: str
@@ -47,10 +50,9 @@ class RunContent:
     Attributes:
         parameters: Logged as parameters.
         tags: Logged as tags of the run and of the version.
-        artifacts: Files or folders by the artifact folder that they go to.
-        model: Folder of the candidate; None where none was trained.
+        artifacts: Folders by the artifact folder that they go to.
+        model: The candidate; None where none was trained.
         sample: A few input rows for the model's signature.
-        trusted_types: Types that the use case trusts in its model.
         snapshot: Fingerprint of the rows; empty where none were frozen.
         snapshot_path: File of the snapshot, relative to the project.
         sources: The user's own files, kept as artifacts: a commit may lack them.
@@ -59,9 +61,8 @@ class RunContent:
     parameters: Mapping[str, Any]
     tags: Mapping[str, str]
     artifacts: Mapping[str, Path]
-    model: Path | None = None
+    model: Model | None = None
     sample: Any = None
-    trusted_types: Sequence[str] = ()
     snapshot: str = ""
     snapshot_path: str = ""
     sources: Sequence[Path] = ()
@@ -104,21 +105,25 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
     Raises:
         TrackingError: If MLflow cannot be reached, or refuses.
     """
+    words = decision.to_markdown()
     with client(place) as mlflow_client:
         experiment = experiment_of(mlflow_client, place, use_case)
-        run_id, complete = _find_or_start(mlflow_client, experiment, decision, content)
+        run_id, complete = _find_or_start(mlflow_client, experiment, decision, content, words)
         version = _version_of_run(mlflow_client, use_case, run_id)
         if complete:
-            return Recorded(run_id, version)
+            return Recorded(run_id, f"v{version}" if version else "")
         _log_numbers(mlflow_client, run_id, decision, content)
         _log_files(mlflow_client, run_id, decision, content)
         if content.model is not None and not version:
-            version = _register(mlflow_client, use_case, run_id, content)
+            gain = decision.gain
+            tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
+            info = log_model(content.model, run_id, content.sample)
+            version = _register(mlflow_client, use_case, run_id, info, tags, words)
         if version:
-            _describe(mlflow_client, use_case, version, decision, content)
+            mlflow_client.set_registered_model_alias(use_case, "candidate", version)
         mlflow_client.set_tag(run_id, COMPLETE, "true")
         mlflow_client.set_terminated(run_id)
-        return Recorded(run_id, version)
+        return Recorded(run_id, f"v{version}" if version else "")
 
 
 def name_row(place: Place, run_id: str, number: int, row_hash: str) -> None:
@@ -145,12 +150,12 @@ def experiment_of(mlflow_client: Any, place: Place, name: str) -> str:
 
 
 def _find_or_start(
-    mlflow_client: Any, experiment: str, decision: Decision, content: RunContent
+    mlflow_client: Any, experiment: str, decision: Decision, content: RunContent, words: str
 ) -> tuple[str, bool]:
     query = f"tags.decision_id = '{decision.decision_id}'"
     for run in mlflow_client.search_runs([experiment], query, max_results=1):
         return run.info.run_id, run.data.tags.get(COMPLETE) == "true"
-    tags = {**content.tags, "mlflow.note.content": decision.to_markdown()}
+    tags = {**content.tags, "mlflow.note.content": words}
     name = f"{content.tags['as_of'][:10]} {decision.verdict}"
     run = mlflow_client.create_run(experiment, run_name=name, tags=tags)
     return run.info.run_id, False
@@ -225,19 +230,22 @@ def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) ->
 
 
 def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
-    mlflow_client.log_text(run_id, decision.to_html(), "decision/decision.html")
-    mlflow_client.log_text(run_id, decision.model_dump_json(indent=2), "decision/decision.json")
+    with tempfile.TemporaryDirectory() as scratch:
+        told, sources = Path(scratch, "decision"), Path(scratch, SOURCES)
+        for folder in (told, sources):
+            folder.mkdir()
+        (told / "decision.html").write_text(decision.to_html(), encoding="utf-8")
+        (told / "decision.json").write_text(decision.model_dump_json(indent=2), encoding="utf-8")
+        for path in content.sources:
+            shutil.copy(path, sources)
+        for name, path in content.artifacts.items():
+            if path.exists():
+                shutil.copytree(path, Path(scratch, name))
+        mlflow_client.log_artifacts(run_id, scratch)
     steps = [asdict(step) for step in metric_chain.steps(decision)]
     if steps:
         table = {name: [step[name] for step in steps] for name in steps[0]}
         mlflow_client.log_table(run_id, table, "decision/translation.json")
-    for folder, path in content.artifacts.items():
-        if path.is_dir():
-            mlflow_client.log_artifacts(run_id, str(path), folder)
-        elif path.exists():
-            mlflow_client.log_artifact(run_id, str(path), folder)
-    for path in content.sources:
-        mlflow_client.log_artifact(run_id, str(path), SOURCES)
 
 
 def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Path:
@@ -265,12 +273,19 @@ def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Pat
         return Path(mlflow_client.download_artifacts(run_id, folder, str(target)))
 
 
-def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunContent) -> str:
-    info = log_model(Path(str(content.model)), run_id, content.sample, content.trusted_types)
+def _register(
+    mlflow_client: Any, use_case: str, run_id: str, logged: Any, tags: Mapping[str, str], words: str
+) -> str:
+    """Make a version of a logged model, with all that is said of it at once."""
     if not mlflow_client.search_registered_models(f"name = '{use_case}'"):
         mlflow_client.create_registered_model(use_case)
     made = mlflow_client.create_model_version(
-        use_case, info.model_uri, run_id, model_id=info.model_id
+        use_case,
+        logged.model_uri,
+        run_id,
+        tags=dict(tags),
+        description=words,
+        model_id=logged.model_id,
     )
     return str(made.version)
 
@@ -278,14 +293,3 @@ def _register(mlflow_client: Any, use_case: str, run_id: str, content: RunConten
 def _version_of_run(mlflow_client: Any, use_case: str, run_id: str) -> str:
     found = mlflow_client.search_model_versions(f"name = '{use_case}' and run_id = '{run_id}'")
     return str(found[0].version) if found else ""
-
-
-def _describe(
-    mlflow_client: Any, use_case: str, version: str, decision: Decision, content: RunContent
-) -> None:
-    mlflow_client.update_model_version(use_case, version, decision.to_markdown())
-    gain = decision.gain
-    tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
-    for name, value in tags.items():
-        mlflow_client.set_model_version_tag(use_case, version, name, value)
-    mlflow_client.set_registered_model_alias(use_case, "candidate", version)

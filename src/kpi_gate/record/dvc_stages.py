@@ -1,17 +1,14 @@
-"""Snapshots and stages (DVC): what was frozen, whether a stage must run, and how to get it back."""
+"""Stages (DVC): which must run, what they froze, and how to get it back."""
 
 import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from kpi_gate.errors import ConfigurationError
 
@@ -28,140 +25,92 @@ class StageMissingError(ConfigurationError):
     """`dvc.yaml` does not list the use case; the message says what to add."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """The rows frozen for one run.
+class Stages:
+    """The stages of a project, through one repository that is opened when it is first asked for.
 
-    Attributes:
-        use_case: Whose rows.
-        as_of: Only what was known before this moment is in it.
-        rows: Number of rows.
-        fingerprint: DVC's content hash of the file: the same rows, the same fingerprint.
-        path: Where the file lies in the project.
-    """
-
-    use_case: str
-    as_of: datetime
-    rows: int
-    fingerprint: str
-    path: Path
-
-
-def mask_future(
-    rows: pd.DataFrame, as_of: datetime, with_outcome: Sequence[str] = ()
-) -> pd.DataFrame:
-    """Keep the events before `as_of`, and of their outcomes those that were known by then.
-
-    The rows come back in time order. A row without a time is kept, for validation to refuse.
-
-    Args:
-        rows: The rows.
-        as_of: Nothing later is known.
-        with_outcome: Further columns that are known only with the outcome.
-    """
-    past = (rows["event_time"] < as_of) | rows["event_time"].isna()
-    kept = rows[past].sort_values("event_time", kind="stable", ignore_index=True)
-    unknown = kept["label_time"].isna() | (kept["label_time"] >= as_of)
-    for name in dict.fromkeys(("outcome", "label_time", *with_outcome)):
-        if name in kept.columns and name != "observed":  # that an outcome stays hidden is no news
-            column = kept[name]
-            if pd.api.types.is_bool_dtype(column.dtype) and unknown.any():
-                column = column.astype("boolean")  # a truth can be missing only there
-            kept[name] = column.mask(unknown)
-    return kept
-
-
-def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """Write a table as parquet; the same rows give the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    rows.to_parquet(partial, index=False, compression="zstd")
-    partial.replace(path)  # a new file: the old one may be a link into DVC's cache
-
-
-def require_stage(root: Path, stage: str) -> None:
-    """Tell a use case that `dvc.yaml` does not list before anything is loaded.
-
-    Raises:
-        StageMissingError: If there is no such stage.
-    """
-    if not _within(root):
-        with _repo(root) as repo:
-            _find(repo, stage)
-
-
-def _within(root: Path) -> bool:
-    """Tell whether this process is the command of a stage that `dvc repro` runs in this project."""
-    project = os.environ.get("DVC_ROOT", "")
-    return "DVC_STAGE" in os.environ and bool(project) and Path(project).resolve() == root.resolve()
-
-
-def stage_changed(root: Path, stage: str) -> bool:
-    """Tell whether DVC would run the stage: a dependency, parameter or output has changed."""
-    with _repo(root) as repo:
-        return bool(_changed(repo, _find(repo, stage)))
-
-
-def run_stage(root: Path, stage: str, work: Callable[[], Any], *, always: bool = False) -> bool:
-    """Run a stage's work in this process if DVC says so, and record it as `dvc repro` would.
+    One thread at a time: a repository that is shared fails (STACK.md section 2). Within
+    `dvc repro` DVC decides and records itself, and no repository is opened for it.
 
     Args:
         root: Folder with `dvc.yaml`.
-        stage: Name of the stage, such as `train@campaign`.
-        work: Writes the stage's outputs, each as a new file.
-        always: Run even where nothing changed: for sources that DVC cannot see into.
-
-    Within `dvc repro` the work is all there is to do: DVC decides and records itself.
-
-    Returns:
-        Whether the work ran.
     """
-    if _within(root):
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        project = os.environ.get("DVC_ROOT", "")
+        within = "DVC_STAGE" in os.environ and bool(project)
+        self._within = within and Path(project).resolve() == root.resolve()
+        self._found: dict[str, Any] = {}
+
+    def close(self) -> None:
+        """Close the repository."""
+        repo = vars(self).pop("_repo", None)
+        if repo is not None:
+            repo.close()
+        self._found.clear()
+
+    def require(self, stage: str) -> None:
+        """Tell a use case that `dvc.yaml` does not list before anything is loaded.
+
+        Raises:
+            StageMissingError: If there is no such stage.
+        """
+        if not self._within:
+            self._stage(stage)
+
+    def changed(self, stage: str) -> bool:
+        """Tell whether DVC would run the stage: a dependency, parameter or output has changed."""
+        found = self._stage(stage)
+        with self._repo.lock:
+            return bool(found.changed())
+
+    def run(self, stage: str, work: Callable[[], Any], *, always: bool = False) -> bool:
+        """Run a stage's work in this process if DVC says so, and record it as `dvc repro` would.
+
+        Args:
+            stage: Name of the stage, such as `train@campaign`.
+            work: Writes the stage's outputs, each as a new file.
+            always: Run even where nothing changed: for sources that DVC cannot see into.
+
+        Returns:
+            Whether the work ran.
+        """
+        if self._within:
+            work()
+            return True
+        if not always and not self.changed(stage):
+            return False
         work()
-        return True
-    # a repository of its own each time: one shared between threads fails (STACK.md section 2)
-    if not always and not stage_changed(root, stage):
-        return False
-    work()
-    with _repo(root) as repo:
-        found = _find(repo, stage)
-        with repo.lock:
-            _drop_half_written_lock(repo)
+        found = self._stage(stage)
+        with self._repo.lock:
+            _drop_half_written_lock(self._repo)
             found.save()
             found.commit()
             found.dump(update_pipeline=False)
-    return True
+        return True
 
-
-def fingerprint(root: Path, stage: str, path: Path) -> str:
-    """Return DVC's content hash of a stage's output, as the last run recorded it."""
-    if _within(root):  # not recorded yet
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "md5").hexdigest()
-    with _repo(root) as repo:
-        outputs = {Path(found.fs_path): found for found in _find(repo, stage).outs}
+    def fingerprint(self, stage: str, path: Path) -> str:
+        """Return DVC's content hash of a stage's output, as the last run recorded it."""
+        if self._within:  # not recorded yet
+            with path.open("rb") as content:
+                return hashlib.file_digest(content, "md5").hexdigest()
+        outputs = {Path(found.fs_path): found for found in self._stage(stage).outs}
         return str(outputs[path].hash_info.value)
 
+    def keep_in_remote(self, stage: str) -> None:
+        """Copy a stage's outputs to the default DVC remote, where there is one."""
+        if not self._within and self._repo.config["core"].get("remote"):
+            self._repo.push(targets=[stage])
 
-def keep_in_remote(root: Path, stage: str) -> None:
-    """Copy a stage's outputs to the default DVC remote, where there is one."""
-    if _within(root):
-        return
-    with _repo(root) as repo:
-        if repo.config["core"].get("remote"):
-            repo.push(targets=[stage])
+    def restore(self, wanted: str, target: Path) -> None:
+        """Write the file with a fingerprint to `target`, from the cache or else the remote.
 
-
-def restore(root: Path, wanted: str, target: Path) -> None:
-    """Write the file with a fingerprint to `target`, from the cache or else the remote.
-
-    Raises:
-        UnknownSnapshotError: If neither holds it.
-    """
-    with _repo(root) as repo:
-        places = [repo.cache.local]
-        if repo.config["core"].get("remote"):
-            places.append(repo.cloud.get_remote_odb())
+        Raises:
+            UnknownSnapshotError: If neither holds it.
+        """
+        places = [self._repo.cache.local]
+        if self._repo.config["core"].get("remote"):
+            places.append(self._repo.cloud.get_remote_odb())
         for place in places:
             source = place.oid_to_path(wanted)
             if place.fs.exists(source):
@@ -169,9 +118,29 @@ def restore(root: Path, wanted: str, target: Path) -> None:
                 place.fs.get_file(source, str(target))
                 target.chmod(0o644)
                 return
-    raise UnknownSnapshotError(
-        f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`"
-    )
+        raise UnknownSnapshotError(
+            f"no snapshot {wanted!r} in DVC's cache or remote; see `kpi-gate ledger show`"
+        )
+
+    @cached_property
+    def _repo(self) -> Any:
+        from dvc.exceptions import DvcException
+        from dvc.repo import Repo
+
+        logging.getLogger("dvc").setLevel(logging.WARNING)
+        try:
+            return Repo(str(self.root))
+        except DvcException as error:
+            raise SnapshotError(
+                f"{self.root}: {error}; run from the project's folder, and where it has no git, "
+                "once: dvc config --local core.no_scm true"
+            ) from error
+
+    def _stage(self, name: str) -> Any:
+        """Read one stage alone: the others, and all their outputs, take DVC as long each."""
+        if name not in self._found:
+            self._found[name] = _find(self._repo, name)
+        return self._found[name]
 
 
 def clear(folder: Path) -> None:
@@ -181,22 +150,7 @@ def clear(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _repo(root: Path) -> Any:
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
-
-    logging.getLogger("dvc").setLevel(logging.WARNING)
-    try:
-        return Repo(str(root))
-    except DvcException as error:
-        raise SnapshotError(
-            f"{root}: {error}; run from the project's folder, and where it has no git, once: "
-            "dvc config --local core.no_scm true"
-        ) from error
-
-
 def _find(repo: Any, name: str) -> Any:
-    """Read one stage alone: the others, and all their outputs, take DVC as long each."""
     from dvc.exceptions import DvcException
     from dvc.stage.exceptions import StageNotFound
 
@@ -256,8 +210,3 @@ def _drop_half_written_lock(repo: Any) -> None:
             pass
         except ValueError:
             path.unlink()
-
-
-def _changed(repo: Any, stage: Any) -> bool:
-    with repo.lock:
-        return bool(stage.changed())

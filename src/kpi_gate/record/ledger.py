@@ -20,10 +20,12 @@ from kpi_gate.record.ledger_chain import (
     chained,
     mark_of,
 )
+from kpi_gate.record.ledger_key import find_key
 from kpi_gate.record.ledger_reading import LedgerReader, Walk, is_for_a_person
 from kpi_gate.record.ledger_table import LedgerError, LedgerTable, rows
+from kpi_gate.workspace import Place
 
-__all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError", "Walk"]
+__all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError", "Walk", "open_ledger"]
 
 KINDS = (
     "decision",
@@ -243,3 +245,13 @@ class Ledger:
 
     def _error(self, words: str) -> LedgerError:
         return LedgerError(f"{self.shown}: {words}")
+
+
+def open_ledger(place: Place) -> Ledger:
+    """Return the ledger of an installation.
+
+    Raises:
+        ConfigurationError: If its key cannot be had.
+    """
+    key = find_key(place.ledger_key.get_secret_value(), place.ledger_key_file)
+    return Ledger(place.ledger_url, key, place.home)

@@ -1,12 +1,15 @@
 """The whole check of a ledger: its chain, what its rows lead to, and what MLflow says there is."""
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from kpi_gate.record import agreement, ledger_view, registry_claims
+from kpi_gate.record import agreement, registry_claims
 from kpi_gate.record.decision_run import TrackingError
-from kpi_gate.record.ledger import WHOLE, Walk
+from kpi_gate.record.ledger import WHOLE, Ledger, Walk, open_ledger
 from kpi_gate.record.ledger_reading import CUT_OFF
+from kpi_gate.record.ledger_view import LedgerView
+from kpi_gate.record.releases import remedy
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
 
@@ -46,16 +49,17 @@ def check_ledger(place: Place, noted: str) -> Checked:
     Raises:
         LedgerError: If the ledger cannot be read.
     """
-    walk = place.ledger.walk()
+    ledger = open_ledger(place)
+    walk = ledger.walk()
     faults, told = list(walk.faults), list[str]()
     if not faults and not walk.entries:
-        what = "is empty" if place.ledger.exists() else "there is no ledger"
-        faults.append(f"{place.ledger.shown}: {what}: nothing was verified")
+        what = "is empty" if ledger.exists() else "there is no ledger"
+        faults.append(f"{ledger.shown}: {what}: nothing was verified")
     if not faults:
         told.append(_chain(walk))
         faults += _noted(walk, noted, told) if noted else []
     if not walk.faults:  # also where there are no rows: MLflow may know of some
-        faults += _agreement(place, walk, told)
+        faults += _agreement(place, ledger, walk, told)
     last = walk.entries[-1].hash if walk.entries else ""
     return Checked(len(walk.entries), last, walk.keyed_from, tuple(told), tuple(faults))
 
@@ -79,25 +83,24 @@ def _noted(walk: Walk, noted: str, told: list[str]) -> list[str]:
     return []
 
 
-def _agreement(place: Place, walk: Walk, told: list[str]) -> list[str]:
+def _agreement(place: Place, ledger: Ledger, walk: Walk, told: list[str]) -> list[str]:
     """Return what is wrong with what the rows lead to, and with what MLflow says of it."""
     names = sorted({*discovery.names(), *(entry.use_case for entry in walk.entries)} - {WHOLE})
+    views = {name: LedgerView(ledger, name, datetime.now(UTC)).catch_up() for name in names}
     if not registry_claims.exists(place):
         told.append("MLflow holds nothing yet: no row could be missed by it.")
         return [
-            f"{name}: {fault}; {ledger_view.remedy(name)}"
-            for name in names
-            for fault in ledger_view.read(
-                entry for entry in walk.entries if entry.use_case == name
-            ).faults.values()
+            f"{name}: {fault}; {remedy(name)}"
+            for name, view in views.items()
+            for fault in view.faults.values()
         ]
     try:
-        found = {name: agreement.differences(place, name) for name in names}
+        found = {name: agreement.differences(place, view) for name, view in views.items()}
     except TrackingError as error:
         return [f"not compared with MLflow: {error}"]
     told.append("MLflow names no row that is missing, and says nothing else than the ledger.")
     return [
-        f"{name}: {difference.words}; {ledger_view.remedy(name)}"
+        f"{name}: {difference.words}; {remedy(name)}"
         for name in names
         for difference in found[name]
     ]

@@ -1,178 +1,158 @@
-"""What the ledger says of a use case's aliases: who is champion, who is anchor, what is open.
+"""What the ledger says of one use case: its rows are followed once, then only those that came."""
 
-A row counts only if what stands before it allows it: whoever can append rows promotes nobody.
-"""
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-
+from kpi_gate.decision.evidence import BASELINE, Window
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.record.ledger import Entry
+from kpi_gate.record.ledger import Entry, Ledger
 from kpi_gate.record.ledger_brief import stated
-from kpi_gate.record.model_files import ModelError
-from kpi_gate.record.registry import ANCHOR, CHAMPION, Judged
+from kpi_gate.record.releases import Releases
 
-REALIGNED = "realigned"
+ADD, RELEASE = "add", "release"  # what a `quarantine` row does with its days
 
 
-@dataclass(frozen=True)
-class Act:
-    """One kind of move of an alias: written ahead as an intent, ended by one of two rows.
+class LedgerView(Releases):
+    """The rows of one use case and what they come to, as far as they have been followed.
 
     Attributes:
-        alias: The alias that moves.
-        done: Kind of the row that says that it has moved.
-        void: Kind of the row that says that it was given up.
-        failed: What is said of the version when it was.
+        ledger: Where the rows are; they are verified as they come.
+        use_case: Whose rows.
+        as_of: What was recorded of later moments is left out where the words say so, UTC.
+        entries: The rows, in order.
+        size: How many rows the whole ledger has.
     """
 
-    alias: str
-    done: str
-    void: str
-    failed: str
+    def __init__(self, ledger: Ledger, use_case: str, as_of: datetime) -> None:
+        super().__init__()
+        self.ledger, self.use_case, self.as_of = ledger, use_case, as_of
+        self.entries: list[Entry] = []
+        self.size = 0
 
-
-PROMOTION, ROLLBACK, ANCHORING = "intent", "rollback_intent", "anchor_intent"
-ACTS = {
-    PROMOTION: Act(CHAMPION, "done", "void", "was not promoted"),
-    ROLLBACK: Act(CHAMPION, "rollback", "rollback_void", "is not champion again"),
-    ANCHORING: Act(ANCHOR, "anchor", "anchor_void", "is not the anchor"),
-}
-_DONE = {act.done: kind for kind, act in ACTS.items()}
-_VOID = {act.void: kind for kind, act in ACTS.items()}
-
-
-@dataclass
-class Releases:
-    """Where the rows of one use case lead to.
-
-    Attributes:
-        decisions: Its decisions by their ids.
-        opened: The intents that no row has ended yet, oldest first.
-        standing: The promotions that no rollback has taken back, oldest first.
-        anchor: Version that guardrails add up from: the first release, until re-anchored.
-        faults: What is wrong with a row that does not count, by its number; nothing moves until
-            a person sets it aside by `realign`.
-        uncounted: Numbers of all rows that do not count.
-    """
-
-    decisions: dict[str, Entry] = field(default_factory=dict)
-    opened: dict[tuple[str, str], Entry] = field(default_factory=dict)
-    standing: list[Entry] = field(default_factory=list)
-    anchor: str = ""
-    faults: dict[int, str] = field(default_factory=dict)
-    uncounted: set[int] = field(default_factory=set)
-    _released: dict[str, str] = field(default_factory=dict)  # the promoting decision by version
-
-    @property
-    def champion(self) -> str:
-        """Version that the last release left in use; empty for the baseline or none."""
-        return str(self.standing[-1].body["version"]) if self.standing else ""
-
-    def decision_on(self, version: str) -> Entry | None:
-        """Return the decision that promoted a version, else the last one that registered it."""
-        if version in self._released:
-            return self.decisions[self._released[version]]
-        made = [entry for entry in self.decisions.values() if entry.body["version"] == version]
-        return max(made, key=lambda entry: entry.number) if version and made else None
-
-    def judged(self, version: str) -> Judged:
-        """Return what the ledger says of a version's files.
+    def catch_up(self) -> "LedgerView":
+        """Follow the rows that came since.
 
         Raises:
-            ModelError: If no decision registered it.
+            LedgerError: If the ledger cannot be read, or its chain is broken.
         """
-        entry = self.decision_on(version)
-        if entry is None:
-            raise ModelError(f"{version}: no decision in the ledger registered this version")
-        lineage = entry.body["decision"]["lineage"]
-        return Judged(
-            decision=entry.subject,
-            digest=str(lineage["candidate"]["digest"]),
-            evidence_end=datetime.fromisoformat(lineage["window"]["end"]).isoformat(),
-            files=entry.body.get("model_files", {}),
-        )
+        rows = self.ledger.entries()
+        for entry in rows[self.size :]:
+            if entry.use_case == self.use_case:
+                self.entries.append(entry)
+                self.follow(entry)
+        self.size = len(rows)
+        return self
 
-    def follow(self, entry: Entry) -> None:
-        """Take in the next row."""
-        if entry.kind == "decision":
-            self.decisions[entry.subject] = entry
-        elif entry.kind == REALIGNED:
-            for number in entry.body.get("set_aside", ()):
-                self.faults.pop(number, None)
-        elif entry.kind in ACTS:
-            self._note(entry, self._unsound(entry))
-            if entry.number not in self.uncounted:
-                self.opened.setdefault((entry.kind, entry.subject), entry)
-        elif entry.kind in _VOID:
-            self.opened.pop((_VOID[entry.kind], entry.subject), None)
-        elif entry.kind in _DONE:
-            intent = self.opened.get((_DONE[entry.kind], entry.subject))
-            if intent is None:
-                self._note(entry, "ends no intent that counts")
-            elif entry.body.get("version") != intent.body["version"]:
-                self._note(entry, f"ends row {intent.number} with another version")
-            else:
-                del self.opened[_DONE[entry.kind], entry.subject]
-                self._moved(entry)
+    def of_kind(self, kind: str, subject: str | None = None) -> list[Entry]:
+        """Return the rows of a kind, about one subject where given, in order."""
+        return [
+            entry
+            for entry in self.entries
+            if entry.kind == kind and subject in (None, entry.subject)
+        ]
 
-    def _moved(self, entry: Entry) -> None:
-        version = str(entry.body["version"])
-        if entry.kind == "anchor":
-            self.anchor = version
-        elif entry.kind == "done":
-            self.standing.append(entry)
-            self._released[version] = entry.subject
-            self.anchor = self.anchor or version
-        else:
-            kept = [done for done in self.standing if done.subject != entry.subject]
-            while kept and kept[-1].body["version"] != version:
-                kept.pop()
-            self.standing = kept
+    @property
+    def earlier_decisions(self) -> list[Mapping[str, Any]]:
+        """Bodies of the decisions on moments before this one, in order."""
+        return [
+            entry.body
+            for entry in self.of_kind("decision")
+            if datetime.fromisoformat(entry.body["as_of"]) < self.as_of
+        ]
 
-    def _note(self, entry: Entry, fault: str) -> None:
-        if fault:
-            self.uncounted.add(entry.number)
-            self.faults[entry.number] = f"row {entry.number} ({entry.kind} {entry.subject}) {fault}"
+    def past_gains(self, *, against_baseline: bool) -> list[tuple[float, float]]:
+        """Return (gain, standard error) of every earlier candidate, also the rejected ones.
 
-    def _unsound(self, intent: Entry) -> str:
-        """Return why an intent does not count; empty where it does."""
-        body = intent.body
-        version = body.get("version")
-        if intent.kind == ROLLBACK:
-            stands = any(done.subject == intent.subject for done in self.standing)
-            if not stands or version not in {"", *self._released}:
-                return f"goes back to {version or 'the baseline'} from what was not promoted"
+        Args:
+            against_baseline: Whether of those that were compared with the baseline, or with a
+                champion: they are different populations.
+        """
+        gains = []
+        for body in self.earlier_decisions:
+            error = stated(body, "decision.gain.standard_error")
+            if error and (body["champion"] == BASELINE) == against_baseline:
+                gains.append((stated(body, "decision.gain.estimate"), error))
+        return gains
+
+    def past_looks(self, window: Window) -> int:
+        """Count the earlier decisions that looked at rows of a gate window."""
+        looks = 0
+        for body in self.earlier_decisions:
+            ends = [stated(body, f"decision.lineage.window.{end}") for end in ("start", "end")]
+            if None not in ends:
+                start, end = (datetime.fromisoformat(moment) for moment in ends)
+                looks += start < window.end and window.start < end
+        return looks
+
+    @property
+    def last_retraining(self) -> datetime | None:
+        """Moment of the last decision that is not later than this one, promoted or not."""
+        moments = (datetime.fromisoformat(row.body["as_of"]) for row in self.of_kind("decision"))
+        return max((moment for moment in moments if moment <= self.as_of), default=None)
+
+    @property
+    def accepted_choice(self) -> Entry | None:
+        """The choice to retrain that no decision has followed yet."""
+        rows = [row for row in self.entries if row.kind in ("choice", "decision")]
+        last = rows[-1] if rows else None
+        return last if last and last.kind == "choice" and last.body["action"] == "retrain" else None
+
+    @property
+    def quarantined(self) -> frozenset[date]:
+        """Days, in UTC, that were in quarantine at this moment."""
+        return self._days(ADD)
+
+    @property
+    def released(self) -> frozenset[date]:
+        """Days, in UTC, that a person had let out at this moment."""
+        return self._days(RELEASE)
+
+    def _days(self, action: str) -> frozenset[date]:
+        """Return the days about which the last word was `add`, or `release`."""
+        days: set[date] = set()
+        for entry in self.of_kind("quarantine"):
+            if datetime.fromisoformat(entry.body["as_of"]) <= self.as_of:
+                named = {date.fromisoformat(day) for day in entry.body["days"]}
+                days = days | named if entry.body["action"] == action else days - named
+        return frozenset(days)
+
+    @property
+    def standing_alarm(self) -> str:
+        """Why promotions wait: what the last look found severe; empty where it found nothing."""
+        looks = self.of_kind("monitor")
+        # of the newest moment: a look back at a good day lifts no alarm
+        last = max(looks, key=lambda look: (look.body["as_of"], look.number), default=None)
+        if last is None or not last.body["severe"]:
             return ""
-        if intent.kind == ANCHORING:
-            known = version in ("", self.champion)
-            return "" if known else f"anchors to {version}, the champion is {self.champion}"
-        return self._unsound_promotion(intent.subject, body)
+        found = next(one for one in last.body["findings"] if one["severity"] == "severe")
+        return f"monitor as of {last.body['as_of'][:10]}: {found['sentence']}"
 
-    def _unsound_promotion(self, subject: str, body: Mapping[str, object]) -> str:
-        decision, version = self.decisions.get(subject), body.get("version")
-        if decision is None:
-            return "promotes by a decision that does not exist"
-        if not version or version != decision.body["version"]:
-            return f"promotes {version}, its decision is on {decision.body['version'] or 'none'}"
-        forced, verdict = str(body.get("forced") or "").strip(), decision.body["verdict"]
-        if verdict != Verdict.PROMOTE and not forced:
-            return f"promotes {version}, whose decision is {verdict}, and is not forced"
-        asked = stated(decision.body, "decision.approval") == "required"
-        if asked and not str(body.get("approved_by") or "").strip():
-            return f"promotes {version} without the approval that its decision asks for"
-        return ""
+    @property
+    def unfinished(self) -> list[Entry]:
+        """The decisions to promote whose promotion has neither begun nor ended, oldest first.
 
+        One that was measured against a champion of before is not among them: it is stale.
+        """
+        begun = {
+            row.subject
+            for row in self.entries
+            if row.kind in ("intent", "done", "void") and row.number not in self.uncounted
+        }
+        champion = self.champion or BASELINE
+        return [
+            entry
+            for entry in self.of_kind("decision")
+            if entry.subject not in begun
+            and entry.body["verdict"] == Verdict.PROMOTE
+            and entry.body["champion"] == champion
+        ]
 
-def read(entries: Iterable[Entry]) -> Releases:
-    """Follow the rows of one use case from the first to the last."""
-    found = Releases()
-    for entry in entries:
-        found.follow(entry)
-    return found
-
-
-def remedy(use_case: str) -> str:
-    """Name the one command after which MLflow says what the ledger says."""
-    return f"nothing moves: use `kpi-gate realign {use_case} --reason ...`"
+    @property
+    def pending_reviews(self) -> list[Entry]:
+        """The decisions whose promotion waits for a reviewer, oldest first."""
+        return [
+            entry
+            for entry in self.unfinished
+            if stated(entry.body, "decision.approval") == "required"
+        ]

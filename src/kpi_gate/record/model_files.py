@@ -3,9 +3,13 @@
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from kpi_gate.decision.evidence import Contender
@@ -74,6 +78,77 @@ class ModelCard(BaseModel):
             raise ModelError(f"{path}: {_one_line(error)}") from error
 
 
+class Model:
+    """A model with what goes with it: each file is read once, when it is asked for.
+
+    Attributes:
+        folder: Where its files are.
+        trusted: Types that the use case trusts in it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        trusted: Sequence[str] = (),
+        *,
+        card: ModelCard | None = None,
+        estimator: Any = None,
+    ) -> None:
+        self.folder, self.trusted = folder, trusted
+        if card is not None:
+            self.card = card
+        if estimator is not None:
+            self.estimator = estimator
+
+    @cached_property
+    def card(self) -> ModelCard:
+        """Its policy and what it had seen.
+
+        Raises:
+            ModelError: If the card is missing or half-written.
+        """
+        return ModelCard.read(self.folder)
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The estimator; None for the baseline.
+
+        Raises:
+            ModelError: If it cannot be loaded.
+        """
+        if self.card.contender.is_baseline:
+            return None
+        return load_model(self.folder / MODEL_FILE, self.trusted)
+
+    @property
+    def name(self) -> str:
+        """What it is called: its version, or `baseline`."""
+        return self.card.contender.name
+
+    @property
+    def size_mb(self) -> float:
+        """Size of the model file; 0 for the baseline."""
+        if self.card.contender.is_baseline:
+            return 0.0
+        return (self.folder / MODEL_FILE).stat().st_size / 1e6
+
+    @cached_property
+    def row_keys(self) -> NDArray[np.uint64]:
+        """Keys of the rows that it has seen; none for the baseline."""
+        path = self.folder / KEYS_FILE
+        return np.frombuffer(path.read_bytes() if path.exists() else b"", dtype=np.uint64)
+
+    @cached_property
+    def golden(self) -> pd.DataFrame:
+        """Some rows with what it answered on them when it was made.
+
+        Raises:
+            OSError: If there are none.
+            ValueError: If they are half-written.
+        """
+        return pd.read_parquet(self.folder / GOLDEN_FILE)
+
+
 def dump_model(estimator: Any) -> bytes:
     """Serialise an estimator; equal models give equal bytes.
 
@@ -90,14 +165,14 @@ def dump_model(estimator: Any) -> bytes:
         raise ModelError(words) from error
 
 
-def store_model(path: Path, content: bytes, trusted: Sequence[str] = ()) -> None:
-    """Write a serialised model, and load it once to see that it can be.
+def store_model(path: Path, content: bytes, trusted: Sequence[str] = ()) -> Any:
+    """Write a serialised model; return it as whoever loads it gets it.
 
     Raises:
         ModelError: If it could not be loaded again.
     """
     path.write_bytes(content)
-    load_model(path, trusted)
+    return load_model(path, trusted)
 
 
 def load_model(path: Path, trusted: Sequence[str] = ()) -> Any:

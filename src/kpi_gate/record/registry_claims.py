@@ -116,15 +116,6 @@ def glance_at_claims(place: Place, use_case: str, versions: Iterable[str]) -> Cl
     )
 
 
-def set_tag(place: Place, use_case: str, version: str, name: str, value: str) -> None:
-    """Set a tag of a version; an empty value takes it away."""
-    with client(place) as mlflow_client:
-        if value:
-            mlflow_client.set_model_version_tag(use_case, version[1:], name, value)
-        else:
-            mlflow_client.delete_model_version_tag(use_case, version[1:], name)
-
-
 def _named_row(mlflow_client: Any, use_case: str) -> tuple[str, str]:
     experiment = mlflow_client.get_experiment_by_name(use_case)
     if experiment is None:

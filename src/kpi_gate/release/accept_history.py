@@ -3,17 +3,11 @@
 import json
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.record import dvc_stages
 from kpi_gate.record.ledger import Entry
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
 
 KIND = "history"
-
-
-def accepted(run: Run, frozen: str) -> bool:
-    """Tell whether somebody took the changed history of a snapshot for right."""
-    return bool(frozen) and bool(run.ledger.entries(run.name, KIND, f"{KIND} {frozen}"))
 
 
 def accept(run: Run, reason: str) -> Entry:
@@ -34,8 +28,7 @@ def accept(run: Run, reason: str) -> Entry:
     history = report.get("history", {})
     if history.get("passed", True):
         raise ConfigurationError(f"{run.name}: the last validation found no changed history")
-    file = run.work / "snapshot.parquet"
-    frozen = dvc_stages.fingerprint(run.place.root, run.stage("snapshot"), file)
+    frozen = run.snapshot.fingerprint
     body = {
         "as_of": run.as_of.isoformat(),
         "snapshot": frozen,
@@ -43,4 +36,4 @@ def accept(run: Run, reason: str) -> Entry:
         "reason": reason.strip(),
         "asked_by": asked_by(),
     }
-    return run.ledger.append(run.name, KIND, f"{KIND} {frozen}", body)
+    return run.append(KIND, f"{KIND} {frozen}", body)

@@ -6,10 +6,10 @@ from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.record import decision_run, ledger_view, registry
+from kpi_gate.record import decision_run, releases
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
-from kpi_gate.record.ledger_view import Releases
+from kpi_gate.record.registry import ANCHOR, CHAMPION
 from kpi_gate.release.alias_move import (
     Outcome,
     PromotionError,
@@ -17,10 +17,9 @@ from kpi_gate.release.alias_move import (
     begin,
     finish,
     golden_fault,
-    pointed,
     rejection,
 )
-from kpi_gate.workspace import Place
+from kpi_gate.run.context import Run
 
 __all__ = [
     "Outcome",
@@ -32,7 +31,6 @@ __all__ = [
     "reanchor",
     "record",
     "rollback",
-    "waiting",
 ]
 _STEPS = ("decision", "intent", "done", "void", "rollback")
 
@@ -43,11 +41,7 @@ def policy_hash(settings_json: str) -> str:
 
 
 def record(
-    place: Place,
-    use_case: str,
-    decision: Decision,
-    content: decision_run.RunContent,
-    facts: dict[str, Any],
+    run: Run, decision: Decision, content: decision_run.RunContent, facts: dict[str, Any]
 ) -> Entry:
     """Record a decision in MLflow and then in the ledger; recording it twice changes nothing.
 
@@ -55,36 +49,35 @@ def record(
         TrackingError: If MLflow cannot be reached; the ledger then holds nothing of it.
         LedgerError: If the ledger cannot be written.
     """
-    ledger = place.ledger
-    known = ledger.entries(use_case, "decision", decision.decision_id)
-    if known:
-        return _named(place, known[-1])
-    recorded = decision_run.record_run(place, use_case, decision, content)
+    known = run.history.decisions.get(decision.decision_id)
+    if known is not None:
+        return _named(run, known)
+    recorded = decision_run.record_run(run.place, run.name, decision, content)
     body = {
         **facts,
         "verdict": decision.verdict.value,
         "sentence": decision.sentence,
         "reasons": [check.reason for check in decision.failed],
         "champion": decision.lineage.champion.name if decision.lineage else "",
-        "version": f"v{recorded.version}" if recorded.version else "",
+        "version": recorded.version,
         "run_id": recorded.run_id,
         "asked_by": asked_by(),
         "decision": decision.model_dump(mode="json"),
     }
-    return _named(place, ledger.append(use_case, "decision", decision.decision_id, body, after=0))
+    return _named(run, run.append("decision", decision.decision_id, body, after=0))
 
 
-def _named(place: Place, entry: Entry) -> Entry:
+def _named(run: Run, entry: Entry) -> Entry:
     """Let the decision's run name its row in the ledger; return the row."""
-    decision_run.name_row(place, entry.body["run_id"], entry.number, entry.hash)
+    decision_run.name_row(run.place, entry.body["run_id"], entry.number, entry.hash)
     return entry
 
 
-def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
+def promote(run: Run, entry: Entry, *, forced: str = "") -> Outcome:
     """Move the champion's alias to the decision's candidate: intent, move, golden rows, done.
 
     Args:
-        place: Where files and services are.
+        run: The use case.
         entry: The decision, as the ledger holds it.
         forced: Reason of a person who promotes against the verdict.
 
@@ -92,33 +85,32 @@ def promote(place: Place, entry: Entry, *, forced: str = "") -> Outcome:
         PromotionError: If the verdict is not PROMOTE, or the evidence is stale by now.
         LedgerError: If the ledger is broken or cannot be written.
     """
-    body, ledger, use_case = entry.body, place.ledger, entry.use_case
-    version = str(body["version"])
+    body, version = entry.body, str(entry.body["version"])
     if body["verdict"] != Verdict.PROMOTE and not (forced and version):
         raise PromotionError(
             f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
         )
-    uncounted = ledger_view.read(ledger.entries(use_case)).uncounted
-    rows = ledger.entries(use_case, subject=entry.subject)
-    last = [row for row in rows if row.kind in _STEPS and row.number not in uncounted][-1]
+    history = run.history
+    rows = [row for row in history.entries if row.subject == entry.subject]
+    last = [row for row in rows if row.kind in _STEPS and row.number not in history.uncounted][-1]
     if last.kind == "done":
         return Outcome(False, f"{version} was promoted by this decision before")
     if last.kind in ("void", "rollback") and not forced:
         return Outcome(False, _over(version, last), refused=True)
     if last.kind == "intent":
-        return finish(place, ledger, last)
-    rejected = rejection(place, use_case, version)
+        return finish(run, last)
+    rejected = rejection(run, version)
     if rejected:
         void = {"version": version, "reason": rejected, "asked_by": asked_by()}
-        ledger.append(use_case, "void", entry.subject, void, after=rows[-1].number)
+        run.append("void", entry.subject, void, after=rows[-1].number)
         return Outcome(False, f"the promotion was given up: {rejected}", refused=True)
-    approval = _approval(place, entry)
+    approval = _approval(run, entry)
     if approval is None:
         words = f"{version} waits for approval: set tag `approved_by` on it in MLflow"
         return Outcome(False, words)
     before = body["champion"] if body["champion"] != BASELINE else ""
     intent = {"version": version, "from": before, "forced": forced, **approval}
-    return finish(place, ledger, begin(ledger, use_case, "intent", entry.subject, intent))
+    return finish(run, begin(run, releases.PROMOTION, entry.subject, intent))
 
 
 def _over(version: str, last: Entry) -> str:
@@ -131,60 +123,35 @@ def _over(version: str, last: Entry) -> str:
     )
 
 
-def waiting(place: Place, use_case: str) -> list[Entry]:
-    """Return the decisions whose promotion waits for a reviewer, oldest first.
-
-    One that was measured against a champion of before waits no more: its evidence is stale.
-    """
-    entries = place.ledger.entries(use_case)
-    said = ledger_view.read(entries)
-    begun = {
-        entry.subject
-        for entry in entries
-        if entry.kind in ("intent", "done", "void") and entry.number not in said.uncounted
-    }
-    asked = [
-        entry
-        for entry in entries
-        if entry.kind == "decision"
-        and entry.subject not in begun
-        and entry.body["verdict"] == Verdict.PROMOTE
-        and stated(entry.body, "decision.approval") == "required"
-    ]
-    champion = said.champion or BASELINE
-    return [entry for entry in asked if entry.body["champion"] == champion]
-
-
-def _approval(place: Place, entry: Entry) -> dict[str, str] | None:
+def _approval(run: Run, entry: Entry) -> dict[str, str] | None:
     """Return who approved, and when that was seen; None where an approval is missing.
 
     MLflow keeps no time of a tag, so the time is when this process read it, in UTC.
     """
     if stated(entry.body, "decision.approval") != "required":
         return {"approved_by": "", "approved_seen_at": ""}
-    tags = registry.tags_of(place, entry.use_case, entry.body["version"].removeprefix("v"))
+    tags = run.registry.tags_of(entry.body["version"])
     who = tags.get("approved_by", "").strip()
     seen = datetime.now(UTC).isoformat(timespec="seconds")
     return {"approved_by": who, "approved_seen_at": seen} if who else None
 
 
-def heal(place: Place, use_case: str) -> list[Outcome]:
+def heal(run: Run) -> list[Outcome]:
     """Finish or void what a crash left between an intent and its end, before anything new begins.
 
     Raises:
         LedgerError: If the ledger's chain is broken; nothing moves then.
     """
-    ledger = place.ledger
     outcomes = []
-    for intent in ledger_view.read(ledger.entries(use_case)).opened.values():
+    for intent in list(run.history.opened.values()):
         try:
-            outcomes.append(finish(place, ledger, intent))
+            outcomes.append(finish(run, intent))
         except PromotionError as error:  # voided, and said so in the ledger
             outcomes.append(Outcome(False, str(error)))
     return outcomes
 
 
-def rollback(place: Place, use_case: str, reason: str) -> str:
+def rollback(run: Run, reason: str) -> str:
     """Return the alias to the champion before; return its version, empty for the baseline.
 
     Raises:
@@ -193,36 +160,38 @@ def rollback(place: Place, use_case: str, reason: str) -> str:
     """
     if not reason.strip():
         raise PromotionError("a rollback needs a reason: --reason '...'")
-    heal(place, use_case)
-    said = ledger_view.read(place.ledger.entries(use_case))
-    if not said.standing:
-        raise PromotionError(f"{use_case} has no promotion to roll back")
-    current, previous = pointed(place, use_case, registry.CHAMPION), said.standing[-1].body["from"]
-    if current not in ("", said.champion, previous):  # a lost alias is put back
+    heal(run)
+    history = run.history
+    if not history.standing:
+        raise PromotionError(f"{run.name} has no promotion to roll back")
+    current, previous = (
+        run.registry.version_of(CHAMPION),
+        history.standing[-1].body["from"],
+    )
+    if current not in ("", history.champion, previous):  # a lost alias is put back
         raise PromotionError(
-            f"{use_case}@champion is {current} in MLflow, the ledger's is {said.champion}: "
-            f"somebody moved the alias by hand; {ledger_view.remedy(use_case)}"
+            f"{run.name}@champion is {current} in MLflow, the ledger's is {history.champion}: "
+            f"somebody moved the alias by hand; {releases.remedy(run.name)}"
         )
-    return go_back(place, use_case, said, reason)
+    return go_back(run, reason)
 
 
-def go_back(place: Place, use_case: str, said: Releases, reason: str) -> str:
+def go_back(run: Run, reason: str) -> str:
     """Return to the newest champion before that can be used, at last to the baseline.
 
     Args:
-        place: Where files and services are.
-        use_case: Its name.
-        said: Where the ledger's rows lead to; at least one promotion stands.
+        run: The use case; at least one promotion of it stands.
         reason: Why.
 
     Raises:
         PromotionError: If it had to be given up.
         LedgerError: If the ledger is broken or cannot be written.
     """
-    last, passed_over, target = said.standing[-1], [], ""
-    for done in reversed(said.standing):
+    standing = list(run.history.standing)
+    last, passed_over, target = standing[-1], [], ""
+    for done in reversed(standing):
         target = str(done.body["from"])
-        fault = golden_fault(place, use_case, target) if target else ""
+        fault = golden_fault(run, target) if target else ""
         if not fault:
             break
         passed_over.append(f"{target}: {fault}")
@@ -233,12 +202,11 @@ def go_back(place: Place, use_case: str, said: Releases, reason: str) -> str:
         "reason": reason.strip(),
         "passed_over": passed_over,
     }
-    ledger = place.ledger
-    finish(place, ledger, begin(ledger, use_case, ledger_view.ROLLBACK, last.subject, body))
+    finish(run, begin(run, releases.ROLLBACK, last.subject, body))
     return target
 
 
-def reanchor(place: Place, use_case: str, reason: str) -> str:
+def reanchor(run: Run, reason: str) -> str:
     """Make the champion the anchor that guardrails add up from; return its version.
 
     Raises:
@@ -247,33 +215,34 @@ def reanchor(place: Place, use_case: str, reason: str) -> str:
     """
     if not reason.strip():
         raise PromotionError("an anchor needs a reason: --reason '...'")
-    heal(place, use_case)
-    said = ledger_view.read(place.ledger.entries(use_case))
-    version, current = said.champion, pointed(place, use_case, registry.CHAMPION)
+    heal(run)
+    version, current = run.history.champion, run.registry.version_of(CHAMPION)
     if current != version:
         raise PromotionError(
-            f"{use_case}@champion is {current or 'unset'} in MLflow, the ledger's is "
-            f"{version or 'none'}; {ledger_view.remedy(use_case)}"
+            f"{run.name}@champion is {current or 'unset'} in MLflow, the ledger's is "
+            f"{version or 'none'}; {releases.remedy(run.name)}"
         )
     if not version:
-        raise PromotionError(f"{use_case} has no champion to anchor to: the baseline is in use")
-    fault = golden_fault(place, use_case, version)
+        raise PromotionError(f"{run.name} has no champion to anchor to: the baseline is in use")
+    fault = golden_fault(run, version)
     if fault:
         raise PromotionError(f"{version} cannot be the anchor: {fault}")
-    anchor_to(place, use_case, version, reason)
+    anchor_to(run, version, reason)
     return version
 
 
-def anchor_to(place: Place, use_case: str, version: str, reason: str) -> None:
+def anchor_to(run: Run, version: str, reason: str) -> None:
     """Make the champion, or of none nobody, the anchor.
 
     Raises:
         PromotionError: If it had to be given up.
         LedgerError: If the ledger is broken or cannot be written.
     """
-    ledger = place.ledger
-    made = ledger_view.read(ledger.entries(use_case)).decision_on(version)
+    made = run.history.decision_on(version)
     subject = made.subject if made else BASELINE
-    before = pointed(place, use_case, registry.ANCHOR)
-    body = {"version": version, "from": before, "reason": reason.strip()}
-    finish(place, ledger, begin(ledger, use_case, ledger_view.ANCHORING, subject, body))
+    body = {
+        "version": version,
+        "from": run.registry.version_of(ANCHOR),
+        "reason": reason.strip(),
+    }
+    finish(run, begin(run, releases.ANCHORING, subject, body))

@@ -1,41 +1,19 @@
 """Days that count neither for training nor for judging: put there and let out by ledger rows."""
 
 from collections.abc import Iterable
-from collections.abc import Set as AbstractSet
-from datetime import date, datetime
-
-import pandas as pd
+from datetime import date
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.record.ledger import Entry
+from kpi_gate.record.ledger_view import ADD, RELEASE
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
 
-KIND, ADD, RELEASE = "quarantine", "add", "release"
+__all__ = ["ADD", "RELEASE", "QuarantineError", "put"]
 
 
 class QuarantineError(ConfigurationError):
     """The call was wrong; the message says what to change."""
-
-
-def quarantined(run: Run) -> frozenset[date]:
-    """Return the days, in UTC, that were in quarantine at the run's moment."""
-    return _days(run, ADD)
-
-
-def released(run: Run) -> frozenset[date]:
-    """Return the days, in UTC, that a person had let out at the run's moment."""
-    return _days(run, RELEASE)
-
-
-def _days(run: Run, action: str) -> frozenset[date]:
-    """Return the days about which the last word was `add`, or `release`."""
-    days: set[date] = set()
-    for entry in run.ledger.entries(run.name, KIND):
-        if datetime.fromisoformat(entry.body["as_of"]) <= run.as_of:
-            named = {date.fromisoformat(day) for day in entry.body["days"]}
-            days = days | named if entry.body["action"] == action else days - named
-    return frozenset(days)
 
 
 def put(run: Run, days: Iterable[date], action: str, reason: str) -> Entry:
@@ -56,7 +34,8 @@ def put(run: Run, days: Iterable[date], action: str, reason: str) -> Entry:
         raise QuarantineError("days == [], must be one at least")
     if not reason.strip():
         raise QuarantineError("a quarantine needs a reason: --reason '...'")
-    free = sorted(set(named) - quarantined(run)) if action == RELEASE else []
+    history = run.history
+    free = sorted(set(named) - history.quarantined) if action == RELEASE else []
     if free:
         raise QuarantineError(f"{run.name}: {free[0]} is not in quarantine")
     body = {
@@ -66,12 +45,4 @@ def put(run: Run, days: Iterable[date], action: str, reason: str) -> Entry:
         "reason": reason.strip(),
         "asked_by": asked_by(),
     }
-    return run.ledger.append(run.name, KIND, f"{KIND} {named[0]}", body)
-
-
-def outside(rows: pd.DataFrame, days: AbstractSet[date]) -> pd.DataFrame:
-    """Leave out the rows whose event falls on one of the days, in UTC."""
-    if not days or rows.empty:
-        return rows
-    day = rows["event_time"].dt.tz_convert("UTC").dt.date
-    return rows[~day.isin(list(days))]
+    return run.append("quarantine", f"quarantine {named[0]}", body)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.evaluation.evidence_files import FACTS_FILE, TABLE_FILE
 from kpi_gate.record import decision_run
-from kpi_gate.record.ledger import Entry
+from kpi_gate.record.ledger import Entry, open_ledger
 from kpi_gate.record.ledger_lookup import find
 from kpi_gate.reproduce.comparison import (
     TIMING,
@@ -47,7 +47,7 @@ def reproduce(
         ReproductionError: If something that it was made from is gone.
         LedgerError: If the ledger's chain is broken.
     """
-    entry, history = find(place.ledger, wanted)
+    entry, history = find(open_ledger(place), wanted)
     scratch = Scratch(folder, entry.use_case)
     say(f"restoring decision {entry.subject} of {entry.use_case}")
     notes = restore(place, entry, history, scratch)

@@ -8,13 +8,16 @@ from typing import Any
 
 import yaml
 
+from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.record import decision_run, dvc_stages, ledger_view, registry
+from kpi_gate.record import decision_run, releases
 from kpi_gate.record.agreement import CHECKS
+from kpi_gate.record.dvc_stages import SnapshotError, Stages, clear
 from kpi_gate.record.ledger import Entry, Ledger
-from kpi_gate.record.ledger_view import Releases
 from kpi_gate.record.model_files import CARD_FILE, ModelError
+from kpi_gate.record.registry import Registry
+from kpi_gate.record.releases import Releases
 from kpi_gate.reproduce.restore_code import require_settings, restore_code
 from kpi_gate.reproduce.sandbox import ReproductionError, Scratch
 from kpi_gate.workspace import Place
@@ -63,11 +66,11 @@ def _restore_rows(
     place: Place, entry: Entry, history: Sequence[Entry], scratch: Scratch
 ) -> Iterator[str]:
     wanted = str(entry.body["snapshot"])
-    dvc_stages.clear(scratch.work)
-    path = scratch.work / "snapshot.parquet"
+    clear(scratch.work)
+    path = scratch.work / SNAPSHOT
     try:
-        dvc_stages.restore(place.root, wanted, path)
-    except dvc_stages.SnapshotError as error:
+        Stages(place.root).restore(wanted, path)
+    except SnapshotError as error:
         raise ReproductionError(
             f"the rows of decision {entry.subject} are gone: {error}"
         ) from error
@@ -104,7 +107,7 @@ def _restore_sides(
     place: Place, entry: Entry, history: Sequence[Entry], folder: Path, trusted: Sequence[str]
 ) -> Iterator[str]:
     decision, facts = entry.body["decision"], entry.body.get("replay")
-    said = ledger_view.read(row for row in history if row.use_case == entry.use_case)
+    said = releases.read(row for row in history if row.use_case == entry.use_case)
     champion = (decision["lineage"] or {}).get("champion") or (facts or {}).get("champion")
     champion = champion or {"name": said.champion or BASELINE, "digest": ""}
     yield _restore_side(place, said, entry, champion, folder, trusted)
@@ -132,8 +135,8 @@ def _restore_side(
         folder_card.write_text(json.dumps({"contender": contender}), encoding="utf-8")
         return "champion: the baseline"
     try:
-        judged, number = said.judged(name), name.removeprefix("v")
-        card = registry.fetch(place, entry.use_case, number, folder, judged, trusted)
+        registry = Registry(place, entry.use_case)
+        card = registry.fetch(name, folder, said.judged(name), trusted).card
     except (ModelError, decision_run.TrackingError) as error:
         raise ReproductionError(
             f"{name}, which decision {entry.subject} was compared with, cannot be had: "

@@ -25,7 +25,7 @@ from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.record import dvc_stages, model_files, registry
-from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.record.model_files import Model, ModelCard, ModelError
 from kpi_gate.run.context import Refusal, Run, unknown_name
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.usecase.settings import Settings
@@ -36,8 +36,8 @@ GOLDEN_ROWS = 20
 
 def train_candidate(
     run: Run, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
-) -> None:
-    """Train on what lies before the gate window and write the candidate's files.
+) -> Model:
+    """Train on what lies before the gate window, write the candidate's files and return it.
 
     Args:
         run: The use case and the moment.
@@ -68,7 +68,9 @@ def train_candidate(
             slices=[rail.slice for rail in settings.guardrails if rail.slice],
             complete=complete,
         )
-        write_candidate(folder, use_case, trained, windows, rows, snapshot=frozen, as_of=run.as_of)
+        return write_candidate(
+            folder, use_case, trained, windows, rows, snapshot=frozen, as_of=run.as_of
+        )
     except KeyError as error:
         raise unknown_name(run, error) from error
     except training.TrainingError as error:
@@ -93,8 +95,8 @@ def write_candidate(
     *,
     snapshot: str,
     as_of: datetime,
-) -> None:
-    """Write a candidate's files; the same model gives the same bytes.
+) -> Model:
+    """Write a candidate's files and return it; the same model gives the same bytes.
 
     Args:
         folder: Where to; what is in it is removed.
@@ -130,7 +132,8 @@ def write_candidate(
     digest = registry.digest(content, card)
     named = contender.model_copy(update={"digest": digest})
     card.model_copy(update={"contender": named}).write(folder)
-    model_files.store_model(folder / model_files.MODEL_FILE, content, use_case.trusted_types)
+    path, trusted = folder / model_files.MODEL_FILE, use_case.trusted_types
+    loaded = model_files.store_model(path, content, trusted)
     (folder / model_files.KEYS_FILE).write_bytes(trained.row_keys.tobytes())
     golden = at_decision(use_case, rows[rows["event_time"] < gate_start].tail(GOLDEN_ROWS))
     probability = probabilities(trained.estimator, golden, features)
@@ -138,6 +141,7 @@ def write_candidate(
     amounts = golden_amounts(expect(trained.estimator, golden, features, use_case))
     scored = golden.assign(golden_probability=probability, golden_action=action, **amounts)
     scored.to_parquet(folder / model_files.GOLDEN_FILE, index=False)
+    return Model(folder, trusted, estimator=loaded)
 
 
 def tuned_worth(estimator: Any, rows: pd.DataFrame, use_case: UseCase) -> float:

@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from kpi_gate.decision.evidence import BASELINE, Contender
-from kpi_gate.record import dvc_stages, ledger_view, registry
 from kpi_gate.record.agreement import differences
-from kpi_gate.record.ledger_view import Releases
-from kpi_gate.record.model_files import ModelCard, ModelError
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.record.dvc_stages import clear
+from kpi_gate.record.model_files import Model, ModelCard, ModelError
+from kpi_gate.record.registry import digest
+from kpi_gate.record.releases import remedy
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 
 
-def freeze_champion(run: Run) -> ModelCard:
+def fetch_champion(run: Run) -> Model:
     """Fetch the champion in use and the anchor beside the snapshot, or stand the baseline in.
 
     Raises:
@@ -18,14 +20,15 @@ def freeze_champion(run: Run) -> ModelCard:
         LedgerError: If the ledger's chain is broken.
     """
     folder = run.work / "champion"
-    dvc_stages.clear(folder)
+    clear(folder)
     require_agreement(run)
-    said = ledger_view.read(run.ledger.entries(run.name))
-    if not said.champion:
-        return stand_in(run, folder)
-    card = _fetch(run, said, said.champion, folder, "champion_readable")
-    _fetch(run, said, said.anchor, folder / "anchor", "anchor_readable")
-    return card
+    history = run.history
+    if not history.champion:
+        run.champion, run.anchor = stand_in(run, folder), None
+    else:
+        run.champion = _fetch(run, history.champion, folder, "champion_readable")
+        run.anchor = _fetch(run, history.anchor, folder / "anchor", "anchor_readable")
+    return run.champion
 
 
 def require_agreement(run: Run) -> None:
@@ -38,25 +41,23 @@ def require_agreement(run: Run) -> None:
         Refusal: If they differ.
         LedgerError: If the ledger's chain is broken.
     """
-    found = differences(run.place, run.name)
+    found = differences(run.place, run.history)
     if found:
         words = "; ".join(difference.words for difference in found)
-        raise Refusal(found[0].check, f"{words}; {ledger_view.remedy(run.name)}")
+        raise Refusal(found[0].check, f"{words}; {remedy(run.name)}")
 
 
-def _fetch(run: Run, said: Releases, version: str, folder: Path, check: str) -> ModelCard:
-    trusted = run.use_case.trusted_types
+def _fetch(run: Run, version: str, folder: Path, check: str) -> Model:
     try:
-        judged, number = said.judged(version), version.removeprefix("v")
-        return registry.fetch(run.place, run.name, number, folder, judged, trusted)
+        return run.fetch(version, folder)
     except ModelError as error:
-        raise Refusal(check, f"{error}; {ledger_view.remedy(run.name)}") from error
+        raise Refusal(check, f"{error}; {remedy(run.name)}") from error
 
 
-def stand_in(run: Run, folder: Path) -> ModelCard:
+def stand_in(run: Run, folder: Path) -> Model:
     """Write the card of what the business does without a model, and return it."""
     nobody = ModelCard(contender=Contender(name=BASELINE, digest=""))
-    digest = registry.digest(run.use_case.baseline_name.encode(), nobody)
-    card = ModelCard(contender=Contender(name=BASELINE, digest=digest))
+    mark = digest(run.use_case.baseline_name.encode(), nobody)
+    card = ModelCard(contender=Contender(name=BASELINE, digest=mark))
     card.write(folder)
-    return card
+    return Model(folder, card=card)

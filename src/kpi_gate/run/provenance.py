@@ -9,8 +9,7 @@ from typing import Any
 import kpi_gate
 from kpi_gate import __version__
 from kpi_gate.evaluation.evidence_files import TABLE_FILE
-from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.record.model_files import MODEL_FILE, ModelCard, ModelError
+from kpi_gate.record.model_files import MODEL_FILE, Model, ModelError
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 
@@ -25,24 +24,22 @@ def source_files(run: Run) -> list[Path]:
     return [path for path in files if path.exists()]
 
 
-def replay_facts(run: Run, *, frozen: bool) -> dict[str, Any]:
+def replay_facts(run: Run) -> dict[str, Any]:
     """Return what the ledger must hold for a replay beside data, code and settings.
 
-    Args:
-        run: The run.
-        frozen: Whether its rows were frozen; else the files of an earlier tick lie there.
+    Where its rows were not frozen, the files of an earlier tick lie in its folder.
     """
     facts: dict[str, Any] = {
         "machine": machine_hash(),
         "version": __version__,
         "sources": file_hashes(source_files(run)),
     }
-    if frozen:
+    if run.is_frozen:
         files = {name: run.work / name for name in (MODEL, TABLE)}
         facts |= {
-            "tick": read_mapping(run.work / "tick.yaml").content,
-            "champion": _contender(run.work / "champion"),
-            "anchor": _contender(run.work / "champion" / "anchor"),
+            "tick": run.snapshot.tick,
+            "champion": _contender(run.champion),
+            "anchor": _contender(run.anchor) if run.anchor is not None else None,
             "files": {name: file_hash(path) for name, path in files.items() if path.exists()},
         }
     return facts
@@ -66,9 +63,9 @@ def file_hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _contender(folder: Path) -> dict[str, Any] | None:
-    """Return who lies in a folder; None where nobody can be read."""
+def _contender(model: Model) -> dict[str, Any] | None:
+    """Return who it is; None where nobody can be read."""
     try:
-        return ModelCard.read(folder).contender.model_dump(mode="json")
+        return model.card.contender.model_dump(mode="json")
     except ModelError:
         return None

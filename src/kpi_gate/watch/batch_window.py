@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 import pandas as pd
 
+from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Window
-from kpi_gate.release.quarantine import outside
 
 FEW_ROWS = 30  # a day with fewer says nothing alone
 WEEK = 7

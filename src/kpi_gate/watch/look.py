@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.label_maturity import Maturity, measure_maturity
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.record import dvc_stages, model_files
 from kpi_gate.record.model_files import ModelError
 from kpi_gate.run.context import Refusal, Run
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
@@ -35,9 +35,9 @@ def look(watch: Watch) -> Watched:
     findings += [*_absent(watch, findings), *_labels(watch.rows, labels)]
     champion, readable = UNKNOWN, False
     try:
-        champion = watch.champion.contender.name
-        readable = watch.estimator is not None or watch.champion.contender.is_baseline
-        findings += _model(watch) if watch.estimator is not None else ()
+        champion = watch.champion.name
+        readable = watch.champion.estimator is not None or watch.champion.card.contender.is_baseline
+        findings += _model(watch) if watch.champion.estimator is not None else ()
     except Refusal as refusal:  # lost aliases and strange anchors are told under their own names
         findings.append(model_finding(refusal.check, "severe", str(refusal)))
     except ModelError as error:
@@ -165,7 +165,7 @@ def _model(watch: Watch) -> Iterator[Finding]:
 def _golden(watch: Watch) -> Iterator[Finding]:
     """Yield a finding where the champion answers otherwise than at its promotion."""
     try:
-        golden = pd.read_parquet(watch.folder / model_files.GOLDEN_FILE)
+        golden = watch.champion.golden
     except (OSError, ValueError) as error:  # half a parquet: ValueError
         yield model_finding("golden", "severe", f"the golden rows cannot be read: {error}")
         return
@@ -181,18 +181,18 @@ def _weekday(rows: pd.DataFrame) -> int:
 def _skew(watch: Watch) -> Iterator[Finding]:
     """Compare the rows of the last look as they were then with what they are now; keep today's."""
     path = watch.run.work / SERVED
-    names = list(watch.champion.features)
+    names = list(watch.champion.card.features)
     if path.exists():
         served = pd.read_parquet(path)
         served = served[served["event_time"] < watch.run.as_of]  # a look at an earlier day
         if set(names) <= set(served) and set(names) <= set(watch.rows):
             yield from checks.check_skew(served, watch.rows, names)
-    dvc_stages.write_rows(watch.batches.batch, path)
+    write_rows(watch.batches.batch, path)
 
 
 def _leaks(watch: Watch) -> Iterator[Finding]:
     """Compare how each feature alone ranks the outcomes with how it did at the last look."""
-    path, names = watch.run.work / AUCS, list(watch.champion.features)
+    path, names = watch.run.work / AUCS, list(watch.champion.card.features)
     found = checks.feature_aucs(watch.batches.reference, names, watch.run.use_case)
     accepted = watch.run.use_case.settings.validation.leak_exceptions
     yield from checks.compare_aucs(found, _read_aucs(path), accepted)

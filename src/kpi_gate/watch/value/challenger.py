@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Contender, Window
 from kpi_gate.decision.staleness import Staleness, measure_staleness
 from kpi_gate.evaluation.daily import (
@@ -22,8 +23,7 @@ from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.label_maturity import measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import Windows, plan_windows, within
-from kpi_gate.record.model_files import ModelCard, ModelError
-from kpi_gate.release.quarantine import outside
+from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Refusal, Run
 
@@ -64,7 +64,7 @@ class Challenge:
 def challenge(
     run: Run,
     rows: pd.DataFrame,
-    champion: Path,
+    champion: Model,
     folder: Path,
     quarantined: AbstractSet[date] = frozenset(),
 ) -> Challenge:
@@ -76,7 +76,7 @@ def challenge(
     Args:
         run: The use case and the moment.
         rows: The rows known then.
-        champion: Folder of the champion, or of the baseline that stands in for one.
+        champion: The champion, or the baseline that stands in for one.
         folder: Where the challenger's files go.
         quarantined: Days in UTC that count neither for training nor for judging.
 
@@ -93,14 +93,13 @@ def challenge(
         measured = measure_maturity(good, run.as_of, lengths.label_delay_days).measured_days
         lay_out = partial(plan_windows, good["event_time"], as_of=run.as_of, measured_days=measured)
         end = lay_out(settings=lengths).gate.end
-        older = ModelCard.read(champion).contender
-        days = _judged_days(run, older, end, quarantined)
+        days = _judged_days(run, champion.card.contender, end, quarantined)
         # a retraining's windows, with the judged days for its gate window
         span = (end - days[0]).days
         fixed = {"gate_min_days": span, "gate_max_days": span, "gate_min_rows": 1}
         windows = lay_out(settings=lengths.model_copy(update=fixed))
-        train_candidate(run, good, windows, folder, frozen="")
-        return _judge(run, good, windows, len(days), champion, folder)
+        challenger = train_candidate(run, good, windows, folder, frozen="")
+        return _judge(run, good, windows, len(days), champion, challenger)
     except (_NothingToJudgeError, Refusal, ScoringError, ModelError) as refused:
         return Challenge(unit=unit, reason=str(refused))
 
@@ -130,7 +129,7 @@ def _judged_days(
 
 
 def _judge(
-    run: Run, rows: pd.DataFrame, windows: Windows, length: int, champion: Path, challenger: Path
+    run: Run, rows: pd.DataFrame, windows: Windows, length: int, champion: Model, challenger: Model
 ) -> Challenge:
     """Score both sides on the judged days and add up each day."""
     use_case = run.use_case
@@ -139,10 +138,10 @@ def _judge(
     if gate.empty:
         words = f"no day of {windows.gate} has its outcomes: {len(due)} decisions are due"
         raise _NothingToJudgeError(words)
-    card = ModelCard.read(challenger)
+    rate = challenger.card.outcome_rate
     with threadpool_limits(int(use_case.settings.model["threads"])):
-        newer = make_side("challenger", challenger, use_case, gate, card)
-        older = make_side("champion", champion, use_case, gate, card)
+        newer = make_side("challenger", challenger, use_case, gate, rate)
+        older = make_side("champion", champion, use_case, gate, rate)
     found = estimate_sides(newer, older, use_case, gate)
     if found.faults:
         raise _NothingToJudgeError("; ".join(found.faults))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from kpi_gate.evaluation.valuation import estimate
 from kpi_gate.learning.label_maturity import Maturity, measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows
-from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.model_files import Model
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import UseCase
 
@@ -107,13 +106,13 @@ class View:
         return marked
 
 
-def look(run: Run, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
+def look(run: Run, rows: pd.DataFrame, champion: Model, begin: datetime) -> View:
     """Score the champion on the rows since a moment, and mark those that can be judged.
 
     Args:
         run: The use case and the moment.
         rows: The rows known then, at least one.
-        champion: Folder of the champion, or of the baseline.
+        champion: The champion, or the baseline.
         begin: Earlier rows are left out.
 
     Raises:
@@ -136,7 +135,7 @@ def look(run: Run, rows: pd.DataFrame, champion: Path, begin: datetime) -> View:
     return View(run, scored, side, labels, until, due, usable)
 
 
-def score_side(name: str, folder: Path, champion: Path, rows: pd.DataFrame, run: Run) -> Side:
+def score_side(name: str, model: Model, champion: Model, rows: pd.DataFrame, run: Run) -> Side:
     """Score rows with one side, within the threads of the use case."""
     with threadpool_limits(int(run.use_case.settings.model["threads"])):
-        return make_side(name, folder, run.use_case, rows, ModelCard.read(champion))
+        return make_side(name, model, run.use_case, rows, champion.card.outcome_rate)

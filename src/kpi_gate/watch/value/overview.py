@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 
 from threadpoolctl import threadpool_limits
 
+from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.record import dvc_stages, ledger_view, registry
+from kpi_gate.record.dvc_stages import clear
 from kpi_gate.record.model_files import ModelError
-from kpi_gate.release.quarantine import outside
 from kpi_gate.run.champion import stand_in
 from kpi_gate.watch.context import Watch
 from kpi_gate.watch.drift.explain import explain
@@ -48,24 +48,19 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
     Returns:
         None for the baseline, which nobody promoted.
     """
-    run, name = watch.run, watch.champion.contender.name
-    said = ledger_view.read(run.ledger.entries(run.name))
-    decided = said.decision_on(name)
-    if watch.estimator is None or decided is None:
+    run, name = watch.run, watch.champion.name
+    history = run.history
+    decided = history.decision_on(name)
+    if watch.champion.estimator is None or decided is None:
         return None, []
     body, found = decided.body, []
     before = next(
-        (e.body["from"] for e in reversed(said.standing) if e.body["version"] == name), ""
+        (e.body["from"] for e in reversed(history.standing) if e.body["version"] == name), ""
     )
-    replaced = run.work / "replaced"
-    dvc_stages.clear(replaced)
+    folder, replaced = run.work / "replaced", None
+    clear(folder)
     try:
-        if before:
-            trusted = run.use_case.trusted_types
-            judged, number = said.judged(before), before.removeprefix("v")
-            registry.fetch(run.place, run.name, number, replaced, judged, trusted)
-        else:
-            stand_in(run, replaced)
+        replaced = run.fetch(before, folder) if before else stand_in(run, folder)
     except ModelError as error:
         words = f"{before} cannot be read, so neither is it a way back nor the gain over it known: "
         found.append(model_finding("replaced_readable", "warning", f"{words}{error}"))
@@ -73,10 +68,10 @@ def realised(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Realised | N
     told = realise(
         run,
         watch.rows,
-        watch.folder,
+        watch.champion,
         datetime.fromisoformat(body["as_of"]),
         gate=Window.model_validate(lineage["window"]) if lineage else None,
-        replaced=None if found else replaced,
+        replaced=replaced,
         promised=gain["shrunk"] if gain else None,
         quarantined=quarantined,
     )
@@ -90,7 +85,7 @@ def moved(watch: Watch) -> DriftReport | None:
     recent = outside(recent, watch.quarantined)
     older = watch.batches.reference
     older = older[older["event_time"] < start]
-    if watch.estimator is None or recent.empty or older.empty:
+    if watch.champion.estimator is None or recent.empty or older.empty:
         return None
     use_case = watch.run.use_case
     try:
@@ -108,12 +103,12 @@ def staleness(watch: Watch, quarantined: AbstractSet[date]) -> Measured:
         quarantined: Days in UTC that do not count.
     """
     run = watch.run
-    for entry in reversed(run.ledger.entries(run.name, "monitor")):
+    for entry in reversed(run.history.of_kind("monitor")):
         told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")
-        if told and at and entry.body["champion"] == watch.champion.contender.name:
+        if told and at and entry.body["champion"] == watch.champion.name:
             last = Measured(Staleness.model_validate(told), datetime.fromisoformat(at))
             age = run.as_of - last.as_of
             if last.staleness.is_known and timedelta(0) <= age < BETWEEN_CHALLENGES:
                 return last
-    found = challenge(run, watch.rows, watch.folder, run.work / "challenger", quarantined)
+    found = challenge(run, watch.rows, watch.champion, run.work / "challenger", quarantined)
     return Measured(found.staleness(run.use_case.settings.trigger.confidence), run.as_of)

@@ -2,13 +2,13 @@
 
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.stats.confidence_sequence import RECENT_DAYS, SuddenLoss, sudden_loss
 from kpi_gate.evaluation.daily import midnight
@@ -17,8 +17,7 @@ from kpi_gate.evaluation.scored_model import Side
 from kpi_gate.learning.label_maturity import Maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import within
-from kpi_gate.record.model_files import ModelCard, ModelError
-from kpi_gate.release.quarantine import outside
+from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.context import Run
 from kpi_gate.watch.value.champion_rows import View, look, score_side
 from kpi_gate.watch.value.estimated import BlindWindow, expect_value
@@ -69,11 +68,11 @@ class Realised(BaseModel):
 def realise(
     run: Run,
     rows: pd.DataFrame,
-    champion: Path,
+    champion: Model,
     since: datetime,
     *,
     gate: Window | None = None,
-    replaced: Path | None = None,
+    replaced: Model | None = None,
     promised: float | None = None,
     quarantined: AbstractSet[date] = frozenset(),
 ) -> Realised:
@@ -82,11 +81,10 @@ def realise(
     Args:
         run: The use case and the moment.
         rows: The rows known then.
-        champion: Folder of the champion, or of the baseline.
+        champion: The champion, or the baseline.
         since: Moment of its promotion.
         gate: Window of the evidence that promoted it.
-        replaced: Folder of the side that it replaced: its predecessor, or the baseline.
-        gain_lately: The same of the last 28 days.
+        replaced: The side that it replaced: its predecessor, or the baseline.
         promised: Gain per decision that was booked at its promotion.
         quarantined: Days in UTC that do not count.
 
@@ -98,8 +96,7 @@ def realise(
     if good.empty:
         return told.model_copy(update={"unknown": "there are no rows"})
     try:
-        name = ModelCard.read(champion).contender.name
-        told = told.model_copy(update={"champion": name})
+        told = told.model_copy(update={"champion": champion.name})
         view = look(run, good, champion, since if gate is None else min(since, gate.start))
         other = (
             None if replaced is None else score_side("replaced", replaced, champion, view.rows, run)
