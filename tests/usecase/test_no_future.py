@@ -207,6 +207,7 @@ def verdict_of(use_case, rows, root):
         ),
     }
     snapshot, folder = run.frozen_as("frozen", rows), run.work / "evidence"
+    snapshot.tick = {}
     comparison.write_evidence(folder, models, use_case, snapshot, windows(), timed=False)
     evidence = read_evidence(folder)
     return decide(evidence, use_case.settings.gate(), tick=run.as_of)

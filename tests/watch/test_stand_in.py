@@ -71,6 +71,7 @@ def planned(rows, work):
 def test_the_comparison_counts_it_so_says_how_many_and_lets_the_candidate_be_measured(rows, work):
     windows = planned(rows, work)
     snapshot = make_run(NOW, work, TOLERANT).frozen_as("x", rows)
+    snapshot.tick = {}
     folders = {"champion": "champion", "candidate": "candidate", "anchor": "champion/anchor"}
     models = {name: Model(work / folder) for name, folder in folders.items()}
     write_evidence(work / "evidence", models, TOLERANT, snapshot, windows)
