@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.data.errors import FrameError
+from kpi_gate.data.frames import FrameError
 from kpi_gate.data.outcomes import outcomes
 from kpi_gate.decision.value.model import Columns, Parameters, ValueModel
 from kpi_gate.errors import ConfigurationError
