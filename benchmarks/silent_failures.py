@@ -37,8 +37,7 @@ from kpi_gate.learning.leakage import numbers
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.watch.finding import Finding
-from kpi_gate.watch.health.batch import FEW_ROWS
-from kpi_gate.watch.health.checks import check_batch
+from kpi_gate.watch.health.batch import FEW_ROWS, check_batch
 
 PAST = 28
 Caught = dict[str, list[Finding]]

@@ -7,17 +7,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.silent_faults import Scene, lagged
+from kpi_gate.learning.leakage import Kind, column_aucs
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.watch.finding import Finding
-from kpi_gate.watch.health.behaviour import Floats, Score
-from kpi_gate.watch.health.checks import (
-    check_behaviour,
-    check_golden,
-    check_leakage,
-    check_outputs,
-    check_skew,
-    feature_aucs,
-)
+from kpi_gate.watch.health.behaviour import Score, check_behaviour, check_golden
+from kpi_gate.watch.health.leakage import check_leakage
+from kpi_gate.watch.health.outputs import check_outputs
+from kpi_gate.watch.health.reference import Floats
+from kpi_gate.watch.health.skew import check_skew
 
 GOLDEN_ROWS, PLAN_STEP = 200, 0.08
 ACT_ABOVE = 0.35
@@ -85,8 +82,9 @@ class Stage:
 
     def leakage(self, rows: pd.DataFrame, name: str) -> list[Finding]:
         """Check one column of recent rows beside the weeks before."""
-        earlier = feature_aucs(pd.concat(self.scene.before[:14]), [name, "risk"], self.use_case)
-        return check_leakage(rows, [name, "risk"], self.use_case, earlier)
+        read: dict[str, Kind] = {name: "number", "risk": "number"}
+        earlier = column_aucs(pd.concat(self.scene.before[:14]), read)
+        return check_leakage(column_aucs(rows, read), earlier)
 
 
 def _half(scores: Floats) -> Floats:

@@ -10,7 +10,7 @@ from kpi_gate.decision.evidence import Window
 from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.usecase.contract import Feature, UseCase
 from kpi_gate.usecase.settings import Settings
-from kpi_gate.watch.health.checks import check_batch
+from kpi_gate.watch.health.batch import check_batch
 
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 PAST, ROWS = 28, 300

@@ -27,7 +27,7 @@ from kpi_gate.run.champion import stand_in
 from kpi_gate.usecase.calls import CodeRefusal
 from kpi_gate.usecase.column_times import ROLES_WITH_OUTCOME
 from kpi_gate.usecase.contract import ConfigurationError, Feature
-from kpi_gate.watch.health.checks import check_batch
+from kpi_gate.watch.health.batch import check_batch
 from kpi_gate.watch.value.estimated import expect_value
 
 KINDS = ("outcome", "label_time", "spent", "calls", "secret")

@@ -7,7 +7,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.watch.health.checks import UNDETECTABLE, check_batch
+from kpi_gate.watch.health.batch import UNDETECTABLE, check_batch
 
 TODAY = day(PAST)
 

@@ -5,7 +5,8 @@ from health_shop import PAST, ROWS, day, use_case
 from kpi_gate.decision.watch_settings import Band
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.watch.health.checks import check_behaviour, check_golden, check_outputs
+from kpi_gate.watch.health.behaviour import check_behaviour, check_golden
+from kpi_gate.watch.health.outputs import check_outputs
 
 TODAY = day(PAST)
 WEEKDAYS = [number % 7 for number in range(PAST + 1)]

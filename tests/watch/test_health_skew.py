@@ -4,10 +4,13 @@ import pytest
 from health_shop import PAST, day, past, use_case
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.watch.health.checks import check_leakage, check_skew, compare_aucs, feature_aucs
+from kpi_gate.learning.leakage import column_aucs
+from kpi_gate.watch.health.leakage import check_leakage
+from kpi_gate.watch.health.skew import check_skew
 
 TODAY = day(PAST)
 FEATURES = use_case().feature_names
+KINDS = {feature.name: feature.kind for feature in use_case().features}
 
 
 def effect(rows):
@@ -71,12 +74,12 @@ LATER = with_outcomes(pd.concat([day(number) for number in range(10, 20)]), 2)
 
 
 def leaks(rows, earlier=None):
-    found = check_leakage(rows, FEATURES, use_case(), earlier)
+    found = check_leakage(aucs(rows), earlier)
     return {(f.check, f.column): f for f in found}
 
 
 def aucs(rows):
-    return feature_aucs(rows, FEATURES, use_case())
+    return column_aucs(rows, KINDS)
 
 
 def test_one_feature_alone_by_hand():
@@ -98,7 +101,7 @@ def test_the_same_world_later_has_no_leak():
 
 
 def test_a_column_that_a_person_accepts_is_noted():
-    found = compare_aucs(aucs(ROWS.assign(amount_eur=ROWS["outcome"])), None, {"amount_eur": "ok"})
+    found = check_leakage(aucs(ROWS.assign(amount_eur=ROWS["outcome"])), None, {"amount_eur": "ok"})
     (told,) = [finding for finding in found if finding.column == "amount_eur"]
     assert told.severity == "note"
     assert "accepted: ok" in told.sentence

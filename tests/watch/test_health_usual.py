@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from kpi_gate.watch.health.explanation import explain
+from kpi_gate.watch.health.diagnosis import cause_of
 from kpi_gate.watch.health.reference import GoodDays, compare_level, compare_rates
 
 WEEKS = np.arange(28) % 7
@@ -84,7 +84,7 @@ def test_a_level_by_students_t():
 def test_a_scale_is_named(change, words):
     generator = np.random.default_rng(3)
     usual, found = (np.exp(generator.normal(2, 0.4, size)) for size in (8_000, 800))
-    cause = explain(found * change, usual)
+    cause = cause_of(found * change, usual)
     assert cause is not None
     assert (cause.words, round(cause.share, 1)) == (words, 1.0)
 
@@ -92,7 +92,7 @@ def test_a_scale_is_named(change, words):
 def test_another_columns_values_are_named():
     generator = np.random.default_rng(4)
     usual, other = generator.normal(0, 1, 5_000), generator.normal(40, 9, 5_000)
-    cause = explain(generator.normal(40, 9, 500), usual, {"other": other})
+    cause = cause_of(generator.normal(40, 9, 500), usual, {"other": other})
     assert cause is not None
     assert cause.column == "other"
 
@@ -100,5 +100,5 @@ def test_another_columns_values_are_named():
 def test_what_no_cause_explains_has_none():
     generator = np.random.default_rng(5)
     usual = generator.normal(100, 10, 5_000)
-    assert explain(generator.normal(115, 10, 500), usual) is None
-    assert explain(usual, usual) is None
+    assert cause_of(generator.normal(115, 10, 500), usual) is None
+    assert cause_of(usual, usual) is None

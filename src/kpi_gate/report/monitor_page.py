@@ -6,7 +6,7 @@ from kpi_gate.render import render
 from kpi_gate.report.drift_section import drift_section
 from kpi_gate.report.html import fill
 from kpi_gate.report.labels_section import labels_section
-from kpi_gate.watch.health.checks import UNDETECTABLE
+from kpi_gate.watch.health.batch import UNDETECTABLE
 from kpi_gate.watch.result import Watched
 from kpi_gate.watch.value.realised import Realised
 

@@ -1,5 +1,6 @@
 """One thing that monitoring found, in words that a person can act on."""
 
+from functools import partial
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -34,3 +35,36 @@ class Finding(BaseModel):
     sentence: str
     value: float | None = None
     bound: float | None = None
+
+
+def finding(  # noqa: PLR0917  (each layer fixes the first ones)
+    layer: Layer,
+    about: About,
+    check: str,
+    severity: Severity,
+    sentence: str,
+    value: float | None = None,
+    bound: float | None = None,
+    column: str = "",
+) -> Finding:
+    """Return a finding; each layer fixes the first arguments."""
+    return Finding(
+        layer=layer,
+        check=check,
+        severity=severity,
+        about=about,
+        column=column,
+        sentence=sentence,
+        value=value,
+        bound=bound,
+    )
+
+
+data_finding = partial(finding, "health", "data")
+model_finding = partial(finding, "health", "model")
+label_finding = partial(finding, "health", "labels")
+
+
+def severe_from(least: float, found: float) -> Severity:
+    """Return `severe` from a share on, else `warning`."""
+    return "severe" if found >= least else "warning"

@@ -10,13 +10,17 @@ import pandas as pd
 from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.label_maturity import Maturity, measure_maturity
+from kpi_gate.learning.leakage import Auc, column_aucs
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.record.model_files import ModelError
 from kpi_gate.run.context import Refusal, Run
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
-from kpi_gate.watch.finding import Finding
-from kpi_gate.watch.health import checks
-from kpi_gate.watch.health.finding import data_finding, health_finding, model_finding
+from kpi_gate.watch.finding import Finding, data_finding, label_finding, model_finding
+from kpi_gate.watch.health.batch import check_batch
+from kpi_gate.watch.health.behaviour import check_behaviour, check_golden
+from kpi_gate.watch.health.leakage import check_leakage
+from kpi_gate.watch.health.outputs import check_outputs
+from kpi_gate.watch.health.skew import check_skew
 from kpi_gate.watch.result import Watched
 from kpi_gate.watch.value.findings import value_findings
 from kpi_gate.watch.value.overview import moved, realised, staleness
@@ -29,9 +33,7 @@ def look(watch: Watch) -> Watched:
     """Look at all three layers; what cannot be looked at is a finding, never a silence."""
     run, batches = watch.run, watch.batches
     labels = measure_maturity(watch.rows, run.as_of, run.use_case.settings.window.label_delay_days)
-    findings = list(
-        checks.check_batch(batches.batch, batches.reference, run.use_case, batches.window)
-    )
+    findings = check_batch(batches.batch, batches.reference, run.use_case, batches.window)
     findings += [*_absent(watch, findings), *_labels(watch.rows, labels)]
     champion, readable = UNKNOWN, False
     try:
@@ -127,7 +129,7 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             f"{found.overdue:,} are due: value and staleness are not known for these days"
         )
         overdue = float(found.overdue)
-        yield health_finding("labels", "labels_stuck", "warning", words, overdue, 0.0)
+        yield label_finding("labels_stuck", "warning", words, overdue, 0.0)
     early = rows["label_time"] < rows["event_time"]
     if early.any():
         words = (
@@ -136,7 +138,7 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             "a clock is wrong"
         )
         share = float(early.mean())
-        yield health_finding("labels", "labels_early", "warning", words, share, 0.0)
+        yield label_finding("labels_early", "warning", words, share, 0.0)
 
 
 def _model(watch: Watch) -> Iterator[Finding]:
@@ -148,7 +150,7 @@ def _model(watch: Watch) -> Iterator[Finding]:
         probability, action = watch.act(batches.batch)
         usual = [watch.act(part) for part in periods]
         days = [_weekday(part) for part in [*periods, batches.batch]] if batches.length == 1 else ()
-        yield from checks.check_outputs(
+        yield from check_outputs(
             probability,
             action,
             [scores for scores, _ in usual],
@@ -157,7 +159,7 @@ def _model(watch: Watch) -> Iterator[Finding]:
             use_case,
             days,
         )
-        yield from checks.check_behaviour(watch.probability, batches.batch, use_case)
+        yield from check_behaviour(watch.probability, batches.batch, use_case)
     yield from _skew(watch)
     yield from _leaks(watch)
 
@@ -171,7 +173,7 @@ def _golden(watch: Watch) -> Iterator[Finding]:
         return
     # golden rows of an older champion hold its features alone, and a policy may read more
     acts = (lambda scores, rows: watch.act(rows)[1]) if "event_time" in golden else None
-    yield from checks.check_golden(watch.probability, golden, acts)
+    yield from check_golden(watch.probability, golden, acts)
 
 
 def _weekday(rows: pd.DataFrame) -> int:
@@ -186,26 +188,28 @@ def _skew(watch: Watch) -> Iterator[Finding]:
         served = pd.read_parquet(path)
         served = served[served["event_time"] < watch.run.as_of]  # a look at an earlier day
         if set(names) <= set(served) and set(names) <= set(watch.rows):
-            yield from checks.check_skew(served, watch.rows, names)
+            yield from check_skew(served, watch.rows, names)
     write_rows(watch.batches.batch, path)
 
 
 def _leaks(watch: Watch) -> Iterator[Finding]:
     """Compare how each feature alone ranks the outcomes with how it did at the last look."""
-    path, names = watch.run.work / AUCS, list(watch.champion.card.features)
-    found = checks.feature_aucs(watch.batches.reference, names, watch.run.use_case)
-    accepted = watch.run.use_case.settings.validation.leak_exceptions
-    yield from checks.compare_aucs(found, _read_aucs(path), accepted)
+    path, use_case = watch.run.work / AUCS, watch.run.use_case
+    kinds = {feature.name: feature.kind for feature in use_case.features}
+    read = {name: kinds.get(name, "number") for name in watch.champion.card.features}
+    found = column_aucs(watch.batches.reference, read)
+    accepted = use_case.settings.validation.leak_exceptions
+    yield from check_leakage(found, _read_aucs(path), accepted)
     if found is not None:
         kept = {name: [float(number) for number in auc] for name, auc in found.items()}
         path.write_text(json.dumps(kept), encoding="utf-8")
 
 
-def _read_aucs(path: Path) -> dict[str, checks.Auc] | None:
+def _read_aucs(path: Path) -> dict[str, Auc] | None:
     if not path.exists():
         return None
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
-        return {str(name): checks.Auc(*map(float, pair)) for name, pair in kept.items()}
+        return {str(name): Auc(*map(float, pair)) for name, pair in kept.items()}
     except (ValueError, TypeError):  # half-written by a look that was killed: begin anew
         return None

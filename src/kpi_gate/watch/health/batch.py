@@ -10,17 +10,10 @@ from kpi_gate.decision.evidence import Window
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.leakage import numbers
 from kpi_gate.usecase.contract import ROLES, UseCase
-from kpi_gate.watch.finding import Finding, Severity
-from kpi_gate.watch.health.columns import (
-    Column,
-    category_column,
-    check_nulls,
-    count_numbers,
-    number_column,
-)
+from kpi_gate.watch.finding import Finding, Severity, data_finding
+from kpi_gate.watch.health.columns import Column, category_column, check_nulls, count_numbers
 from kpi_gate.watch.health.days import Days, cut_days, day_of, examples, watched
-from kpi_gate.watch.health.diagnosis import tell_category, tell_numbers
-from kpi_gate.watch.health.finding import data_finding
+from kpi_gate.watch.health.diagnosis import tell, tell_numbers
 from kpi_gate.watch.health.reference import FALSE_ALARMS_A_DAY, LEAST_DAYS
 from kpi_gate.watch.health.rows import check_repeated, check_times, check_twice, check_volume
 from kpi_gate.watch.health.stale_columns import check_late
@@ -29,13 +22,27 @@ SHARES_A_COLUMN = 30  # bins, nulls, new levels: each may be a false alarm
 MOST_ROWS_A_DAY = 4_000  # of a day's values that its columns are judged by
 FEW_ROWS = 30  # below it a batch should be pooled with the days before it
 TIME = "event_time"
+# what no look at rows and scores shows before outcomes are known
+UNDETECTABLE = (
+    "The sign of a column turns whose values lie evenly around zero: its distribution stays; once "
+    "outcomes are known, its AUC turns round.",
+    "Two columns of one distribution are swapped, or the codes of equally frequent levels, where "
+    "no unit returns the next day with the same value.",
+    "A column is a day late where no unit is seen on two days in a row, or where it hardly ever "
+    "moves: comparing rows as served with today's shows the first, the second does no harm.",
+    "Rows get each other's values (a join by the wrong key) where no unit returns the next day, or "
+    "nothing of it stays the same: every column keeps its distribution.",
+    "The outcome hangs on the same features in another way: only realised value and a challenger "
+    "show it.",
+    "Labels are wrong or of another definition while the rows are right.",
+    "A fault in a share of the rows that is within what good days differ by.",
+    "A fault that is in all the good days too: it is what is usual.",
+    "A model that was wrong when it was promoted: its golden rows were recorded from it.",
+)
 
 
 def check_batch(
-    batch: pd.DataFrame,
-    reference: pd.DataFrame,
-    use_case: UseCase,
-    window: Window | None = None,
+    batch: pd.DataFrame, reference: pd.DataFrame, use_case: UseCase, window: Window | None = None
 ) -> list[Finding]:
     """Return what is wrong with a day's rows; an empty list or notes alone where nothing is.
 
@@ -80,7 +87,7 @@ def _unusual(
     """Yield what is not as on good days; what a repeated batch repeats is told once."""
     thin = days.thinned(MOST_ROWS_A_DAY, int(use_case.settings.model["seed"]))
     yield from check_twice(days, alarm)
-    if not _is_gone(days, "unit") and (units := check_nulls("unit", thin, alarm)) is not None:
+    if not _is_gone(days, "unit") and (units := check_nulls("unit", thin, alarm)):
         yield units
     repeated = check_repeated(days, kinds, alarm)
     moved = list(_columns(thin, kinds, use_case.settings.schedule.timezone, alarm))
@@ -175,13 +182,14 @@ def _columns(days: Days, kinds: Mapping[str, str], zone: str, alarm: float) -> I
     """Yield at most one fault of nulls and one of values for every column."""
     counted: dict[str, Column] = {}
     for name, kind in kinds.items():
-        if (nulls := check_nulls(name, days, alarm)) is not None:
+        if nulls := check_nulls(name, days, alarm):
             yield nulls
+        usual, found = days.reference[name], days.batch[name]
         if kind == "category":
             yield from _category(name, days, alarm)
-        elif (column := number_column(name, days, alarm)) is not None:
+        elif column := _numbers(name, usual, found, days, alarm):
             counted[name] = column
-    if (clock := _hours(days, zone, alarm)) is not None:
+    if clock := _hours(days, zone, alarm):
         counted[TIME] = clock
     yield from tell_numbers(counted)
 
@@ -193,8 +201,14 @@ def _category(name: str, days: Days, alarm: float) -> Iterator[Finding]:
     column, unseen = counted
     if unseen is not None:
         yield unseen
-    elif (fault := tell_category(column)) is not None:
-        yield fault
+    elif column.moved:
+        yield tell(column)
+
+
+def _numbers(
+    name: str, usual: pd.Series, found: pd.Series, days: Days, alarm: float
+) -> Column | None:
+    return count_numbers(name, days.good, days.day, numbers(usual), numbers(found), alarm)
 
 
 def _hours(days: Days, zone: str, alarm: float) -> Column | None:
@@ -206,7 +220,7 @@ def _hours(days: Days, zone: str, alarm: float) -> Column | None:
     moved = None
     for name in (zone, "UTC"):
         usual, found = (_hour(rows[TIME], name) for rows in (days.reference, days.batch))
-        hours = count_numbers(TIME, days.good, days.day, numbers(usual), numbers(found), alarm)
+        hours = _numbers(TIME, usual, found, days, alarm)
         if hours is None or (hours.is_daily and np.ptp(hours.usual) > 0):
             continue
         if not hours.moved:

@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from kpi_gate.decision.watch_settings import Direction
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.usecase.contract import UseCase
-from kpi_gate.watch.finding import Finding
-from kpi_gate.watch.health.finding import model_finding
+from kpi_gate.watch.finding import Finding, model_finding
+from kpi_gate.watch.health.reference import Floats
 
-Floats = NDArray[np.float64]
 Score = Callable[[pd.DataFrame], Floats]
 Act = Callable[[Floats, pd.DataFrame], Floats]
 SAME = 1e-9  # greatest difference of two scores that are the same

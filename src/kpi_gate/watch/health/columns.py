@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.learning.leakage import numbers
-from kpi_gate.watch.finding import Finding, Severity
+from kpi_gate.watch.finding import Finding, data_finding, severe_from
 from kpi_gate.watch.health.days import Days, examples
-from kpi_gate.watch.health.finding import data_finding
-from kpi_gate.watch.health.reference import Floats, GoodDays, Ints, Rates, compare_rates
+from kpi_gate.watch.health.reference import (
+    Floats,
+    GoodDays,
+    Ints,
+    Rates,
+    compare_rate,
+    compare_rates,
+)
 
 MOST_BINS, MOST_LEVELS, ROWS_A_BIN = 20, 30, 50
 LEAST_ROWS = 3  # fewer rows are no fault
@@ -70,23 +75,16 @@ class Column:
 def check_nulls(name: str, days: Days, alarm: float) -> Finding | None:
     """Compare the share of nulls, and of numbers that are not finite, with good days."""
     usual, found = _null(days.reference[name]), _null(days.batch[name])
-    rates = compare_rates(
-        days.good,
-        days.counts(np.where(usual, 0, -1), 1),
-        days.sizes,
-        np.array([found.sum()]),
-        len(days.batch),
-        alarm,
-    )
-    share, before, high = (float(part[0]) for part in (rates.found, rates.usual, rates.high))
-    if rates.chance[0] >= alarm or share - before < LEAST_NULLS or found.sum() < LEAST_ROWS:
+    count = int(found.sum())
+    rate = compare_rate(days.good, days.rows_of(usual), days.sizes, count, found.size, alarm)
+    more, high = rate.found - rate.usual, max(rate.high, rate.usual + LEAST_NULLS)
+    if rate.chance >= alarm or more < LEAST_NULLS or count < LEAST_ROWS:
         return None
     words = (
-        f"{name} is null or not finite in {share:.1%} of {len(found):,} rows; "
-        f"{before:.1%} is usual, and at most {max(high, before + LEAST_NULLS):.1%} no surprise"
+        f"{name} is null or not finite in {rate.found:.1%} of {found.size:,} rows; "
+        f"{rate.usual:.1%} is usual, and at most {high:.1%} no surprise"
     )
-    severity: Severity = "severe" if share - before >= GONE_WRONG else "warning"
-    return data_finding("nulls", severity, words, share, max(high, before + LEAST_NULLS), name)
+    return data_finding("nulls", severe_from(GONE_WRONG, more), words, rate.found, high, name)
 
 
 def _null(column: pd.Series) -> NDArray[np.bool_]:
@@ -94,18 +92,6 @@ def _null(column: pd.Series) -> NDArray[np.bool_]:
     if pd.api.types.is_float_dtype(column.dtype):
         null |= np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
     return null
-
-
-def number_column(name: str, days: Days, alarm: float) -> Column | None:
-    """Count a number's values in bins; None where one side has no number at all."""
-    return count_numbers(
-        name,
-        days.good,
-        days.day,
-        numbers(days.reference[name]),
-        numbers(days.batch[name]),
-        alarm,
-    )
 
 
 def count_numbers(
@@ -150,10 +136,8 @@ def _is_daily(cells: Ints) -> bool:
 
 def _wrong(rates: Rates, floor: Floats, size: int, alarm: float) -> NDArray[np.bool_]:
     moved = np.abs(rates.found - rates.usual)
-    wrong: NDArray[np.bool_] = (rates.chance < alarm) & (
-        moved >= np.maximum(floor, LEAST_ROWS / size)
-    )
-    return wrong
+    enough = moved >= np.maximum(floor, LEAST_ROWS / size)
+    return np.asarray((rates.chance < alarm) & enough)
 
 
 def category_column(name: str, days: Days, alarm: float) -> tuple[Column, Finding | None] | None:
@@ -170,15 +154,8 @@ def category_column(name: str, days: Days, alarm: float) -> tuple[Column, Findin
     cells = days.counts(np.asarray(code), len(seen))
     now = pd.Index(seen, dtype=object).get_indexer(found)
     sizes = cells.sum(axis=1)
-    once = (cells > 0).sum(axis=0) == 1
-    new = compare_rates(
-        days.good,
-        cells[:, once].sum(axis=1, keepdims=True),
-        sizes,
-        np.array([(now < 0).sum()]),
-        len(found),
-        alarm,
-    )
+    once, count = cells[:, (cells > 0).sum(axis=0) == 1].sum(axis=1), int((now < 0).sum())
+    new = compare_rate(days.good, once, sizes, count, len(found), alarm)
     order = np.argsort(-cells.sum(axis=0))[:MOST_LEVELS]
     counts = np.bincount(now[now >= 0], minlength=len(seen))[order]
     rates = compare_rates(days.good, cells[:, order], sizes, counts, len(found), alarm)
@@ -186,16 +163,12 @@ def category_column(name: str, days: Days, alarm: float) -> tuple[Column, Findin
     levels = np.asarray(seen, dtype=object)[order]
     daily = _is_daily(cells)
     column = Column(name, found.to_numpy(), np.empty(0), levels, rates, wrong, daily)
-    if new.chance[0] >= alarm or (now < 0).sum() < 2:
+    if new.chance >= alarm or count < 2:
         return column, None
-    return column, _unseen(name, found[now < 0], new, len(found))
-
-
-def _unseen(name: str, values: pd.Series, new: Rates, rows: int) -> Finding:
-    share = float(new.found[0])
+    high = max(new.high, 0.0)
     words = (
-        f"{name} has {examples(values)} in {len(values)} of {rows:,} rows, which no good "
-        f"day had: {share:.2%}, and at most {max(float(new.high[0]), 0):.2%} is no surprise"
+        f"{name} has {examples(found[now < 0])} in {count} of {len(found):,} rows, which no good "
+        f"day had: {new.found:.2%}, and at most {high:.2%} is no surprise"
     )
-    severity: Severity = "severe" if share >= GONE_WRONG else "warning"
-    return data_finding("unseen", severity, words, share, max(float(new.high[0]), 0.0), name)
+    severity = severe_from(GONE_WRONG, new.found)
+    return column, data_finding("unseen", severity, words, new.found, high, name)

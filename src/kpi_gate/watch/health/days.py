@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Window
 from kpi_gate.errors import ConfigurationError
@@ -43,13 +45,12 @@ class Days:
         """Rows of each good day, shape `(count,)`."""
         return np.bincount(self.day, minlength=self.count)
 
-    def counts(self, code: Ints, levels: int) -> Ints:
-        """Count the reference rows of each level on each good day, shape `(count, levels)`.
+    def rows_of(self, marked: NDArray[np.bool_]) -> Ints:
+        """Count the marked reference rows of each good day, shape `(count,)`."""
+        return np.bincount(self.day[marked], minlength=self.count)
 
-        Args:
-            code: Level of each reference row; -1 is not counted.
-            levels: Number of levels.
-        """
+    def counts(self, code: Ints, levels: int) -> Ints:
+        """Count the rows of each level but -1 on each good day, shape `(count, levels)`."""
         kept = code >= 0
         cell = self.day[kept] * levels + code[kept]
         return np.bincount(cell, minlength=self.count * levels).reshape(self.count, levels)
@@ -93,11 +94,10 @@ def cut_days(batch: pd.DataFrame, reference: pd.DataFrame, window: Window) -> Da
         reference, age = reference[known], age[known]
     back = -(-age // length)  # 1 is the period just before
     count = int(back.max()) if back.size else 0
-    weekday = np.zeros(count, dtype=np.int64)
+    good = GoodDays(np.zeros(count, dtype=np.int64), 0)
     if window.days == 1:
-        weekday = (window.start.weekday() - np.arange(count, 0, -1)) % 7
-    today = window.start.weekday() if window.days == 1 else 0
-    good = GoodDays(np.asarray(weekday, dtype=np.int64), today)
+        today = window.start.weekday()
+        good = GoodDays((today - np.arange(count, 0, -1)) % 7, today)
     return Days(batch, window, reference, np.asarray(count - back, dtype=np.int64), good)
 
 
@@ -109,14 +109,16 @@ def watched(use_case: UseCase, reference: pd.DataFrame) -> dict[str, str]:
     for name in (*use_case.columns, *expected):
         if name not in kinds and name not in late and name in reference:
             kinds[name] = "number" if is_number(reference[name]) else "category"
-    return {name: kind for name, kind in kinds.items() if not _is_time(reference, name)}
+    is_time = pd.api.types.is_datetime64_any_dtype
+    times = {name for name in kinds if name in reference and is_time(reference[name].dtype)}
+    return {name: kind for name, kind in kinds.items() if name not in times}
 
 
-def _is_time(rows: pd.DataFrame, name: str) -> bool:
-    return name in rows and bool(pd.api.types.is_datetime64_any_dtype(rows[name].dtype))
+def examples(values: pd.Series) -> str:
+    """Return three distinct values in words."""
+    return ", ".join(map(word, pd.unique(values.dropna().astype(object))[:3]))
 
 
-def examples(values: pd.Series, most: int = 3) -> str:
-    """Return a few distinct values in words."""
-    some = pd.unique(values.dropna().astype(object))[:most]
-    return ", ".join(repr(value) if isinstance(value, str) else f"{value:g}" for value in some)
+def word(value: Any) -> str:
+    """Write a value: a text in quotes, a number in six digits."""
+    return repr(value) if isinstance(value, str) else f"{value:g}"

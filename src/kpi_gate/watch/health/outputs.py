@@ -3,23 +3,21 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from kpi_gate.decision.watch_settings import Band
 from kpi_gate.usecase.contract import UseCase
-from kpi_gate.watch.finding import Finding, Severity
-from kpi_gate.watch.health.columns import Column, count_numbers
-from kpi_gate.watch.health.finding import model_finding
+from kpi_gate.watch.finding import Finding, model_finding, severe_from
+from kpi_gate.watch.health.columns import count_numbers
 from kpi_gate.watch.health.reference import (
     FALSE_ALARMS_A_DAY,
     LEAST_DAYS,
+    Floats,
     GoodDays,
     compare_level,
 )
 
-Floats = NDArray[np.float64]
-COMPARED = 30  # bins, mean and rate: each may be a false alarm
+ALARM = FALSE_ALARMS_A_DAY / 30  # bins, mean and rate: each may be a false alarm
 FEW_ROWS = 10  # on which equal scores are no surprise
 COLLAPSED = 0.2  # of the usual number of distinct scores
 LEAST_DISTINCT = 10  # a policy by rules has few scores on every day
@@ -88,9 +86,8 @@ def _not_probabilities(score: Floats) -> Iterator[Finding]:
     rows, finite = score.size, np.isfinite(score)
     if not finite.all():
         share = float((~finite).mean())
-        words = (
-            f"{(~finite).sum():,} of {rows:,} scores are not finite, such as {score[~finite][0]}"
-        )
+        wrong = score[~finite]
+        words = f"{wrong.size:,} of {rows:,} scores are not finite, such as {wrong[0]}"
         yield model_finding("not_finite", "severe", words, share, 0.0)
     known = score[finite]
     outside = known[(known < 0) | (known > 1)]
@@ -113,17 +110,15 @@ def _alike(score: Floats, usual: Sequence[Floats]) -> Iterator[Finding]:
     known = f"; at least {least:,.0f} distinct ones are usual" if numbers else ""
     if least < LEAST_DISTINCT:
         return
-    count, bound = distinct.size, COLLAPSED * least
+    count, bound, rows = distinct.size, COLLAPSED * least, f"{score.size:,} scores"
     if count == 1:
-        words = f"all {score.size:,} scores are {distinct[0]:g}{known}"
+        words = f"all {rows} are {distinct[0]:g}{known}"
         yield model_finding("constant", "severe", words, 1.0, bound)
     elif np.isin(distinct, (0.0, 1.0)).all():
-        words = f"all {score.size:,} scores are 0 or 1: classes, no probabilities{known}"
+        words = f"all {rows} are 0 or 1: classes, no probabilities{known}"
         yield model_finding("classes", "severe", words, float(count), bound)
     elif count < bound:
-        words = (
-            f"{score.size:,} scores have {count} distinct values, such as {distinct[0]:g}{known}"
-        )
+        words = f"{rows} have {count} distinct values, such as {distinct[0]:g}{known}"
         yield model_finding("collapsed", "severe", words, float(count), bound)
 
 
@@ -145,52 +140,45 @@ def _rate(action: Floats, usual: Floats, band: Band | None, good: GoodDays) -> I
         return
     if usual.size < LEAST_DAYS or not np.isfinite(usual).all():
         return
-    level = compare_level(good, usual, found, FALSE_ALARMS_A_DAY / COMPARED)
-    least = max(SMALL_RATE, LEAST_RATE * level.usual)
-    low, high = min(level.low, level.usual - least), max(level.high, level.usual + least)
+    level = compare_level(good, usual, found, ALARM)
+    level = level.widened(max(SMALL_RATE, LEAST_RATE * level.usual))
     by_chance = _surprise(found, float(np.clip(level.usual, 0, 1)), rows)
-    if not low <= found <= high and by_chance < BY_CHANCE:
+    if level.is_surprise and by_chance < BY_CHANCE:
         words = (
             f"{found:.2%} of {rows:,} decisions act; {level.usual:.2%} is usual, and "
-            f"{max(low, 0):.2%} to {high:.2%} no surprise"
+            f"{max(level.low, 0):.2%} to {level.high:.2%} no surprise"
         )
-        yield model_finding("decision_rate", "warning", words, found, high if found > high else low)
+        yield model_finding("decision_rate", "warning", words, found, level.bound)
 
 
 def _surprise(found: float, usual: float, rows: int) -> float:
     """Return the one-sided binomial chance of a share as far from `usual`."""
     count = round(found * rows)
-    tail = stats.binom.sf(count - 1, rows, usual) if found > usual else None
-    return float(stats.binom.cdf(count, rows, usual) if tail is None else tail)
+    above = found > usual
+    tail = stats.binom.sf(count - 1, rows, usual) if above else stats.binom.cdf(count, rows, usual)
+    return float(tail)
 
 
 def _moved(score: Floats, usual: Sequence[Floats], good: GoodDays) -> Iterator[Finding]:
     """Yield one finding where the scores' distribution, or their mean, is not the usual one."""
-    alarm = FALSE_ALARMS_A_DAY / COMPARED
     day = np.repeat(np.arange(len(usual)), [scores.size for scores in usual])
-    column = count_numbers("score", good, day, np.concatenate(usual), score, alarm)
+    column = count_numbers("score", good, day, np.concatenate(usual), score, ALARM)
     if column is not None and column.wrong.any():
-        yield _shifted(column)
+        words = (
+            f"{column.distance:.0%} of the scores moved: their median is "
+            f"{np.median(column.found):.3g}, {np.median(column.usual):.3g} is usual"
+        )
+        severity = severe_from(GROSS, column.distance)
+        yield model_finding("score_shift", severity, words, column.distance, GROSS)
         return
     there = np.array([scores.size > 0 for scores in usual])
     means = np.array([scores.mean() for scores in usual if scores.size])
-    level = compare_level(good.of(there), means, float(score.mean()), alarm)
-    least = LEAST_MEAN * level.usual
-    low, high = min(level.low, level.usual - least), max(level.high, level.usual + least)
+    level = compare_level(good.of(there), means, float(score.mean()), ALARM)
+    level = level.widened(LEAST_MEAN * level.usual)
     noise = float(np.concatenate(usual).std() / np.sqrt(score.size))
-    if not low <= level.found <= high and abs(level.found - level.usual) > 4 * noise:
+    if level.is_surprise and abs(level.found - level.usual) > 4 * noise:
         words = (
-            f"the mean score is {level.found:.4g}; {level.usual:.4g} is usual, and {low:.4g} to "
-            f"{high:.4g} no surprise"
+            f"the mean score is {level.found:.4g}; {level.usual:.4g} is usual, and "
+            f"{level.low:.4g} to {level.high:.4g} no surprise"
         )
-        bound = high if level.found > high else low
-        yield model_finding("score_mean", "warning", words, level.found, bound)
-
-
-def _shifted(column: Column) -> Finding:
-    severity: Severity = "severe" if column.distance >= GROSS else "warning"
-    words = (
-        f"{column.distance:.0%} of the scores moved: their median is "
-        f"{np.median(column.found):.3g}, {np.median(column.usual):.3g} is usual"
-    )
-    return model_finding("score_shift", severity, words, column.distance, GROSS)
+        yield model_finding("score_mean", "warning", words, level.found, level.bound)

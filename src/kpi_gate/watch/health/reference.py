@@ -1,6 +1,7 @@
 """What is usual between good days: bounds that know the weekly cycle, rare counts and few days."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +45,7 @@ class GoodDays:
         return self.today if np.any(self.groups()) else int(self.groups()[0])
 
 
-@dataclass(frozen=True)
-class Rates:
+class Rates(NamedTuple):
     """Shares of a day's rows beside what is usual; each of shape `(levels,)`.
 
     Attributes:
@@ -61,6 +61,24 @@ class Rates:
     low: Floats
     high: Floats
     chance: Floats
+
+
+class Rate(NamedTuple):
+    """The same of one level alone."""
+
+    found: float
+    usual: float
+    low: float
+    high: float
+    chance: float
+
+
+def compare_rate(
+    days: GoodDays, counts: Ints, sizes: Ints, found: int, size: int, alarm: float
+) -> Rate:
+    """Compare one share, whose counts on the good days have shape `(days,)`."""
+    rates = compare_rates(days, counts[:, None], sizes, np.array([found]), size, alarm)
+    return Rate(*(float(part[0]) for part in rates))
 
 
 def compare_rates(
@@ -99,8 +117,7 @@ def compare_rates(
     return Rates(share, past.usual, low, high, chance)
 
 
-@dataclass(frozen=True)
-class _Past:
+class _Past(NamedTuple):
     """What good days say of each level: its share, the rows behind it, and its variance by day."""
 
     usual: Floats
@@ -120,7 +137,7 @@ def _learn(days: GoodDays, counts: Ints, sizes: Floats) -> _Past:
     with np.errstate(divide="ignore", invalid="ignore"):  # nothing varies: weekdays do not differ
         ratio = (whole_squares - squares) / weekdays / (squares / alike.freedom)
     differ = stats.f.sf(np.nan_to_num(ratio, posinf=np.inf), weekdays, alike.freedom) < DIFFERS
-    pairs = zip(vars(alike).values(), vars(whole).values(), strict=True)
+    pairs = zip(alike, whole, strict=True)
     return _Past(*(np.where(differ, one, other) for one, other in pairs))
 
 
@@ -165,8 +182,7 @@ def _chance_of_count(count: int, size: int, rate: float, seen: float, *, upper: 
     return float(min(np.exp(special.logsumexp(log_mass)), 1.0))
 
 
-@dataclass(frozen=True)
-class Level:
+class Level(NamedTuple):
     """A number of a day beside what is usual.
 
     Attributes:
@@ -186,16 +202,19 @@ class Level:
         """Whether the day's number is outside its bounds."""
         return not self.low <= self.found <= self.high
 
+    @property
+    def bound(self) -> float:
+        """The bound on the side where the number lies."""
+        return self.high if self.found > self.high else self.low
+
+    def widened(self, least: float) -> "Level":
+        """Return it with bounds that are so far from the usual at least."""
+        low, high = min(self.low, self.usual - least), max(self.high, self.usual + least)
+        return self._replace(low=low, high=high)
+
 
 def compare_level(days: GoodDays, values: Floats, found: float, alarm: float) -> Level:
-    """Compare a number of a day with that of good days, by Student's t on their spread.
-
-    Args:
-        days: The good days.
-        values: The number on each good day, shape `(days,)`.
-        found: The number on the day.
-        alarm: Two-sided chance below which it is a surprise.
-    """
+    """Compare a number of a day with those of good days, by Student's t on their spread."""
     groups = days.groups()
     present, place = np.unique(groups, return_inverse=True)
     means = np.bincount(place, values) / np.bincount(place)

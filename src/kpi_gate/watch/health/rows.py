@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 
 from kpi_gate.learning.leakage import numbers
 from kpi_gate.learning.scoring import row_keys
-from kpi_gate.watch.finding import Finding, Severity
+from kpi_gate.watch.finding import Finding, Severity, data_finding, severe_from
 from kpi_gate.watch.health.columns import GONE_WRONG, LEAST_ROWS
 from kpi_gate.watch.health.days import Days
-from kpi_gate.watch.health.finding import data_finding
-from kpi_gate.watch.health.reference import LEAST_DAYS, Ints, compare_level, compare_rates
+from kpi_gate.watch.health.reference import LEAST_DAYS, Ints, Rate, compare_level, compare_rate
 
 LOOK_BACK = 7  # good days before, in which a usual day's rows are looked for
 MOST_ROWS = 300_000  # of rows that are told apart by their hash
@@ -25,9 +24,8 @@ def check_volume(days: Days, alarm: float) -> list[Finding]:
     """Compare the number of rows with the weekday's usual; an empty day is severe."""
     rows = len(days.batch)
     if days.count < LEAST_DAYS:
-        return (
-            [data_finding("volume", "severe", "there are no rows", 0.0, 1.0)] if rows == 0 else []
-        )
+        told = data_finding("volume", "severe", "there are no rows", 0.0, 1.0)
+        return [told] if rows == 0 else []
     level = compare_level(days.good, np.log1p(days.sizes), float(np.log1p(rows)), alarm)
     usual, low, high = (float(np.expm1(part)) for part in (level.usual, level.low, level.high))
     alike = days.sizes[days.good.groups() == days.good.group()]
@@ -36,26 +34,30 @@ def check_volume(days: Days, alarm: float) -> list[Finding]:
         return []
     words = f"{rows:,} rows; {usual:,.0f} are usual, and {max(low, 0):,.0f} to "
     words = f"{words}{high:,.0f} no surprise" if high < 1e12 else f"{words}more no surprise"
-    severity: Severity = "severe" if rows == 0 else "warning"
-    return [data_finding("volume", severity, words, float(rows), high if rows > usual else low)]
+    bound = high if rows > usual else low
+    return [data_finding("volume", "warning" if rows else "severe", words, float(rows), bound)]
 
 
 def check_times(days: Days) -> list[Finding]:
     """Look for rows without a time, after the end of their day, or long before it."""
     time, window = days.batch["event_time"], days.window
+    faults: tuple[tuple[str, Severity, pd.Series, str], ...] = (
+        ("no_time", "warning", time.isna(), "have no event_time"),
+        (
+            "clock_skew",
+            "warning",
+            time >= window.end,
+            f"are after the end of the day, {window.end}",
+        ),
+        ("late_rows", "note", time < window.start, f"are from before {window.start}"),
+    )
     found = []
-    for check, wrong, words in (
-        ("no_time", time.isna(), "have no event_time"),
-        ("clock_skew", time >= window.end, f"are after the end of the day, {window.end}"),
-        ("late_rows", time < window.start, f"are from before {window.start}"),
-    ):
-        count, share = int(wrong.sum()), float(wrong.mean())
-        if count:
-            severity: Severity = "severe" if share >= SKEWED else "warning"
-            if check == "late_rows" and share < SKEWED:
-                severity = "note"
+    for check, mild, wrong, words in faults:
+        if wrong.any():
+            share = float(wrong.mean())
             such = f", such as {time[wrong].iloc[0]}" if check != "no_time" else ""
-            told = f"{count:,} of {len(time):,} rows {words}{such}"
+            told = f"{wrong.sum():,} of {len(time):,} rows {words}{such}"
+            severity: Severity = "severe" if share >= SKEWED else mild
             found.append(data_finding(check, severity, told, share, 0.0, "event_time"))
     return found
 
@@ -71,11 +73,11 @@ def check_twice(days: Days, alarm: float) -> list[Finding]:
     usual[rows] = _repeats(days.reference[rows])
     share, before, bound = float(twice.mean()), 0.0, TWICE
     if rows.any():
-        counts, sizes = days.counts(np.where(usual, 0, -1), 1)[recent], days.sizes[recent]
-        found = np.array([twice.sum()])
-        rates = compare_rates(days.good.of(recent), counts, sizes, found, twice.size, alarm)
-        before, bound = float(rates.usual[0]), max(float(rates.high[0]), before + TWICE)
-        if rates.chance[0] >= alarm:
+        counts, sizes = days.rows_of(usual)[recent], days.sizes[recent]
+        good, count = days.good.of(recent), int(twice.sum())
+        rate = compare_rate(good, counts, sizes, count, twice.size, alarm)
+        before, bound = rate.usual, max(rate.high, before + TWICE)
+        if rate.chance >= alarm:
             return []
     if share - before < TWICE:
         return []
@@ -84,8 +86,7 @@ def check_twice(days: Days, alarm: float) -> list[Finding]:
         f"{share:.1%} of the rows are a decision that is there twice, such as {key}; {before:.1%} "
         f"is usual, and at most {bound:.1%} no surprise"
     )
-    severity: Severity = "severe" if share >= GONE_WRONG else "warning"
-    return [data_finding("twice", severity, words, share, bound)]
+    return [data_finding("twice", severe_from(GONE_WRONG, share), words, share, bound)]
 
 
 def _repeats(rows: pd.DataFrame) -> NDArray[np.bool_]:
@@ -103,47 +104,39 @@ def check_repeated(days: Days, kinds: Mapping[str, str], alarm: float) -> list[F
     repeat, a stuck upstream cannot be seen.
     """
     names = [name for name in kinds if name in days.batch and name in days.reference]
-    for columns in (names, [*names, "unit"]):
-        before, now = _hashes(days, columns, kinds)
-        share, day, usual = _overlap(days, before, now)
-        if usual is None or days.count - LOOK_BACK < LEAST_DAYS:
+    for columns in (names, [*names, "unit"]) if days.count - LOOK_BACK >= LEAST_DAYS else ():
+        found = _overlap(days, *_hashes(days, columns, kinds), alarm)
+        if found is None:
             continue
-        counts, sizes, found, size = usual
-        good = days.good.of(np.arange(days.count) >= LOOK_BACK)
-        rates = compare_rates(good, counts[:, None], sizes, np.array([found]), size, alarm)
-        high = max(float(rates.high[0]), float(rates.usual[0]) + REPEATED)
-        if rates.chance[0] < alarm and share - rates.usual[0] >= REPEATED:
+        day, rate = found
+        high = max(rate.high, rate.usual + REPEATED)
+        if rate.chance < alarm and rate.found - rate.usual >= REPEATED:
             words = (
-                f"{share:.1%} of the rows are those of {days.count - day} days before, by their "
-                f"features; {rates.usual[0]:.1%} is usual, and at most {high:.1%} no surprise"
+                f"{rate.found:.1%} of the rows are those of {days.count - day} days before, by "
+                f"their features; {rate.usual:.1%} is usual, and at most {high:.1%} no surprise"
             )
-            return [data_finding("repeated", "severe", words, share, high)]
+            return [data_finding("repeated", "severe", words, rate.found, high)]
     return []
 
 
-def _overlap(
-    days: Days, before: Ints, now: Ints
-) -> tuple[float, int, tuple[Ints, Ints, int, int] | None]:
-    """Return the batch's greatest overlap with one good day, that day, and what is usual."""
+def _overlap(days: Days, before: Ints, now: Ints, alarm: float) -> tuple[int, Rate] | None:
+    """Return the good day that the batch overlaps most, and how much beside what is usual."""
     levels = int(max(before.max(initial=-1), now.max(initial=-1))) + 1
     kept = before >= 0
     there = np.zeros((days.count, levels), dtype=bool)
     there[days.day[kept], before[kept]] = True
     now = now[now >= 0]
-    if not (now.size and kept.any()):
-        return 0.0, 0, None
+    sizes = days.rows_of(kept)[LOOK_BACK:]
+    if not (now.size and sizes.any()):
+        return None
     shared = there[:, now].sum(axis=1)
-    counts, sizes = [], []
+    counts = np.zeros_like(sizes)
     for day in range(LOOK_BACK, days.count):
         rows = before[kept & (days.day == day)]
         past = there[day - LOOK_BACK : day]
-        counts.append(int(past[:, rows].sum(axis=1).max()) if rows.size else 0)
-        sizes.append(rows.size)
-    usual = (np.array(counts, dtype=np.int64), np.array(sizes, dtype=np.int64))
-    best = int(shared.argmax())
-    if not usual[1].sum():
-        return float(shared[best] / now.size), best, None
-    return float(shared[best] / now.size), best, (*usual, int(shared[best]), now.size)
+        counts[day - LOOK_BACK] = past[:, rows].sum(axis=1).max() if rows.size else 0
+    good, best = days.good.of(np.arange(days.count) >= LOOK_BACK), int(shared.argmax())
+    return best, compare_rate(good, counts, sizes, int(shared[best]), now.size, alarm)
 
 
 def _hashes(days: Days, columns: list[str], kinds: Mapping[str, str]) -> tuple[Ints, Ints]:

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.scoring import row_keys
-from kpi_gate.watch.finding import Finding, Severity
-from kpi_gate.watch.health.finding import data_finding
+from kpi_gate.watch.finding import Finding, Severity, data_finding
+from kpi_gate.watch.health.reference import Floats
 
-Floats = NDArray[np.float64]
 Effect = Callable[[pd.DataFrame], tuple[Floats, Floats]]
 RELATIVE = 1e-9  # difference of two numbers that are the same
 LEAST_SHARE = 0.01  # of the rows, for a person to see it

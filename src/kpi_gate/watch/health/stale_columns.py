@@ -6,10 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.finding import Finding, data_finding, severe_from
 from kpi_gate.watch.health.days import Days
-from kpi_gate.watch.health.finding import data_finding
-from kpi_gate.watch.health.reference import LEAST_DAYS, Ints, Rates, compare_rates
+from kpi_gate.watch.health.reference import LEAST_DAYS, Ints, Rate, compare_rate
 from kpi_gate.watch.health.rows import NULL, codes
 
 MOST_ROWS = 300_000  # of entities that are followed from day to day
@@ -40,6 +39,7 @@ def check_late(days: Days, kinds: Mapping[str, str], alarm: float) -> list[Findi
         words = BLIND.format(pairs=seen, least=LEAST_PAIRS)
         return [data_finding("late_column", "note", words, seen, LEAST_PAIRS)]
     found: list[Finding] = []
+    good = days.good.of(np.arange(days.count) >= 1)
     for name, kind in kinds.items():
         if name not in days.batch or name not in days.reference:
             continue
@@ -49,37 +49,30 @@ def check_late(days: Days, kinds: Mapping[str, str], alarm: float) -> list[Findi
         same = np.array([((then == now) & (now != NULL)).sum() for then, now in both])
         if known[-1] < LEAST_PAIRS or (known[:-1] > 0).sum() < LEAST_DAYS:
             continue
-        good = days.good.of(np.arange(days.count) >= 1)
-        rates = compare_rates(good, same[:-1, None], known[:-1], same[-1:], int(known[-1]), alarm)
-        if rates.chance[0] < alarm:
-            found += _tell(name, rates, int(known[-1]))
+        rate = compare_rate(good, same[:-1], known[:-1], same[-1], int(known[-1]), alarm)
+        if rate.chance < alarm:
+            found += _tell(name, rate, int(known[-1]))
     return found
 
 
-def _tell(name: str, rates: Rates, units: int) -> Iterator[Finding]:
+def _tell(name: str, rate: Rate, units: int) -> Iterator[Finding]:
     """Yield a column that stood still, or one that changed where it hardly ever does."""
-    share, usual, low, high = (
-        float(part[0]) for part in (rates.found, rates.usual, rates.low, rates.high)
-    )
+    share, usual, low, high, _ = rate
     if share - usual >= LEAST_STALE:
-        mostly = share - usual >= MOSTLY_WRONG * (1 - usual)
         words = (
             f"{name} is that of the day before for {share:.1%} of {units:,} units; {usual:.1%} is "
             f"usual, and at most {high:.1%} no surprise"
         )
-        yield data_finding(
-            "late_column", "severe" if mostly else "warning", words, share, high, name
-        )
+        severity = severe_from(MOSTLY_WRONG * (1 - usual), share - usual)
+        yield data_finding("late_column", severity, words, share, high, name)
     if usual - share >= LEAST_STALE:
-        mostly = share <= (1 - MOSTLY_WRONG) * usual
         words = (
             f"{name} is another than the day before for {1 - share:.1%} of {units:,} units; "
             f"{1 - usual:.1%} is usual, and at most {1 - low:.1%} no surprise: other codes, or the "
             "values of other rows"
         )
-        yield data_finding(
-            "changed_column", "severe" if mostly else "warning", words, share, low, name
-        )
+        severity = severe_from(share, (1 - MOSTLY_WRONG) * usual)
+        yield data_finding("changed_column", severity, words, share, low, name)
 
 
 def _entities(days: Days) -> tuple[Ints, NDArray[np.bool_]]:
@@ -93,10 +86,10 @@ def _entities(days: Days) -> tuple[Ints, NDArray[np.bool_]]:
 
 def _pairs(entity: Ints, place: Ints, kept: NDArray[np.bool_], day: int) -> tuple[Ints, Ints]:
     """Return each entity's last row of the day before, and its first row of the day."""
-    before, now = (np.flatnonzero(kept & (place == number)) for number in (day - 1, day))
-    last = pd.Series(before, index=entity[before])
-    last = last[~last.index.duplicated(keep="last")]
-    first = pd.Series(now, index=entity[now])
-    first = first[~first.index.duplicated(keep="first")]
+    before, now = (
+        pd.Series(np.flatnonzero(kept & (place == number)), dtype=np.int64)
+        for number in (day - 1, day)
+    )
+    last, first = before.groupby(entity[before]).last(), now.groupby(entity[now]).first()
     both = last.index.intersection(first.index)
-    return last[both].to_numpy(dtype=np.int64), first[both].to_numpy(dtype=np.int64)
+    return last[both].to_numpy(), first[both].to_numpy()

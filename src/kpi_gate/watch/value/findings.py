@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from functools import partial
 
 from kpi_gate.text import finite, number, total
-from kpi_gate.watch.finding import Finding, Severity
+from kpi_gate.watch.finding import Finding, Severity, finding
 from kpi_gate.watch.value.realised import Realised
+
+_finding = partial(finding, "value", "model")
 
 
 def value_findings(realised: Realised) -> tuple[Finding, ...]:
@@ -15,34 +17,9 @@ def value_findings(realised: Realised) -> tuple[Finding, ...]:
     A warning here never stops a promotion: value also falls where customers are poorer, which no
     model helps. Whether a retraining would is what staleness says.
     """
-    found = [
-        *_labels(realised),
-        *_loss(realised),
-        *_promise(realised),
-        *_own_past(realised),
-        *_earned(realised),
-        *_blind(realised),
-    ]
-    return tuple(sorted(found, key=lambda finding: finding.severity != "warning"))
-
-
-def _finding(
-    check: str,
-    severity: Severity,
-    sentence: str,
-    value: float | None = None,
-    bound: float | None = None,
-    about: Literal["model", "labels"] = "model",
-) -> Finding:
-    return Finding(
-        layer="value",
-        check=check,
-        severity=severity,
-        about=about,
-        sentence=sentence,
-        value=value,
-        bound=finite(bound),
-    )
+    looks = (_labels, _loss, _promise, _own_past, _earned, _blind)
+    found = [told for look in looks for told in look(realised)]
+    return tuple(sorted(found, key=lambda told: told.severity != "warning"))
 
 
 def _labels(realised: Realised) -> Iterator[Finding]:
@@ -53,7 +30,7 @@ def _labels(realised: Realised) -> Iterator[Finding]:
         f"No outcome has come since {labels.stuck_since:%Y-%m-%d}, {labels.overdue:,} are due: "
         "what was earned since is not known."
     )
-    yield _finding("outcomes", "warning", words, float(labels.overdue), 0.0, about="labels")
+    yield finding("value", "labels", "outcomes", "warning", words, float(labels.overdue), 0.0)
 
 
 def _earned(realised: Realised) -> Iterator[Finding]:
@@ -82,7 +59,7 @@ def _promise(realised: Realised) -> Iterator[Finding]:
     )
     words += f"; lately at most {number(upper)} at any look." if is_broken else "."
     severity: Severity = "warning" if is_broken else "note"
-    yield _finding("promised_gain", severity, words, lately.per_decision, promised)
+    yield _finding("promised_gain", severity, words, lately.per_decision, finite(promised))
 
 
 def _own_past(realised: Realised) -> Iterator[Finding]:
@@ -96,7 +73,8 @@ def _own_past(realised: Realised) -> Iterator[Finding]:
         f"with outcomes, {number(then.per_decision)} in the window that promoted the champion"
     )
     words += _less(upper, lower) if is_lower else "."
-    yield _finding("own_past", "warning" if is_lower else "note", words, now.per_decision, lower)
+    severity: Severity = "warning" if is_lower else "note"
+    yield _finding("own_past", severity, words, now.per_decision, finite(lower))
 
 
 def _less(upper: float, lower: float) -> str:
@@ -116,7 +94,7 @@ def _loss(realised: Realised) -> Iterator[Finding]:
         f"{number(loss.before)} in the {loss.days_before} days before"
     )
     words += _less(loss.upper_after, loss.lower_before)
-    yield _finding("sudden_loss", "warning", words, loss.after, loss.lower_before)
+    yield _finding("sudden_loss", "warning", words, loss.after, finite(loss.lower_before))
 
 
 def _blind(realised: Realised) -> Iterator[Finding]:

@@ -16,8 +16,7 @@ from kpi_gate.run.champion import stand_in
 from kpi_gate.watch.context import Watch
 from kpi_gate.watch.drift.explain import explain
 from kpi_gate.watch.drift.result import DriftReport
-from kpi_gate.watch.finding import Finding
-from kpi_gate.watch.health.finding import model_finding
+from kpi_gate.watch.finding import Finding, model_finding
 from kpi_gate.watch.value.challenger import challenge
 from kpi_gate.watch.value.realised import Realised, realise
 
