@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -19,6 +20,7 @@ UV = Path(sys.executable).with_name("uv")
 SOURCES = {
     "requirements.lock": ["pyproject.toml", "--extra", "pipeline"],
     "requirements-dev.lock": ["pyproject.toml", "--extra", "pipeline", "--group", "dev"],
+    "requirements-project.lock": ["--group", "project"],
     "requirements-data.lock": ["--group", "data", "--no-deps"],
 }
 OPTIONS = ["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11"]
@@ -31,10 +33,12 @@ def wanted(root: Path, lock: str) -> list[str]:
     whole, needed = project["project"], []
     if "pyproject.toml" in SOURCES[lock]:
         needed = [*whole["dependencies"], *whole["optional-dependencies"]["pipeline"]]
-    for group in ("dev", "data"):
+    groups = project["dependency-groups"]
+    for group in ("dev", "project", "data"):
         if group in SOURCES[lock]:
-            needed += project["dependency-groups"][group]
-    return needed
+            needed += groups[group]
+    included = [groups[more["include-group"]] for more in needed if isinstance(more, dict)]
+    return [text for text in (*needed, *chain(*included)) if isinstance(text, str)]
 
 
 def mark(requirements: list[str]) -> str:
@@ -50,6 +54,8 @@ def write(root: Path) -> None:
         command = [str(UV), "pip", "compile", *OPTIONS, *source, "--output-file", lock]
         if lock == "requirements-dev.lock":
             command += ["--constraints", "requirements.lock"]
+        if lock == "requirements-project.lock":
+            command += ["--constraints", "requirements-dev.lock"]
         subprocess.run(command, check=True, cwd=root, stdout=subprocess.DEVNULL)
         path.write_text(mark(wanted(root, lock)) + path.read_text(encoding="utf-8"))
 

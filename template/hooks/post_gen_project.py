@@ -1,9 +1,7 @@
-"""Fill the new project with this repository's own files, under the new name.
+"""Fill the new project: what is alike in this repository is copied, and the machine is a wheel.
 
-The repository is the template, so nothing is kept twice. Cookiecutter renders this hook and the
-new README; every other file that git lists is copied and renamed, but for what only those use cases
-need that are not kept. The locked ruff then puts imports and line breaks in order again, since a
-name of another length moves both.
+Cookiecutter renders this hook and the few files that only a project has. Nothing is kept twice: the
+flows, `dvc.yaml`, `compose.yaml` and the rest come from where they run and are tested.
 """
 
 import os
@@ -12,40 +10,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
-from fnmatch import fnmatch
-from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from selection import Selection
-
-TEMPLATE_ONLY = [
-    "README.md",  # the new project has one of its own
-    "benchmarks/readme.py",
-    "benchmarks/screenshots.py",
-    "cookiecutter.json",
-    "docs/*.html",
-    "docs/*.png",
-    "docs/*.svg",
-    "dvc.lock",  # what was run here
-    "template/*",
-    "tests/golden/*",  # what this repository decided
-    "tests/test_readme.py",
-    "tests/test_selection.py",
-    "tests/test_template.py",
-]
-NEW_NAMES = {
-    "kpi_gate": "{{ cookiecutter.package_name }}",
-    "kpi-gate": "{{ cookiecutter.project_slug }}",
-    "KPI_GATE": "{{ cookiecutter.package_name | upper }}",
-    "KPI Gate": "{{ cookiecutter.project_name }}",
-}
-BLANK_NAME = "{{ cookiecutter.blank_name }}"
-OLD_NAME = re.compile(rf"(?<![A-Za-z0-9])({'|'.join(NEW_NAMES)})(?![A-Za-z0-9])")
+SLUG, PACKAGE = "{{ cookiecutter.project_slug }}", "{{ cookiecutter.package_name }}"
+OWN, VERSION = "{{ cookiecutter.use_case_name }}", "{{ cookiecutter.kpi_gate }}"
+EXAMPLES = "src/kpi_gate/examples"
+FORM = "ads"  # its schedule is what a use case gets that asks for none
+ALIKE = (
+    *(".dvc/config", ".dvcignore", ".gitignore", "data/README.md"),
+    *("flows/retrain.py", "flows/monitor.py"),
+)
 
 
 def main() -> None:
@@ -53,143 +28,148 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         repository = find_repository(Path(scratch, "clone"))
         refuse_locked_name(repository)
-        files = list_files(repository, Path(scratch, "index"))
-        selection = select(repository, files)
-        for name in files:
-            if not is_template_only(name) and name not in selection.left_out:
-                copy(repository / name, Path(rename(name)), partial(selection.edit, name))
-        if selection.own:
-            lay_out_blank(repository)
-        fill_readme(repository)
-        ruff = find_ruff(repository, Path(scratch, "ruff"))
-        if ruff:
-            tidy(ruff)
-        else:
-            sys.stderr.write("The locked ruff is not to be had here: run `make format` once.\n")
-
-
-def git(*arguments: str | Path) -> str:
-    """Run git and return what it prints."""
-    return subprocess.run(
-        ["git", *arguments], check=True, stdout=subprocess.PIPE, encoding="utf-8"
-    ).stdout
+        kept = choose(repository)
+        for name in ALIKE:
+            copy(repository / name, name)
+        lay_out_cases(repository, kept)
+        fill_stages(repository, kept)
+        fill_containers(repository)
+        install_machine(repository)
 
 
 def find_repository(clone: Path) -> Path:
     """Locate this repository: cookiecutter says where it is, cruft only which commit."""
     template = r"{{ cookiecutter._repo_dir | default('') }}"
     if template:  # relative to where cookiecutter was called, and a hook runs elsewhere
-        return Path(os.environ.get("PWD", "."), template).parent
-    git("clone", "--quiet", r"{{ cookiecutter._template }}", clone)
-    git("-C", clone, "checkout", "--quiet", "{{ cookiecutter._commit | default('HEAD') }}")
+        return Path(os.environ.get("PWD", "."), template).parent.resolve()
+    address, commit = (
+        r"{{ cookiecutter._template }}",
+        "{{ cookiecutter._commit | default('HEAD') }}",
+    )
+    subprocess.run(["git", "clone", "--quiet", address, clone], check=True)
+    subprocess.run(["git", "-C", clone, "checkout", "--quiet", commit], check=True)
     return clone
-
-
-def list_files(repository: Path, index: Path) -> list[str]:
-    """List the files that git tracks or would track."""
-    where: list[str | Path] = ["-C", repository]
-    if not (repository / ".git").exists():  # unpacked from an archive
-        git("init", "--quiet", "--bare", index)
-        where += ["--git-dir", index, "--work-tree", "."]
-    names = git(*where, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    return [name for name in names if name and (repository / name).is_file()]
 
 
 def refuse_locked_name(repository: Path) -> None:
     """Refuse the name of a package that the project itself installs."""
     lock = (repository / "requirements-dev.lock").read_text(encoding="utf-8")
-    locked = set(re.findall(r"^([a-z0-9-]+)", lock, re.MULTILINE))
-    for name in (NEW_NAMES["kpi-gate"], NEW_NAMES["kpi_gate"].replace("_", "-")):
+    locked = {"kpi-gate", *re.findall(r"^([a-z0-9-]+)", lock, re.MULTILINE)}
+    for name in (SLUG, PACKAGE.replace("_", "-")):
         if name in locked:
             sys.exit(f"{name!r} is a package that the project installs: choose another name")
 
 
-def rename(text: str) -> str:
-    """Put the new names in place of the old."""
-    return OLD_NAME.sub(lambda old: NEW_NAMES[old[0]], text)
-
-
-def select(repository: Path, files: list[str]) -> "Selection":
-    """Read which use cases are kept, or refuse the answer."""
-    sys.path.insert(0, str(repository / "template"))
-    sys.dont_write_bytecode = True
-    from selection import Selection
-
+def choose(repository: Path) -> dict[str, Path]:
+    """Return the module of each use case to begin with, by its name in the project."""
+    known = {path.stem: path for path in (repository / EXAMPLES).glob("[!_]*.py")}
     answer = r"""
 {{ cookiecutter.use_cases }}
 """
-    try:
-        return Selection.read(
-            repository, [name for name in files if not is_template_only(name)], answer, BLANK_NAME
-        )
-    except ValueError as error:
-        sys.exit(str(error))
+    words = dict.fromkeys(re.findall(r"[^\s,]+", answer))
+    there_are = f"there are: toy, blank, {', '.join(sorted(known))}; or all of these examples"
+    if not words:
+        sys.exit(f"no use case is named; {there_are}")
+    kept = {}
+    for word in words:
+        if word in ("toy", "blank"):
+            kept[OWN] = repository / f"template/{word}/{word}.py"
+        elif word != "all" and word not in known:
+            sys.exit(f"no use case {word!r}; {there_are}")
+        kept |= {name: path for name, path in known.items() if word in (name, "all")}
+    if {"toy", "blank"} <= words.keys():
+        sys.exit("toy and blank would have one name: choose one of them")
+    return dict(sorted(kept.items()))
 
 
-def is_template_only(name: str) -> bool:
-    """Say whether a file has no place in a project."""
-    return any(fnmatch(name, pattern) for pattern in TEMPLATE_ONLY)
+def copy(source: Path, target: str, **words: str) -> None:
+    """Copy a text, with words of this repository replaced by the project's."""
+    text = source.read_text(encoding="utf-8")
+    for name, word in words.items():
+        text = re.sub(rf"\b{name}\b", word, text)
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    Path(target).write_text(text, encoding="utf-8")
 
 
-def lay_out_blank(repository: Path) -> None:
-    """Copy the skeleton of a use case, under the name that it was given."""
-    for source in (repository / "template/blank").glob("blank.*"):
-        target = f"src/kpi_gate/examples/{BLANK_NAME}{source.suffix}"
-        copy(source, Path(rename(target)), partial(re.sub, r"\bblank\b", BLANK_NAME))
+def lay_out_cases(repository: Path, kept: dict[str, Path]) -> None:
+    """Copy the modules and settings of the use cases, and what their data come from."""
+    for name, path in kept.items():
+        for source in (path, path.with_suffix(".yaml")):
+            target = f"src/{PACKAGE}/usecases/{name}{source.suffix}"
+            copy(source, target, **({} if path.stem == name else {path.stem: name}))
+    if any(path.parent.name == "usecases" for path in kept.values()):
+        copy(repository / "requirements-data.lock", "requirements-data.lock")
 
 
-def fill_readme(repository: Path) -> None:
-    """Put the guide to use cases, which the repository's README has, into the new one."""
-    text = (repository / "README.md").read_text(encoding="utf-8")
-    guide = re.search(r"^## Add your own use case\n.*?(?=^## )", text, re.MULTILINE | re.DOTALL)
-    readme = Path("README.md")
-    filled = readme.read_text(encoding="utf-8").replace("<!-- guide -->\n\n", rename(guide[0]))
-    readme.write_text(filled, encoding="utf-8")
+def fill_stages(repository: Path, kept: dict[str, Path]) -> None:
+    """Write `dvc.yaml` and `prefect.yaml` for the project's use cases."""
+    copy(repository / "dvc.yaml", "dvc.yaml", **{EXAMPLES: f"src/{PACKAGE}/usecases"})
+    stages = Path("dvc.yaml")
+    listed = re.sub(
+        r"(?<=^- use_cases: \[)[^]]*", ", ".join(kept), stages.read_text("utf-8"), flags=re.M
+    )
+    stages.write_text(listed, encoding="utf-8")
+    text = (repository / "prefect.yaml").read_text(encoding="utf-8")
+    head, *blocks = re.split(r"^(?=- name: )", text, flags=re.MULTILINE)
+    made = []
+    for name, path in kept.items():
+        form = name if path.stem == name else FORM
+        ours = [block for block in blocks if block.startswith(f"- name: {form}\n")]
+        made += [re.sub(rf"\b{form}\b", name, block) for block in ours]
+    Path("prefect.yaml").write_text(head + "".join(made), encoding="utf-8")
 
 
-def copy(source: Path, target: Path, edit: "Callable[[str], str]") -> None:
-    """Copy a file with its mode; a text is edited and renamed on the way."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(source, target)
-    try:
-        text = source.read_bytes().decode()
-    except UnicodeDecodeError:
+def fill_containers(repository: Path) -> None:
+    """Give image and services the project's name; the image runs as the one here does."""
+    text = (repository / "compose.yaml").read_text(encoding="utf-8")
+    named = re.sub(r"^( *(?:name|image): )kpi-gate$", rf"\g<1>{SLUG}", text, flags=re.MULTILINE)
+    Path("compose.yaml").write_text(named, encoding="utf-8")
+    runs = (repository / "Dockerfile").read_text(encoding="utf-8").split("\n\n")[-1]
+    with Path("Dockerfile").open("a", encoding="utf-8") as dockerfile:
+        dockerfile.write(runs)
+
+
+def install_machine(repository: Path) -> None:
+    """Put the library into the project, with the lock that goes with it."""
+    sys.path.insert(0, str(repository / "src"))
+    sys.dont_write_bytecode = True
+    from kpi_gate.record import installation
+
+    root = Path.cwd()
+    if VERSION == "wheel":
+        with tempfile.TemporaryDirectory() as folder:
+            installation.adopt(build(repository, Path(folder)), root)
         return
-    target.write_bytes(rename(edit(text)).encode())
+    locked = (repository / name for name in (installation.LOCK, installation.TOOLS))
+    Path(installation.LOCK).write_text("".join(path.read_text("utf-8") for path in locked), "utf-8")
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    made = uv and subprocess.run(["make", "lock", f"UV={uv}"], check=False).returncode == 0
+    if not made:
+        sys.stderr.write("kpi-gate is not locked yet: run `make lock` where your index answers.\n")
 
 
-def find_ruff(repository: Path, home: Path) -> Path | None:
-    """Find the ruff that the repository's lock pins, or else install it for the moment."""
-    lock = (repository / "requirements-dev.lock").read_text(encoding="utf-8")
-    pin = re.search(r"^ruff==(\S+).*(?:\n    .*)*", lock, re.MULTILINE)
-    for place in (Path(sys.executable).with_name("ruff"), Path(shutil.which("ruff") or "")):
-        if place.is_file():
-            version = subprocess.run(
-                [place, "--version"], capture_output=True, text=True, check=False
-            )
-            if version.stdout.split()[1:2] == [pin[1]]:
-                return place
-    try:
-        venv.create(home, with_pip=True)
-        wanted = home / "ruff.lock"
-        wanted.write_text(pin[0], encoding="utf-8")
-        pip = [home / "bin/pip", "install", "--quiet", "--require-hashes", "-r", wanted]
-        subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return home / "bin/ruff"
-
-
-def tidy(ruff: Path) -> None:
-    """Sort imports, break lines, and move the excuses that the new name pushed elsewhere."""
-    for arguments in (
-        ["check", "--fix-only", "--fixable", "I"],
-        ["format"],
-        ["check", "--fix-only", "--fixable", "RUF100"],  # a `noqa` that a line break moved away
-        ["check", "--add-noqa"],  # back to its place, and on strings now too long
-    ):
-        command = [ruff, *arguments, "--quiet", "--no-cache", "."]
-        subprocess.run(command, check=False, stdout=subprocess.DEVNULL)
+def build(repository: Path, folder: Path) -> Path:
+    """Build the library's wheel with what is installed, else with what an index gives."""
+    uv, pip = shutil.which("uv"), [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    ways = [
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+        [uv, "build", "--quiet", "--wheel", "--out-dir", folder],
+        [*pip, "--wheel-dir", folder, "."],
+    ]
+    if find_spec("hatchling") is None:
+        ways.pop(0)
+    faults = []
+    for way in filter(lambda way: way[0], ways):
+        done = subprocess.run(way, cwd=repository, capture_output=True, text=True, check=False)
+        made = [*folder.glob("kpi_gate-*.whl")]
+        if made:
+            return made[0]
+        faults += (done.stderr or done.stdout).strip().splitlines()[-1:]
+    sys.exit(
+        f"the wheel of kpi-gate cannot be built ({'; '.join(faults)}): install hatchling beside "
+        "cookiecutter, or answer `kpi_gate` with a version from an index"
+    )
 
 
 if __name__ == "__main__":
