@@ -97,7 +97,7 @@ def lay_out_cases(repository: Path, kept: dict[str, Path]) -> None:
         for source in (path, path.with_suffix(".yaml")):
             target = f"src/{PACKAGE}/usecases/{name}{source.suffix}"
             copy(source, target, **({} if path.stem == name else {path.stem: name}))
-    if any(path.parent.name == "usecases" for path in kept.values()):
+    if any(path.parent.name == "examples" for path in kept.values()):
         copy(repository / "requirements-data.lock", "requirements-data.lock")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from kpi_gate.cli.installation import add_installation
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import (
     AsJson,
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
     from kpi_gate.run.context import Retrained
 
 UNEXPECTED, WRONG_CALL = 1, 2
-READING = ("list", "ledger", "decide", "judge")  # the others write, and need room to
+READING = (
+    "list",
+    "ledger",
+    "decide",
+    "judge",
+    "doctor",
+    "update",
+)  # the others write, and need room to
 
 app = typer.Typer(
     help="Retrain on a schedule; promote a model only when its offline gain is worth money.",
@@ -42,6 +50,7 @@ app.add_typer(ledger_app, name="ledger")
 add_stages(app)
 add_releases(app)
 add_verbs(app)
+add_installation(app)
 
 
 @app.callback()

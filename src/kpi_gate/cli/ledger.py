@@ -118,6 +118,18 @@ def protect_ledger(
     typer.echo("The ledger is append-only again.")
 
 
+@ledger_app.command("migrate")
+def migrate_ledger() -> None:
+    """Bring the ledger to this version's format after an update; no row is changed."""
+    from kpi_gate.release.alias_move import asked_by
+
+    row = _ledger().migrate(asked_by())
+    if row is None:
+        typer.echo("The ledger is of this version's format.")
+    else:
+        typer.echo(f"The rows after {row.number} are of format {row.body['format']}.")
+
+
 def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
     """Return the rows of a use case, also of one that is gone; of None all.
 

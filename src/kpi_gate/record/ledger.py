@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sql
 from sqlalchemy.exc import IntegrityError
 
+from kpi_gate import __version__
 from kpi_gate.record import ledger_protection
 from kpi_gate.record.ledger_chain import (
     KEYED,
@@ -35,8 +36,9 @@ KINDS = (
     *("rollback_intent", "rollback", "rollback_void"),
     *("anchor_intent", "anchor", "anchor_void"),
     "realigned",
-    *("protected", KEYED),
+    *("protected", KEYED, "format"),
 )
+FORMAT = 1  # of the bodies; rows of a lower one are read alike, those of a higher one are not
 _RETRIES = 20
 
 
@@ -105,6 +107,8 @@ class Ledger:
                 f"meanwhile; this one recorded no {kind}"
             )
         at = Position(last.number, last.hash) if last else Position()
+        if last is not None and kind != "format":
+            self._require_format(connection)
         key = self._key
         if kind != KEYED and not self._is_keyed(connection, empty=last is None):
             if key is not None and last is None:  # a ledger begun with a key is keyed from row 1
@@ -142,6 +146,40 @@ class Ledger:
             raise self._error(f"row {found.number} began to key the rows with another key")
         return True
 
+    def _require_format(self, connection: sql.Connection) -> None:
+        """Refuse to write rows that another version would not read, or not as they are meant."""
+        marked = sql.and_(rows.c.use_case == WHOLE, rows.c.kind == "format")
+        newest = sql.select(rows.c.body).where(marked).order_by(rows.c.number.desc()).limit(1)
+        found = connection.execute(newest).scalar()
+        self._require_known(json.loads(found) if found else {})
+        if (json.loads(found)["format"] if found else 1) < FORMAT:
+            raise self._error(
+                f"kpi-gate {__version__} writes format {FORMAT}, its rows are of a lower one: run "
+                "`kpi-gate ledger migrate`; they stay as they are and are read alike"
+            )
+
+    def _require_known(self, said: Mapping[str, Any]) -> None:
+        if said.get("format", 1) > FORMAT:
+            raise self._error(
+                f"it has format {said['format']} since kpi-gate {said['version']}; kpi-gate "
+                f"{__version__} reads formats up to {FORMAT}: install {said['version']} or later "
+                "(make update)"
+            )
+
+    def migrate(self, asked_by: str) -> Entry | None:
+        """Let the rows from here on be of this version's format; None where they are already.
+
+        No row is changed: what was written before stays readable, and verifiable.
+
+        Raises:
+            LedgerError: If the ledger is broken, or of a later version.
+        """
+        stated = [entry.body["format"] for entry in self.entries(WHOLE, "format")]
+        if not self.exists() or max(stated, default=1) == FORMAT:
+            return None
+        said = {"format": FORMAT, "version": __version__, "asked_by": asked_by}
+        return self.append(WHOLE, "format", WHOLE, said)
+
     def adopt(self, entries: Iterable[Entry]) -> None:
         """Write the entries of another ledger, in a chain of its own that is not keyed."""
         at = Position()
@@ -163,11 +201,16 @@ class Ledger:
         The body of a row that was is read when it is asked for, and must have the hash of then.
 
         Raises:
-            LedgerError: If the ledger cannot be read, or its chain is broken.
+            LedgerError: If the ledger cannot be read, its chain is broken, or it is of a later
+                version.
         """
+        known = self._reader.entries()
+        for entry in known:
+            if entry.kind == "format":
+                self._require_known(entry.body)
         return [
             entry
-            for entry in self._reader.entries()
+            for entry in known
             if (use_case is None or entry.use_case == use_case)
             and (kind is None or entry.kind == kind)
             and (subject is None or entry.subject == subject)

@@ -1,6 +1,7 @@
 """Models on disk (skops): the same model gives the same bytes, and nothing is unpickled."""
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from kpi_gate import __version__
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.learning.policy import Policy
 from kpi_gate.record.model_bytes import canonical
@@ -26,6 +28,9 @@ MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
 )
 
 
+FORMAT = 1  # of the card; what it gains by a later version, an earlier one cannot read
+
+
 class ModelError(RuntimeError):
     """A stored model cannot be read, or does not score as it did."""
 
@@ -35,6 +40,7 @@ class ModelCard(BaseModel):
 
     Attributes:
         contender: Name, digest and cut-offs.
+        format: Of the card; one of a lower format is read alike.
         policy: Turns its probabilities into actions; None for a baseline.
         features: Input columns, in order.
         chosen: Name of the variant that was chosen on the tune window.
@@ -49,6 +55,7 @@ class ModelCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     contender: Contender
+    format: int = 1
     policy: Policy | None = None
     features: tuple[str, ...] = ()
     chosen: str = ""
@@ -69,12 +76,19 @@ class ModelCard(BaseModel):
         """Read the card of a model's folder.
 
         Raises:
-            ModelError: If it is missing or half-written.
+            ModelError: If it is missing, half-written, or of a later version of kpi-gate.
         """
         path = folder / CARD_FILE
         try:
-            return cls.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            text = path.read_text(encoding="utf-8")
+            written = json.loads(text).get("format", 1)
+            if written > FORMAT:
+                raise ValueError(
+                    f"a card of format {written}; kpi-gate {__version__} reads formats up to "
+                    f"{FORMAT}: install the version that wrote it, or a later one (make update)"
+                )
+            return cls.model_validate_json(text)
+        except (OSError, ValueError, AttributeError, TypeError) as error:
             raise ModelError(f"{path}: {_one_line(error)}") from error
 
 

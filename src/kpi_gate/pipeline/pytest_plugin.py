@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from kpi_gate.proof.contract import Case
+    from kpi_gate.pipeline.contract_case import Case
 
 _KEPT: pytest.StashKey["Case"] = pytest.StashKey()  # the rows of one use case at a time
 
@@ -24,7 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Ask for every check of every use case of the project."""
     if "contract_check" not in metafunc.fixturenames:
         return
-    from kpi_gate.proof.contract import CHECKS
+    from kpi_gate.pipeline.contract_checks import CHECKS
     from kpi_gate.usecase.names import names
 
     shared = metafunc.config.pluginmanager.hasplugin("xdist")
@@ -44,7 +44,7 @@ def contract_check(
 ) -> Callable[[], None]:
     """Return one check of one use case, to be called: it fails with what is wrong, in words."""
     from kpi_gate.errors import ConfigurationError
-    from kpi_gate.proof.contract import Case, NotTestedError
+    from kpi_gate.pipeline.contract_case import Case, NotTestedError
     from kpi_gate.usecase.refusal import Refusal
     from kpi_gate.workspace import Place
 
