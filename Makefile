@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
 
-.PHONY: help install demo ui test quick check format lock bench clean
+.PHONY: help install demo ui test quick check format lock bench wheel clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -50,6 +50,9 @@ lock: install  ## Write the locks anew from pyproject.toml
 
 bench: install  ## Ratios against a bare script in the same run
 	$(BIN)/python -m benchmarks
+
+wheel: install  ## Build the library's wheel into dist/, for `make update` in a project
+	$(BIN)/hatchling build --target wheel
 
 clean:  ## Remove the environment and all local state
 	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp dvc.lock $(filter-out data/README.md,$(wildcard data/*))

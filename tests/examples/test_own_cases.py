@@ -1,9 +1,6 @@
 """A use case of one's own is two files: with files, a database or rows that load() makes itself."""
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,7 +13,6 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.orchestration import work_pools
 from kpi_gate.orchestration.deployments import plans
 from kpi_gate.pipeline import stages
-from kpi_gate.pipeline.raw_folder import stand_in_for_files
 from kpi_gate.record import case_list
 from kpi_gate.run.context import open_run
 from kpi_gate.usecase import discovery
@@ -56,7 +52,7 @@ def own(project):
     lay_out(project, "shop_visits", OWN_FILES)
     yield "shop_visits"
     for name in discovery.names():
-        sys.modules.pop(f"kpi_gate.usecase.discovery.{name}", None)
+        sys.modules.pop(f"kpi_gate.examples.{name}", None)
 
 
 def test_two_files_and_the_first_champion_is_decided_on(own):
@@ -98,69 +94,7 @@ def test_another_use_case_that_is_broken_keeps_its_deployments(own, project):
     file.write_text(work_pools.prefect_yaml(plans(pytest.fail)), encoding="utf-8")
     before = file.read_text(encoding="utf-8")
     (project / f"src/kpi_gate/examples/{own}.py").write_text("1 / 0\n", encoding="utf-8")
-    sys.modules.pop(f"kpi_gate.usecase.discovery.{own}")
+    sys.modules.pop(f"kpi_gate.examples.{own}", None)
     for name in ("toy", ""):
         work_pools.follow(project, name)
     assert file.read_text(encoding="utf-8") == before
-
-
-@pytest.mark.slow
-def test_the_contract_is_tested_wherever_the_rows_are(own, project):
-    """It passes where rows are at hand, says where there are none, fails where load() is wrong."""
-    for name, changes in {
-        "no_files": OWN_FILES,
-        "no_database": A_DATABASE,
-        "made": MADE,
-        "wrong": WRONG,
-    }.items():
-        lay_out(project, name, changes)
-    stand_in_for_files(project / "data/raw/no_files")  # as a run that was refused left it
-    (project / "tests/examples").mkdir(parents=True)
-    beside = [path for path in (REPOSITORY / "tests").glob("*.py") if path.name[:5] != "test_"]
-    for path in (
-        REPOSITORY / "pyproject.toml",
-        REPOSITORY / "tests/examples/test_contracts.py",
-        *beside,
-    ):
-        shutil.copy(path, project / path.relative_to(REPOSITORY))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-rA", "tests"],
-        cwd=project,
-        env=os.environ | {"PYTHONPATH": f"{project}/src:{project}", "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    told = re.findall(r"^(PASSED|FAILED|ERROR) .*\[(\w+)\]", done.stdout, re.MULTILINE)
-    ends = {
-        (name, end): sum(1 for found in told if found == (end, name))
-        for name in discovery.names()
-        for end in ("PASSED", "FAILED", "ERROR")
-    }
-    rows_seen, alone = ends["toy", "PASSED"], ends["no_files", "PASSED"]
-    on_rows = rows_seen - alone + 1  # nothing is chosen among, which is said once rows are there
-    assert on_rows > 10, done.stdout
-    assert ends == {
-        (name, end): count
-        for name, passed, wrong in (
-            (own, rows_seen, 0),
-            ("made", rows_seen, 0),
-            ("no_database", alone, 0),
-            ("no_files", alone, 0),
-            ("toy", rows_seen, 0),
-            ("wrong", alone, on_rows),
-        )
-        for end, count in (("PASSED", passed), ("FAILED", 0), ("ERROR", wrong))
-    }, done.stdout
-    for name, words in (
-        ("no_files", "FileNotFoundError"),
-        ("no_database", "OperationalError: unable to open database file"),
-    ):
-        said = f"{name}: not tested on its rows, for none are at hand: data/raw/{name}/ is empty, "
-        assert (
-            done.stdout.count(
-                f"{said}it has no `fetch`, and the rows of {name} cannot be loaded: {words}"
-            )
-            == on_rows
-        )
-    assert "RuntimeWarning: divide by zero" in done.stdout

@@ -93,7 +93,8 @@ class Case:
     @cached_property
     def outcome(self) -> Floats:
         """Their outcomes."""
-        return self.known["outcome"].to_numpy(dtype=np.float64)
+        found: Floats = self.known["outcome"].to_numpy(dtype=np.float64)
+        return found
 
     def worth(self, action: ArrayLike) -> Floats:
         """Return the money of an action on every row whose outcome is known."""
