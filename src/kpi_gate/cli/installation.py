@@ -38,7 +38,9 @@ def doctor() -> None:
 
     Exit code 1 where something does not fit.
     """
+    from kpi_gate.record.ledger import FORMAT, open_ledger
     from kpi_gate.run.provenance import PACKAGE, machine_hash
+    from kpi_gate.workspace import Place
 
     found = project.here()
     tools = ", ".join(f"{name} {_installed(name)}" for name in TOOLS)
@@ -46,11 +48,14 @@ def doctor() -> None:
     typer.echo(f"project  {found.root}, use cases in {found.shown(found.use_cases)}")
     faults = [*_project_faults(found)]
     try:
-        entries = _ledger_entries()
+        ledger = open_ledger(Place())
+        entries = ledger.entries()
     except (RuntimeError, ConfigurationError) as error:
         faults.append(str(error))
     else:
-        typer.echo("\n".join(_record(entries, machine_hash())))
+        typer.echo(f"{ledger.shown}, {len(entries)} rows, format {FORMAT}")
+        for words in _changed(entries, machine_hash()):
+            typer.echo(words)
     for fault in faults:
         typer.echo(f"fault    {fault}", err=True)
     raise typer.Exit(1 if faults else 0)
@@ -83,18 +88,8 @@ def _project_faults(found: "Project") -> "Iterator[str]":
         yield f"{lock.name} pins kpi-gate {pinned[0]}, installed is {__version__}: make install"
 
 
-def _ledger_entries() -> "Sequence[Entry]":
-    from kpi_gate.workspace import Place
-
-    return Place().ledger.entries()
-
-
-def _record(entries: "Sequence[Entry]", machine: str) -> "Iterator[str]":
+def _changed(entries: "Sequence[Entry]", machine: str) -> "Iterator[str]":
     """Tell which version decided last, and what has changed in the library since."""
-    from kpi_gate.record.ledger import FORMAT
-    from kpi_gate.workspace import Place
-
-    yield f"ledger   {Place().ledger.shown}, {len(entries)} rows, format {FORMAT}"
     decided = [entry.body for entry in entries if entry.kind == "decision"]
     made_by = decided[-1].get("replay", {}) if decided else {}
     if made_by.get("machine") in (None, machine):
