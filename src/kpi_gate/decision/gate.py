@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -59,26 +59,10 @@ def decide(
     """
     objective, rows = settings.objective, evidence.rows
     checks = list(check_valid(evidence, settings, tick))
-    gain, summary = None, None
-    slices: list[SliceGain] = []
-    corners: dict[str, tuple[float, float]] = {}
+    found = None
     if rows.size and UNMEASURABLE.isdisjoint(check.name for check in checks if check.failed):
-        shrink = partial(shrink_gain, past=past)
-        gain = measure_gain(rows, objective)
-        shrunk = shrink(gain)
-        summary = _summary(gain, shrunk, objective, evidence.uncapped_gain)
-        worth = list(check_gain(gain, shrunk, objective))
-        checks += [*check_enough(gain, rows, objective), *check_hidden(rows, gain), *worth]
-        corners, sensitive = try_corners(
-            evidence, objective, shrink, promising=all(check.passed for check in worth)
-        )
-        checks += sensitive
-        for guardrail in settings.guardrails:
-            if guardrail.slice in rows.slices:
-                checks.append(check_levels(evidence, guardrail))
-                levels = slice_gains(evidence, guardrail, objective.confidence)
-                slices += levels
-                checks.append(check_slices(levels, guardrail, objective.unit))
+        found = _measure(evidence, settings, past)
+        checks += found.checks
     for guardrail in settings.guardrails if rows.size else ():
         if guardrail.slice is None:
             checks += check_measure(evidence, guardrail)
@@ -86,25 +70,74 @@ def decide(
         checks.append(_no_guardrails())
     checks = _sufficing(checks)
     checks += check_link(objective)
-    checks += _silent_rules(checks, measured=gain is not None)
+    checks += _silent_rules(checks, measured=found is not None)
     verdict = _verdict(checks)
-    waits = gain if verdict is not Verdict.PROMOTE else None
+    waits = found if verdict is not Verdict.PROMOTE else None
     return Decision(
         decision_id=decision_id(evidence, settings),
         verdict=verdict,
-        gain=summary,
-        rows_needed=None if waits is None else _rows_needed(waits, objective),
-        cost_of_waiting=_forgone(summary) if waits and verdict is not Verdict.INVALID else None,
+        gain=found and found.summary,
+        rows_needed=waits and _rows_needed(waits.gain, objective),
+        cost_of_waiting=max(waits.summary.shrunk, 0.0) * waits.gain.rows
+        if waits and verdict is not Verdict.INVALID
+        else None,
         looks=looks,
         checks=tuple(sorted(checks, key=lambda check: check.rule)),
-        slices=tuple(slices),
+        slices=found.slices if found else (),
         **_terms(settings),
         lineage=evidence.lineage,
         parts={side: _finite(parts) for side, parts in evidence.parts.items()},
         measures={side: _finite(numbers) for side, numbers in evidence.measures.items()},
         diagnostics=_finite(evidence.diagnostics),
-        corners=corners,
+        corners=found.corners if found else {},
         notes=evidence.notes,
+    )
+
+
+class _Measured(NamedTuple):
+    """The gain of the rows, and what the rules that ask for it answer."""
+
+    gain: Gain
+    summary: GainSummary
+    slices: tuple[SliceGain, ...]
+    corners: Mapping[str, tuple[float, float]]
+    checks: Sequence[Check]
+
+
+def _measure(
+    evidence: Evidence, settings: GateSettings, past: Sequence[tuple[float, float]]
+) -> _Measured:
+    rows, objective = evidence.rows, settings.objective
+    shrink = partial(shrink_gain, past=past)
+    gain = measure_gain(rows, objective)
+    shrunk = shrink(gain)
+    worth = list(check_gain(gain, shrunk, objective))
+    checks = [*check_enough(gain, rows, objective), *check_hidden(rows, gain), *worth]
+    promising = all(check.passed for check in worth)
+    corners, sensitive = try_corners(evidence, objective, shrink, promising=promising)
+    checks += sensitive
+    slices: list[SliceGain] = []
+    for guardrail in settings.guardrails:
+        if guardrail.slice in rows.slices:
+            levels = slice_gains(evidence, guardrail, objective.confidence)
+            slices += levels
+            checks.append(check_levels(evidence, guardrail))
+            checks.append(check_slices(levels, guardrail, objective.unit))
+    summary = _summary(gain, shrunk, objective.unit, evidence.uncapped_gain)
+    return _Measured(gain, summary, tuple(slices), corners, checks)
+
+
+def _summary(gain: Gain, shrunk: float, unit: str, uncapped: float | None) -> GainSummary:
+    known = np.isfinite(gain.standard_error)
+    same = ("estimate", "threshold", "p_above_threshold", "rows", "units", "changed")
+    return GainSummary(
+        **{name: getattr(gain, name) for name in same},
+        standard_error=gain.standard_error if known else None,
+        lower=gain.lower if known else None,
+        upper=gain.upper if known else None,
+        shrunk=shrunk,
+        unit=unit,
+        uncapped=uncapped if is_finite(uncapped) else None,
     )
 
 
@@ -205,27 +238,3 @@ def _verdict(checks: Sequence[Check]) -> Verdict:
 def _rows_needed(gain: Gain, objective: Objective) -> int | None:
     needed = gain.rows_needed()
     return None if needed is None else max(needed, rows_for_enough(gain, objective))
-
-
-def _forgone(gain: GainSummary | None) -> float | None:
-    return None if gain is None else max(gain.shrunk, 0.0) * gain.rows
-
-
-def _summary(
-    gain: Gain, shrunk: float, objective: Objective, uncapped: float | None
-) -> GainSummary:
-    known = np.isfinite(gain.standard_error)
-    return GainSummary(
-        estimate=gain.estimate,
-        standard_error=gain.standard_error if known else None,
-        lower=gain.lower if known else None,
-        upper=gain.upper if known else None,
-        threshold=gain.threshold,
-        p_above_threshold=gain.p_above_threshold,
-        shrunk=shrunk,
-        unit=objective.unit,
-        rows=gain.rows,
-        units=gain.units,
-        changed=gain.changed,
-        uncapped=uncapped if is_finite(uncapped) else None,
-    )

@@ -20,7 +20,7 @@ def slices(levels, difference, rail=REGION, unit=None):
 def measured(rail, candidate, champion=None, anchor=None, **more):
     sides = {"candidate": candidate, "champion": champion, "anchor": anchor}
     numbers = {side: {rail.name: value} for side, value in sides.items() if value is not None}
-    return check_measure(evidence(measures=numbers, **more), rail)
+    return list(check_measure(evidence(measures=numbers, **more), rail))
 
 
 def test_every_level_is_measured():

@@ -13,42 +13,41 @@ from kpi_gate.decision.objective import LARGEST, Objective
 from kpi_gate.decision.stats.paired_gain import Gain, Ratio, paired_gain
 from kpi_gate.decision.stats.shrinkage import learn_prior
 from kpi_gate.decision.verdict import Check, Verdict
+from kpi_gate.text import finite
 
 Floats = NDArray[np.float64]
+NAME = "sensitivity"
+_not_certain = partial(Check, rule="V1", failing=Verdict.HOLD)
+_sensitive = partial(Check, rule="V5", failing=Verdict.HOLD)
 
 
 def check_gain(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Check]:
     """Check V1, the gain is real, and V2, it is worth the switch."""
-    unit, delta = objective.unit, gain.threshold
+    unit, delta, sure = objective.unit, gain.threshold, objective.confidence
+    upper, lower = _in_words(gain.upper, unit), _in_words(gain.lower, unit)
     yield Check(
         name="gain_possible",
         rule="V1",
         passed=gain.upper >= delta,
-        value=gain.upper if np.isfinite(gain.upper) else None,
+        value=finite(gain.upper),
         bound=delta,
-        reason=f"upper bound of the gain {_in_words(gain.upper, unit)}, "
-        f"a release needs {delta:g} {unit}",
+        reason=f"upper bound of the gain {upper}, a release needs {delta:g} {unit}",
         failing=Verdict.REJECT,
     )
-    yield Check(
+    chance = gain.p_above_threshold
+    yield _not_certain(
         name="gain_probable",
-        rule="V1",
-        passed=gain.p_above_threshold >= objective.confidence,
-        value=gain.p_above_threshold,
-        bound=objective.confidence,
-        reason=f"P(gain > {delta:g} {unit}) is {gain.p_above_threshold:.1%}, "
-        f"{objective.confidence:.0%} is needed",
-        failing=Verdict.HOLD,
+        passed=chance >= sure,
+        value=chance,
+        bound=sure,
+        reason=f"P(gain > {delta:g} {unit}) is {chance:.1%}, {sure:.0%} is needed",
     )
-    yield Check(
+    yield _not_certain(
         name="gain_lower_bound",
-        rule="V1",
         passed=gain.lower > delta,
-        value=gain.lower if np.isfinite(gain.lower) else None,
+        value=finite(gain.lower),
         bound=delta,
-        reason=f"lower bound of the gain {_in_words(gain.lower, unit)}, "
-        f"must exceed {delta:g} {unit}",
-        failing=Verdict.HOLD,
+        reason=f"lower bound of the gain {lower}, must exceed {delta:g} {unit}",
     )
     net = shrunk * objective.horizon_decisions - objective.switch_cost
     yield Check(
@@ -148,49 +147,40 @@ def try_corners(
         for name, ends in evidence.corners.items()
         if all(np.shape(end) == (rows.size,) and np.isfinite(end).all() for end in ends)
     }
-    broken = sorted({*evidence.ranges, *evidence.corners} - set(whole))
     corners = {name: (float(low.mean()), float(high.mean())) for name, (low, high) in whole.items()}
-    checks = [_no_corner(broken)] if broken else []
-    for name, ends in whole.items() if promising else ():
-        gains = [measure_gain(rows, objective, np.asarray(end, dtype=float)) for end in ends]
-        checks.append(_check_corner(name, gains, shrink, objective))
+    checks = []
+    broken = sorted({*evidence.ranges, *evidence.corners} - set(whole))
+    if broken:
+        reason = f"there is no finite gain at the ends of {', '.join(broken)}"
+        checks.append(_sensitive(name=NAME, passed=False, reason=reason, failing=Verdict.INVALID))
     if whole and not promising:
-        words = "not checked: there is no release that an end of a value parameter could turn"
-        checks.append(_corner(name="sensitivity", passed=None, reason=words))
+        reason = "not checked: there is no release that an end of a value parameter could turn"
+        checks.append(_sensitive(name=NAME, passed=None, reason=reason))
+    elif promising:
+        for name, ends in whole.items():
+            gains = [measure_gain(rows, objective, np.asarray(end, dtype=float)) for end in ends]
+            checks.append(_check_corner(name, gains, shrink, objective))
     return corners, checks
-
-
-_corner = partial(Check, rule="V5", failing=Verdict.HOLD)
-
-
-def _no_corner(names: Sequence[str]) -> Check:
-    return Check(
-        name="sensitivity",
-        rule="V5",
-        passed=False,
-        reason=f"there is no finite gain at the ends of {', '.join(names)}",
-        failing=Verdict.INVALID,
-    )
 
 
 def _check_corner(
     name: str, gains: Sequence[Gain], shrink: Callable[[Gain], float], objective: Objective
 ) -> Check:
-    unit = objective.unit
-    turned = [
-        (end, gain)
+    turned = {
+        end: gain
         for end, gain in zip(("low", "high"), gains, strict=True)
         if not all(check.passed for check in check_gain(gain, shrink(gain), objective))
-    ]
-    worst = min((gain for _, gain in turned) if turned else gains, key=lambda gain: gain.lower)
-    where = " and ".join(end for end, _ in turned)
-    least = f"{worst.estimate:+.4g} {unit}, lower bound {_in_words(worst.lower, unit)}"
-    return _corner(
-        name=f"sensitivity {name}",
+    }
+    worst = min(turned.values() or gains, key=lambda gain: gain.lower)
+    bound = _in_words(worst.lower, objective.unit)
+    least = f"{worst.estimate:+.4g} {objective.unit}, lower bound {bound}"
+    return _sensitive(
+        name=f"{NAME} {name}",
         passed=not turned,
-        value=worst.lower if np.isfinite(worst.lower) else None,
+        value=finite(worst.lower),
         bound=objective.delta,
-        reason=f"with {name} at its {where} end there is no release: the gain is {least}"
+        reason=f"with {name} at its {' and '.join(turned)} end there is no release: the gain is "
+        f"{least}"
         if turned
         else f"at either end of {name} the answer is the same; the least gain is {least}",
     )

@@ -1,6 +1,7 @@
 """V4: what must not worsen while the KPI gains."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from kpi_gate.decision.stats.intervals import cluster_sums, interval
 from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 
 REST = "all small levels together"
+_breaks = partial(Check, rule="V4", failing=Verdict.REJECT)
 
 
 def slice_gains(evidence: Evidence, guardrail: Guardrail, confidence: float) -> list[SliceGain]:
@@ -75,9 +77,8 @@ def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Che
     else:
         value = min((gain.lower for gain in tested if gain.lower is not None), default=None)
         words = "no level loses more than it may" if alone else "no level can be tested"
-    return Check(
+    return _breaks(
         name=guardrail.name,
-        rule="V4",
         passed=bool(alone) and not (broken or unproven),
         value=value,
         bound=-margin,
@@ -102,16 +103,17 @@ def _limits(guardrail: Guardrail) -> Iterator[tuple[str, str | None, float, int]
                 yield f"cumulative {words} over the anchor", "anchor", guardrail.budget, sign
 
 
-def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
+def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
     """Test a measure against each of its bounds; one check a bound.
 
     A number that is missing or not finite makes the evidence INVALID: silence never passes.
     """
-    name, first = guardrail.name, _has_no_champion(evidence)
+    name, lineage = guardrail.name, evidence.lineage
+    first = lineage is not None and lineage.champion.is_baseline
     if first and name in NEEDS_CHAMPION:
         reason = "not checked: compares two models, and there is no champion yet"
-        return [Check(name=name, rule="V4", passed=None, reason=reason, failing=Verdict.REJECT)]
-    checks = []
+        yield _breaks(name=name, passed=None, reason=reason)
+        return
     value = evidence.measures.get("candidate", {}).get(name)
     for words, side, bound, sign in _limits(guardrail):
         if side == "anchor" and first:
@@ -120,25 +122,14 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> list[Check]:
         if not (is_finite(value) and is_finite(reference)):
             missing = side if is_finite(value) else "candidate"
             reason = f"the evidence holds no finite {name} of the {missing}"
-            checks.append(
-                Check(name=name, rule="V4", passed=False, reason=reason, failing=Verdict.INVALID)
-            )
+            yield _breaks(name=name, passed=False, reason=reason, failing=Verdict.INVALID)
             continue
         moved, shown = sign * (value - reference), bound * sign if side is None else bound
         against = "" if side is None else f" ({side}: {reference:.4g})"
-        checks.append(
-            Check(
-                name=name if side != "anchor" else f"{name} against anchor",
-                rule="V4",
-                passed=bool(moved <= bound),
-                value=value if side is None else value - reference,
-                bound=bound * sign,
-                reason=f"{value:.4g}{against}; {words}: {shown:g}",
-                failing=Verdict.REJECT,
-            )
+        yield _breaks(
+            name=name if side != "anchor" else f"{name} against anchor",
+            passed=bool(moved <= bound),
+            value=value if side is None else value - reference,
+            bound=bound * sign,
+            reason=f"{value:.4g}{against}; {words}: {shown:g}",
         )
-    return checks
-
-
-def _has_no_champion(evidence: Evidence) -> bool:
-    return evidence.lineage is not None and evidence.lineage.champion.is_baseline

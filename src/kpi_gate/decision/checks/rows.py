@@ -1,14 +1,21 @@
 """V0 of the rows themselves: are they whole, each there once, and counted in one unit of money?"""
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kpi_gate.decision.checks.answers import (
+    at_least,
+    at_most,
+    invalid,
+    no_row,
+    not_checked,
+    too_little,
+)
 from kpi_gate.decision.evidence import SIDES, PairedRows
 from kpi_gate.decision.objective import LARGEST, EstimatorSettings, GateSettings
-from kpi_gate.decision.verdict import Check, Verdict
+from kpi_gate.decision.verdict import Check
 
 FEW_SIZES = 10  # of fewer a common factor may be the prices of two actions
 ODD_SHARE = 0.1  # of the rows: more do not share a power of ten by chance
@@ -16,8 +23,6 @@ ROUNDED = 2e-3  # in powers of ten: money that was rounded to whole cents
 SMALL = 0.05  # of the usual value: what it may cost to decide a row
 
 Floats = NDArray[np.float64]
-_wrong = partial(Check, rule="V0", failing=Verdict.INVALID)
-_too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 
 
 def check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
@@ -29,61 +34,46 @@ def check_rows(rows: PairedRows, settings: GateSettings) -> Iterator[Check]:
         sides["best hidden outcome"] = rows.at_best
     for side, values in sides.items():
         holes = ~(np.abs(np.asarray(values, dtype=np.float64)) <= LARGEST)
-        yield _wrong(
-            name="values_finite",
-            passed=not holes.any(),
-            value=int(holes.sum()),
-            bound=0,
-            reason=f"{int(holes.sum())} of {rows.size} rows of the {side} have no finite value "
-            f"within {LARGEST:g}{_first(holes)}{_where(holes, rows)}",
-        )
+        words = f"of the {side} have no finite value within {LARGEST:g}{_where(holes, rows)}"
+        yield no_row("values_finite", int(holes.sum()), rows.size, words)
     if rows.exposure is not None:
         exposure = np.asarray(rows.exposure, dtype=np.float64)
         odd = int((~((exposure >= 0) & (exposure <= LARGEST))).sum())
-        yield _wrong(
-            name="exposure_readable",
-            passed=odd == 0,
-            value=odd,
-            bound=0,
-            reason=f"{odd} of {rows.size} rows have an exposure that is negative or not finite",
-        )
+        words = "have an exposure that is negative or not finite"
+        yield no_row("exposure_readable", odd, rows.size, words)
     if rows.key is not None:
-        repeated = rows.size - np.unique(rows.key).size
-        yield _wrong(
-            name="rows_distinct",
-            passed=repeated == 0,
-            value=repeated,
-            bound=0,
-            reason=f"{repeated} of {rows.size} rows repeat a decision that is there already; "
-            "a column `row_id` tells decisions apart that look alike",
+        words = (
+            "repeat a decision that is there already; a column `row_id` tells decisions apart "
+            "that look alike"
         )
+        yield no_row("rows_distinct", rows.size - np.unique(rows.key).size, rows.size, words)
     for column in sorted({str(rail.slice) for rail in settings.guardrails if rail.slice}):
-        levels = rows.slices.get(column)
-        blank = {level for level in set(() if levels is None else levels) if _is_blank(level)}
-        gaps = rows.size if levels is None else sum(map(blank.__contains__, levels))
-        yield _wrong(
-            name="slices_present",
-            passed=levels is not None and gaps == 0,
-            value=gaps,
-            bound=0,
-            reason=f"{gaps} of {rows.size} rows have no {column}"
-            if levels is not None
-            else f"the evidence has no column {column}, which a guardrail names",
-        )
-
-
-def _first(holes: NDArray[np.bool_]) -> str:
-    """Name the first row that is so, counted from 1; empty where none is."""
-    return f", the first is row {int(holes.argmax()) + 1}" if holes.any() else ""
+        yield _check_slice(column, rows)
 
 
 def _where(holes: NDArray[np.bool_], rows: PairedRows) -> str:
-    """Say which level of a slice has all the holes, if one does: a side may not know it."""
+    """Name the first such row, and the level of a slice that has them all: a side may not know it.
+
+    Rows are counted from 1.
+    """
+    if not holes.any():
+        return ""
+    first = f", the first is row {int(holes.argmax()) + 1}"
     for column, levels in rows.slices.items():
         found = set(levels[holes])
         if len(found) == 1 and len(set(levels)) > 1:
-            return f", all of them in {column} == {found.pop()}"
-    return ""
+            return f"{first}, all of them in {column} == {found.pop()}"
+    return first
+
+
+def _check_slice(column: str, rows: PairedRows) -> Check:
+    if column not in rows.slices:
+        reason = f"the evidence has no column {column}, which a guardrail names"
+        return invalid(name="slices_present", passed=False, value=rows.size, bound=0, reason=reason)
+    levels = rows.slices[column]
+    blank = {level for level in set(levels) if not level or level.isspace()}
+    gaps = sum(map(blank.__contains__, levels))
+    return no_row("slices_present", gaps, rows.size, f"have no {column}")
 
 
 def check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Check]:
@@ -94,33 +84,35 @@ def check_money(rows: PairedRows, estimator: EstimatorSettings) -> Iterator[Chec
     candidate = np.asarray(rows.candidate, dtype=np.float64)
     if rows.actions is not None:
         alike = np.asarray(rows.actions[0]) == np.asarray(rows.actions[1])
-        sizes = np.abs(np.concatenate([champion, candidate]))
-        usual = float(sizes.mean()) if sizes.size and np.isfinite(sizes).all() else 0.0
-        # what a scored row costs, or rounding, may differ; what an action is worth may not
-        odd = int((alike & (np.abs(candidate - champion) > SMALL * usual)).sum())
-        yield _wrong(
-            name="same_action_same_value",
-            passed=odd == 0 if alike.any() else None,
-            value=odd,
-            bound=0,
-            reason=f"{odd} of {int(alike.sum())} rows on which both sides act alike differ in value"
-            if alike.any()
-            else "not checked: both sides act alike on no row",
-        )
+        yield _check_actions(alike, champion, candidate)
     found = _other_unit(champion, candidate)
-    share, factor = found or (0.0, 1.0)
-    yield _wrong(
+    if found is None:
+        why = "on no row both sides have a value of one sign"
+        yield not_checked("same_unit_of_money", why, value=0.0, bound=ODD_SHARE)
+        return
+    share, factor = found
+    yield invalid(
         name="same_unit_of_money",
-        passed=None if found is None else share <= ODD_SHARE,
+        passed=share <= ODD_SHARE,
         value=share,
         bound=ODD_SHARE,
-        reason="not checked: on no row both sides have a value of one sign"
-        if found is None
-        else "both sides count in the same unit of money"
+        reason="both sides count in the same unit of money"
         if share <= ODD_SHARE
         else f"the candidate's value is {factor:g} times the champion's in {share:.0%} of the rows "
         "where both have one: is one of them in another unit?",
     )
+
+
+def _check_actions(alike: NDArray[np.bool_], champion: Floats, candidate: Floats) -> Check:
+    if not alike.any():
+        why = "both sides act alike on no row"
+        return not_checked("same_action_same_value", why, value=0, bound=0)
+    sizes = np.abs(np.concatenate([champion, candidate]))
+    usual = float(sizes.mean()) if np.isfinite(sizes).all() else 0.0
+    # what a scored row costs, or rounding, may differ; what an action is worth may not
+    odd = int((alike & (np.abs(candidate - champion) > SMALL * usual)).sum())
+    words = "on which both sides act alike differ in value"
+    return no_row("same_action_same_value", odd, int(alike.sum()), words)
 
 
 def _other_unit(champion: Floats, candidate: Floats) -> tuple[float, float] | None:
@@ -151,45 +143,24 @@ def check_weights(diagnostics: Mapping[str, float], settings: EstimatorSettings)
         largest = diagnostics.get(f"largest_weight_share_{side}")
         if share is None or largest is None:
             continue
-        yield _too_little(
-            name="log_support",
-            passed=bool(share > 0),
-            value=share,
-            bound=0.0,
-            reason=f"the log holds decisions of the {side}"
-            if share > 0
-            else f"the log holds no decision of the {side}: nothing is known of its value",
+        words = f"the log holds decisions of the {side}"
+        if not share > 0:
+            words = f"the log holds no decision of the {side}: nothing is known of its value"
+        yield too_little(
+            name="log_support", passed=bool(share > 0), value=share, bound=0.0, reason=words
         )
         if not share > 0:
             continue
-        covered = diagnostics.get(f"covered_share_{side}", 1.0)
-        yield _too_little(
-            name="log_coverage",
-            passed=bool(covered >= 1),
-            value=covered,
-            bound=1.0,
-            reason=f"the log covers what the {side} does"
-            if covered >= 1
-            else f"the weights of the {side} average to {covered:.3g}, must be 1: so much of what "
-            "it does was ever logged, or a propensity is too large",
-        )
-        yield _too_little(
-            name="effective_share",
-            passed=bool(share >= settings.min_effective_share),
-            value=share,
-            bound=settings.min_effective_share,
-            reason=f"the log speaks of the {side} with {share:.2%} of its rows, "
-            f"{settings.min_effective_share:.2%} are needed",
-        )
-        yield _too_little(
-            name="largest_weight",
-            passed=bool(largest <= settings.max_weight_share),
-            value=largest,
-            bound=settings.max_weight_share,
-            reason=f"one row carries {largest:.1%} of the weight of the {side}, "
-            f"{settings.max_weight_share:.0%} is allowed",
-        )
-
-
-def _is_blank(level: str | None) -> bool:
-    return not level or level.isspace()
+        covered, least = diagnostics.get(f"covered_share_{side}", 1.0), settings.min_effective_share
+        words = f"the log covers what the {side} does"
+        if not covered >= 1:
+            words = (
+                f"the weights of the {side} average to {covered:.3g}, must be 1: so much of what "
+                "it does was ever logged, or a propensity is too large"
+            )
+        yield at_least("log_coverage", covered, 1.0, words)
+        words = f"the log speaks of the {side} with {share:.2%} of its rows, {least:.2%} are needed"
+        yield at_least("effective_share", share, least, words)
+        most = settings.max_weight_share
+        words = f"one row carries {largest:.1%} of the weight of the {side}, {most:.0%} is allowed"
+        yield at_most("largest_weight", largest, most, words)

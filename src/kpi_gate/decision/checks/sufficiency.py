@@ -1,72 +1,48 @@
 """V0, second half: is there enough evidence? Else the verdict is INSUFFICIENT_EVIDENCE."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import numpy as np
 from scipy.special import chdtri
 
+from kpi_gate.decision.checks.answers import at_least, at_most, left_open, too_little
 from kpi_gate.decision.evidence import PairedRows
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.stats.intervals import cluster_sums
 from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.value.estimators import at_stake
-from kpi_gate.decision.verdict import Check, Verdict
+from kpi_gate.decision.verdict import Check
 
 FEW_LOSSES = 30  # with fewer the interval has not seen what losses cost (METHODS 1.3)
 FEWEST_LOSSES = 3  # the same where what a loss costs is only guessed from the values
 SAME = 1e-9  # of the largest difference: how far they may stray and still be one amount
-MOOT = "not checked: at best the gain is too small, whatever it rests on"
+MOOT = "at best the gain is too small, whatever it rests on"
 LARGE = 0.25  # of what is at stake: from there on a loss is one of those that matter
-
-_too_little = partial(Check, rule="V0", failing=Verdict.INSUFFICIENT_EVIDENCE)
 
 
 def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
-    nothing = "" if gain.changed else ": no decision differs in value from the champion's"
-    yield _too_little(
-        name="effective_units",
-        passed=gain.effective_units >= objective.min_effective_units,
-        value=gain.effective_units,
-        bound=objective.min_effective_units,
-        reason=f"{gain.effective_units:.0f} effective units differ, "
-        f"{objective.min_effective_units} are needed{nothing}",
-    )
+    needed = objective.min_effective_units
+    words = f"{gain.effective_units:.0f} effective units differ, {needed} are needed"
+    if not gain.changed:
+        words += ": no decision differs in value from the champion's"
+    yield at_least("effective_units", gain.effective_units, needed, words)
     if gain.changed:
         yield _check_spread(rows, objective)
     # many tiny losses beside a few large gains look like many units, but the gain has few
-    winners = objective.min_effective_units / 2
-    yield _too_little(
-        name="effective_winners",
-        passed=None if gain.is_hopeless else gain.effective_winners >= winners,
-        value=gain.effective_winners,
-        bound=winners,
-        reason=MOOT
-        if gain.is_hopeless
-        else f"the gains come from {gain.effective_winners:.0f} effective units, "
-        f"{winners:g} are needed",
-    )
-    yield _too_little(
-        name="days",
-        passed=None if rows.day is None else gain.days >= objective.min_days,
-        value=gain.days,
-        bound=objective.min_days,
-        reason="not checked: nobody says when the decisions were due, so a shock of one day would "
-        "look like a gain"
-        if rows.day is None
-        else f"decisions of {gain.days} days, {objective.min_days} are needed to see how days "
-        "differ",
-    )
-    yield _too_little(
-        name="top_unit_share",
-        passed=gain.top_unit_share <= objective.max_unit_share,
-        value=gain.top_unit_share,
-        bound=objective.max_unit_share,
-        reason=f"one unit carries {gain.top_unit_share:.1%} of the absolute difference, "
-        f"{objective.max_unit_share:.0%} is allowed",
-    )
+    winners = gain.effective_winners
+    words = f"the gains come from {winners:.0f} effective units, {needed / 2:g} are needed"
+    yield _unless_hopeless(gain, at_least("effective_winners", winners, needed / 2, words))
+    yield _check_days(gain, rows, objective)
+    share, most = gain.top_unit_share, objective.max_unit_share
+    words = f"one unit carries {share:.1%} of the absolute difference, {most:.0%} is allowed"
+    yield at_most("top_unit_share", share, most, words)
     yield from _check_losses(gain, rows, objective)
+
+
+def _unless_hopeless(gain: Gain, check: Check) -> Check:
+    """Say nothing of what a gain rests on that is too small even at best."""
+    return left_open(check, MOOT) if gain.is_hopeless else check
 
 
 def _check_spread(rows: PairedRows, objective: Objective) -> Check:
@@ -75,41 +51,41 @@ def _check_spread(rows: PairedRows, objective: Objective) -> Check:
     Its interval would have no width, whatever the world does: an amount that was added to every
     row, or outcomes that were all the same.
     """
-    difference = rows.difference
-    low, high = float(difference.min()), float(difference.max())
-    spread = high - low
-    return _too_little(
+    low, high = float(rows.difference.min()), float(rows.difference.max())
+    varies = high - low > SAME * max(abs(low), abs(high))
+    return too_little(
         name="differences_vary",
-        passed=spread > SAME * max(abs(low), abs(high)),
-        value=spread,
+        passed=varies,
+        value=high - low,
         bound=0.0,
         reason=f"the differences reach from {low:+.4g} to {high:+.4g} {objective.unit}"
-        if spread > SAME * max(abs(low), abs(high))
+        if varies
         else f"every decision differs by the same {high:+.4g} {objective.unit}, with a spread of "
         "zero: an amount that was added to each shows no gain, nor do outcomes that are all alike",
     )
 
 
+def _check_days(gain: Gain, rows: PairedRows, objective: Objective) -> Check:
+    needed = objective.min_days
+    words = f"decisions of {gain.days} days, {needed} are needed to see how days differ"
+    check = at_least("days", gain.days, needed, words)
+    why = "nobody says when the decisions were due, so a shock of one day would look like a gain"
+    return left_open(check, why) if rows.day is None else check
+
+
 def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
     """Check that rare big losses were seen, or could not change the answer (METHODS 1.3)."""
-    yield _too_little(
-        name="loss_events",
-        passed=gain.loss_events >= objective.min_loss_events,
-        value=gain.loss_events,
-        bound=objective.min_loss_events,
-        reason=f"{gain.loss_events} of {gain.losing_units} losing units carry nine tenths of the "
-        f"loss, {objective.min_loss_events} are needed to see what rare losses cost",
+    seen, needed, limit = gain.loss_events, objective.min_loss_events, -objective.max_tail_skew
+    words = (
+        f"{seen} of {gain.losing_units} losing units carry nine tenths of the loss, {needed} are "
+        "needed to see what rare losses cost"
     )
-    yield _too_little(
-        name="tail_skew",
-        passed=None if gain.is_hopeless else gain.tail_skew >= -objective.max_tail_skew,
-        value=gain.tail_skew,
-        bound=-objective.max_tail_skew,
-        reason=MOOT
-        if gain.is_hopeless
-        else f"skewness of the mean {gain.tail_skew:+.2f}; below {-objective.max_tail_skew:g} "
-        "the losses are too rare and too large for the interval",
+    yield at_least("loss_events", seen, needed, words)
+    words = (
+        f"skewness of the mean {gain.tail_skew:+.2f}; below {limit:g} the losses are too rare and "
+        "too large for the interval"
     )
+    yield _unless_hopeless(gain, at_least("tail_skew", gain.tail_skew, limit, words))
     size = _at_stake(rows)
     large = int((cluster_sums(rows.difference, rows.unit)[0] <= -LARGE * size).sum()) if size else 0
     said = rows.exposure is not None and bool(np.any(rows.exposure))
@@ -117,7 +93,7 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
         more = unseen_losses(large, objective.confidence)
         left = gain.lower - more * size / gain.rows
         guess = "" if said else "; a column `exposure` would say it exactly"
-        yield _too_little(
+        yield too_little(
             name="unseen_losses",
             passed=left > gain.threshold or gain.lower <= gain.threshold,
             value=left,
@@ -133,7 +109,7 @@ def check_hidden(rows: PairedRows, gain: Gain) -> Iterator[Check]:
     if rows.at_best is None:
         return
     best = float(np.mean(rows.at_best))
-    yield _too_little(
+    yield too_little(
         name="outcomes_shown",
         passed=gain.estimate > gain.threshold or best <= gain.threshold,
         value=gain.estimate,
