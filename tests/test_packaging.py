@@ -1,5 +1,6 @@
 """The wheel is one package that judges a table with six others, outside of any checkout."""
 
+import subprocess
 import zipfile
 
 import pytest
@@ -10,8 +11,7 @@ from kpi_gate.run.provenance import machine_hash
 
 JUDGE = """
 import numpy as np, pandas as pd
-from pathlib import Path
-from kpi_gate.evaluation.judge import judge_table
+from kpi_gate import Objective, judge
 
 random = np.random.default_rng(3)
 days = pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(np.arange(2000) % 20, unit="D")
@@ -19,10 +19,10 @@ rows = pd.DataFrame({"unit": np.arange(2000), "event_time": days})
 rows["value_champion"] = random.normal(size=2000)
 rows["value_candidate"] = rows["value_champion"] + random.normal(0.3, 1.0, 2000)
 rows.to_csv("rows.csv", index=False)
-rule = "{kpi: profit, unit: EUR, horizon_decisions: 9000, min_effect: 0.05, switch_cost: 9}"
-Path("objective.yaml").write_text(f"objective: {rule}")
-decision = judge_table(Path("objective.yaml"), Path("rows.csv"))
-print(decision.verdict, len(decision.to_html()) > 1000)
+objective = Objective(unit="EUR", horizon_decisions=9000, min_effect=0.05, switch_cost=9)
+for given in (rows, "rows.csv"):
+    decision = judge(given, objective)
+    print(decision.verdict, len(decision.to_html()) > 1000)
 """
 
 
@@ -44,12 +44,18 @@ def test_it_is_one_package_with_its_types_and_what_a_project_is_made_of(wheel):
 @pytest.mark.slow
 def test_it_judges_a_table_beside_six_packages_and_no_more(wheel, tmp_path):
     beside = tmp_path / "beside"
-    named = link_requirements(beside, "kpi-gate")
+    linked = link_requirements(beside, "kpi-gate")
     direct = {"jinja2", "numpy", "pandas", "pydantic", "pyyaml", "scipy"}
-    assert direct <= named
-    assert not {"scikit-learn", "pyarrow", "sqlalchemy", "typer", "prefect", "mlflow"} & named
+    assert direct <= linked
+    assert not {"scikit-learn", "pyarrow", "sqlalchemy", "typer", "prefect", "mlflow"} & linked
     bin_folder = make_environment(tmp_path / "bare", wheel, beside)
-    assert run(bin_folder / "python", "-c", JUDGE, cwd=tmp_path).split() == ["PROMOTE", "True"]
+    assert run(bin_folder / "python", "-c", JUDGE, cwd=tmp_path).split() == 2 * ["PROMOTE", "True"]
+    named = "import kpi_gate; print([getattr(kpi_gate, name) for name in kpi_gate.__all__])"
+    assert "judge" in run(bin_folder / "python", "-c", named, cwd=tmp_path)
+    door = subprocess.run(
+        [bin_folder / "kpi-gate", "list"], capture_output=True, text=True, check=False
+    )
+    assert (door.returncode, "kpi-gate[pipeline]" in door.stderr) == (2, True)
     hashed = "from kpi_gate.run.provenance import machine_hash as h; print(h())"
     whole = make_environment(tmp_path / "whole", wheel, SITE)
     assert run(whole / "python", "-c", hashed, cwd=tmp_path).strip() == machine_hash()

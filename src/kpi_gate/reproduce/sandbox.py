@@ -15,7 +15,7 @@ from kpi_gate.run.provenance import PACKAGE
 # they would lead the restored code to the user's own places
 _PLACES = ("KPI_GATE_", "PREFECT_", "MLFLOW_", "DVC_", "GIT_")
 LIBRARY = "library"  # where a wheel of the machine is unpacked
-_VERB = "from kpi_gate.cli.app import main; main()"
+_VERB = "from kpi_gate.cli import main; main()"
 
 
 class ReproductionError(RuntimeError):
