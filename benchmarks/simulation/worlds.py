@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from kpi_gate.decision.evidence import PairedRows
+from kpi_gate.decision.paired_rows import PairedRows
 
 Floats = NDArray[np.float64]
 ERROR = 0.10

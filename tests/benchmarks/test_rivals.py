@@ -9,7 +9,7 @@ from benchmarks.simulation.rivals import (
     StoredMetric,
 )
 from benchmarks.simulation.worlds import Look
-from kpi_gate.decision.evidence import PairedRows
+from kpi_gate.decision.paired_rows import PairedRows
 
 
 def look(champion=1.0, candidate=1.0, truth=0.0, difference=None, unit=None):

@@ -12,8 +12,8 @@ import pytest
 from builders import SLICE, START, evidence, failed, lineage, noise, paired, settings
 
 from kpi_gate.decision import gate
-from kpi_gate.decision.evidence import Contender, Evidence, Window, fingerprint
-from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.evidence import Contender, Evidence, Foreknowledge, Window
+from kpi_gate.decision.fingerprint import fingerprint
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Verdict

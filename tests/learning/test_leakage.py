@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from kpi_gate.decision.foreknowledge import KNOWS
+from kpi_gate.decision.evidence import KNOWS
 from kpi_gate.learning.leakage import column_aucs, knowledge
 
 N = 4_000

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from kpi_gate.decision.evidence import Contender, Evidence, Lineage, PairedRows, Window
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import PairedRows
 
 START = datetime(2024, 6, 1, tzinfo=UTC)
 RAILS = ({"measure": "contact_rate", "at_most": 0.9},)

@@ -5,9 +5,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from kpi_gate.decision.evidence import Contender, Evidence, Lineage, PairedRows, Window
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window
 from kpi_gate.decision.gate import decide, refuse
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 
 HOSTILE = "</td><script>alert(1)</script>|[x](javascript:alert(2))\n\x1b[31m'\"&"

@@ -1,23 +1,21 @@
-"""What was measured: the paired rows, where they come from, and what both models had seen."""
+"""What was measured: the rows, where they come from, and what both models had seen."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
-from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.paired_rows import PairedRows
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
-SIDES = ("champion", "candidate")
-ROUNDING = 1e-12  # of a row's larger value, at least of 1: how far sums of doubles may stray
+SCORE = "score"  # in place of a column: the candidate's own scores
+KNOWS = 0.98  # AUC of one column that is the outcome
+FORESEES = 0.99  # AUC of a whole model that has seen the outcome
 
 
 class Window(BaseModel):
@@ -115,117 +113,27 @@ class Lineage(BaseModel):
     trained_levels: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class PairedRows:
-    """Both values of every row of the gate window; all arrays have shape `(n,)`.
+class Foreknowledge(BaseModel):
+    """How far one column alone tells the outcomes apart.
 
     Attributes:
-        unit: Integer code of the row's unit, the cluster.
-        day: Number of the UTC day of the row's event; seven apart is the same weekday. None where
-            nobody says when decisions were due.
-        champion: Money per decision with the champion's action.
-        candidate: Money per decision with the candidate's action.
-        slices: Level of each slice column, as text; None is a missing level.
-        bases: (champion, candidate) of a ratio KPI: what the values are counted per, such as
-            recommendations shown; None where each row is one decision.
-        key: Integer code of the decision; a code that comes twice is a row that was counted twice.
-        time: Moment of the row's event, microseconds since 1970 in UTC.
-        actions: (champion, candidate), where the policies' actions are known.
-        exposure: The most that the row's difference could lose, had its outcome been another.
-        at_best: Difference at the best hidden outcome; `candidate` then holds the worst.
+        column: The column; `score` for the candidate's scores.
+        rows: Which rows: `tune`, `gate`, or `all` where those have too few outcomes of a kind.
+        auc: Area under the ROC curve, 0.5 to 1, whichever way the column ranks.
+        accepted: Why a person accepts that it is so high; empty where nobody does.
     """
 
-    unit: NDArray[np.int64]
-    day: NDArray[np.int64] | None
-    champion: Floats
-    candidate: Floats
-    slices: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
-    bases: tuple[Floats, Floats] | None = None
-    key: NDArray[np.int64] | NDArray[np.uint64] | None = None
-    time: NDArray[np.int64] | None = None
-    actions: tuple[Floats, Floats] | None = None
-    exposure: Floats | None = None
-    at_best: Floats | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str
+    rows: str
+    auc: float
+    accepted: str = ""
 
     @property
-    def size(self) -> int:
-        """Number of rows."""
-        return int(np.size(self.champion))
-
-    @cached_property
-    def difference(self) -> Floats:
-        """value(candidate) - value(champion), shape `(n,)`; mere rounding is a tie.
-
-        Of a ratio KPI it is the influence of the row on the difference of both ratios, plus that
-        difference: its mean is the gain, and its clustered error that of the delta method.
-        """
-        return self.difference_of(slice(None))
-
-    def difference_of(self, part: Any) -> Floats:
-        """Return the difference of some rows; of a ratio KPI, of the ratios of just these rows."""
-        values = [
-            np.asarray(side, dtype=np.float64)[part] for side in (self.champion, self.candidate)
-        ]
-        bases = self.bases and tuple(
-            np.asarray(base, dtype=np.float64)[part] for base in self.bases
-        )
-        return differences((values[0], values[1]), bases and (bases[0], bases[1]))
-
-    def fault(self) -> str:
-        """Say which array has the wrong shape or type; empty where all can be read."""
-        codes = {"unit": self.unit, "day": self.day, "key": self.key, "time": self.time}
-        values = {
-            "champion": self.champion,
-            "candidate": self.candidate,
-            "exposure": self.exposure,
-            "at_best": self.at_best,
-            **_named("base of the", self.bases),
-            **_named("action of the", self.actions),
-        }
-        codes, values = (
-            {k: v for k, v in some.items() if v is not None} for some in (codes, values)
-        )
-        for name, array in {**codes, **values, **self.slices}.items():
-            if np.shape(array) != (self.size,):
-                return f"{name} has shape {np.shape(array)}, must be ({self.size},)"
-        for kinds, what, arrays in (("iu", "whole", codes), ("iuf", "real", values)):
-            for name, array in arrays.items():
-                if np.asarray(array).dtype.kind not in kinds:
-                    return f"{name} holds {np.asarray(array).dtype}, must hold {what} numbers"
-        for name, levels in self.slices.items():
-            for kind in set(map(type, levels)):
-                if not issubclass(kind, str | NoneType):
-                    return f"{name} holds {kind.__name__}, must hold text"
-        return ""
-
-
-def differences(values: tuple[Floats, Floats], bases: tuple[Floats, Floats] | None) -> Floats:
-    """Return candidate minus champion of every row, shape `(n,)`; mere rounding is a tie.
-
-    Args:
-        values: (champion, candidate).
-        bases: Of a ratio, what each is counted per; its rows then give their influence.
-    """
-    if bases is not None:
-        values = _influence(values[0], bases[0]), _influence(values[1], bases[1])
-    champion, candidate = values
-    difference = candidate - champion
-    size = np.maximum(np.abs(champion), np.abs(candidate))
-    return np.where(np.abs(difference) <= ROUNDING * np.maximum(size, 1.0), 0.0, difference)
-
-
-def _named(what: str, pair: tuple[Floats, Floats] | None) -> dict[str, Any]:
-    return (
-        {} if pair is None else {f"{what} {side}": v for side, v in zip(SIDES, pair, strict=True)}
-    )
-
-
-def _influence(value: Floats, base: Floats) -> Floats:
-    """Return each row's influence on the ratio of the sums, plus the ratio itself."""
-    with np.errstate(divide="ignore", invalid="ignore"):  # the gate refuses what is not finite
-        ratio = value.sum() / base.sum()
-        influence: Floats = (value - ratio * base) / base.mean() + ratio
-    return influence
+    def bound(self) -> float:
+        """AUC at which it is the outcome itself."""
+        return FORESEES if self.column == SCORE else KNOWS
 
 
 @dataclass(frozen=True)
@@ -259,11 +167,6 @@ class Evidence:
     faults: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     foreknowledge: tuple[Foreknowledge, ...] | None = None
-
-
-def fingerprint(keys: NDArray[Any]) -> str:
-    """Hash the keys of rows, in their order."""
-    return hashlib.sha256(np.ascontiguousarray(keys).tobytes()).hexdigest()[:16]
 
 
 def utc(moment: datetime) -> datetime:

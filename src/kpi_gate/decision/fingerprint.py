@@ -1,14 +1,21 @@
-"""The identity of a decision: a hash of what was judged and by which rules."""
+"""Fingerprints: of rows by their keys, of a decision by what was judged and by which rules."""
 
 import hashlib
 import json
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import Evidence, PairedRows
+from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.stats.calibration import TIMINGS
+
+
+def fingerprint(keys: NDArray[Any]) -> str:
+    """Hash the keys of rows, in their order."""
+    return hashlib.sha256(np.ascontiguousarray(keys).tobytes()).hexdigest()[:16]
 
 
 def decision_id(evidence: Evidence, settings: GateSettings) -> str:

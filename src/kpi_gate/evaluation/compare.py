@@ -11,19 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import (
-    BASELINE,
-    SIDES,
-    Contender,
-    Evidence,
-    Lineage,
-    PairedRows,
-    Window,
-    differences,
-    utc,
-)
+from kpi_gate.decision.evidence import BASELINE, Contender, Evidence, Lineage, Window, utc
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import SIDES, PairedRows, differences
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.evaluation.claims import PastGiven, read_past

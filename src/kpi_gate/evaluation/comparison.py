@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from kpi_gate.data.snapshot import Snapshot
-from kpi_gate.decision.evidence import SIDES, Lineage, fingerprint
-from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.evidence import Foreknowledge, Lineage
+from kpi_gate.decision.fingerprint import fingerprint
+from kpi_gate.decision.paired_rows import SIDES
 from kpi_gate.decision.value.estimators import Estimate
 from kpi_gate.evaluation.evidence_files import FACTS_FILE, TABLE_FILE, corner_column
 from kpi_gate.evaluation.foreknowledge import known_by_columns, known_by_the_candidate

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import SIDES, Evidence, Lineage, PairedRows
-from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.evidence import Evidence, Foreknowledge, Lineage
+from kpi_gate.decision.paired_rows import SIDES, PairedRows
 from kpi_gate.learning.levels import as_text
 from kpi_gate.learning.scoring import row_keys
 

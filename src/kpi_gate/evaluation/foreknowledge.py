@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.foreknowledge import KNOWS, SCORE, Foreknowledge
+from kpi_gate.decision.evidence import KNOWS, SCORE, Foreknowledge
 from kpi_gate.learning.leakage import LEAST_EVENTS, auc_of, knowledge
 from kpi_gate.learning.windows import Windows, within
 from kpi_gate.usecase.contract import UseCase

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from kpi_gate.data.given_columns import first_row
 from kpi_gate.decision.checks.validity import MATURE
-from kpi_gate.decision.evidence import SIDES, Contender, Evidence, Lineage, Window
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import EstimatorSettings, GateSettings
+from kpi_gate.decision.paired_rows import SIDES
 from kpi_gate.decision.stats.calibration import calibration_error
 from kpi_gate.decision.value import estimators
 from kpi_gate.decision.value.estimators import Estimate

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kpi_gate.decision.evidence import SIDES
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import SIDES
 from kpi_gate.decision.stats.calibration import (
     BUILT_IN,
     action_rate,

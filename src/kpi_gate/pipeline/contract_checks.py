@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kpi_gate.decision.foreknowledge import KNOWS
+from kpi_gate.decision.evidence import KNOWS
 from kpi_gate.evaluation.metrics import slice_columns
 from kpi_gate.evaluation.rehearsal import rehearse
 from kpi_gate.evaluation.valuation import per_decision, row_values

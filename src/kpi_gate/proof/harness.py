@@ -18,8 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision.checks.validity import MATURE
-from kpi_gate.decision.evidence import Contender, Evidence, Lineage
-from kpi_gate.decision.foreknowledge import Foreknowledge
+from kpi_gate.decision.evidence import Contender, Evidence, Foreknowledge, Lineage
 from kpi_gate.decision.gate import decide, refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Decision

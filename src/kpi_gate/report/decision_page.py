@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from kpi_gate.decision import metric_chain
-from kpi_gate.decision.evidence import ROUNDING, SIDES, Contender
+from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.paired_rows import ROUNDING, SIDES
 from kpi_gate.decision.verdict import Decision, SliceGain
 from kpi_gate.report.decision_charts import (
     Estimate,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.foreknowledge import SCORE
+from kpi_gate.decision.evidence import SCORE
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.stats.calibration import BUILT_IN
 from kpi_gate.decision.value.model import ValueModel

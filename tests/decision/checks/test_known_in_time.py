@@ -2,7 +2,7 @@ import pytest
 from builders import evidence, failed, settings
 
 from kpi_gate.decision.checks.known_in_time import check_foreknowledge
-from kpi_gate.decision.foreknowledge import SCORE, Foreknowledge
+from kpi_gate.decision.evidence import SCORE, Foreknowledge
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.verdict import Verdict
 

@@ -6,8 +6,10 @@ import pytest
 from builders import SLICE, START, evidence, lineage, noise, paired, settings
 
 from kpi_gate.decision.checks.validity import check_valid
-from kpi_gate.decision.evidence import Contender, PairedRows, Window, fingerprint
+from kpi_gate.decision.evidence import Contender, Window
+from kpi_gate.decision.fingerprint import fingerprint
 from kpi_gate.decision.gate import decide
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.verdict import Verdict
 
 BASELINE = Contender(name="baseline", digest="b")

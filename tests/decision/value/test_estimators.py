@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from kpi_gate.decision.checks.gain import measure_gain
-from kpi_gate.decision.evidence import Evidence, PairedRows
+from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gate import decide
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.value import estimators
 from kpi_gate.decision.verdict import Verdict
 

@@ -8,8 +8,9 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import Evidence, PairedRows
+from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import LARGEST, Objective
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.stats.paired_gain import Gain, Ratio, paired_gain
 from kpi_gate.decision.stats.shrinkage import learn_prior
 from kpi_gate.decision.verdict import Check, Verdict

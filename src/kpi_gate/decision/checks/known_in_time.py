@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from kpi_gate.decision.checks.answers import invalid, too_little
-from kpi_gate.decision.foreknowledge import SCORE, Foreknowledge
+from kpi_gate.decision.evidence import SCORE, Foreknowledge
 from kpi_gate.decision.verdict import Check
 
 NAME = "known_in_time"

@@ -13,8 +13,8 @@ from kpi_gate.decision.checks.answers import (
     not_checked,
     too_little,
 )
-from kpi_gate.decision.evidence import SIDES, PairedRows
 from kpi_gate.decision.objective import LARGEST, EstimatorSettings, GateSettings
+from kpi_gate.decision.paired_rows import SIDES, PairedRows
 from kpi_gate.decision.verdict import Check
 
 FEW_SIZES = 10  # of fewer a common factor may be the prices of two actions

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import chdtri
 
 from kpi_gate.decision.checks.answers import at_least, at_most, left_open, too_little
-from kpi_gate.decision.evidence import PairedRows
 from kpi_gate.decision.objective import Objective
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.stats.intervals import cluster_sums
 from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.value.estimators import at_stake

@@ -15,14 +15,10 @@ from kpi_gate.decision.checks.answers import (
 )
 from kpi_gate.decision.checks.known_in_time import check_foreknowledge
 from kpi_gate.decision.checks.rows import check_money, check_rows, check_weights
-from kpi_gate.decision.evidence import (
-    Contender,
-    Evidence,
-    Lineage,
-    PairedRows,
-    fingerprint,
-)
+from kpi_gate.decision.evidence import Contender, Evidence, Lineage
+from kpi_gate.decision.fingerprint import fingerprint
 from kpi_gate.decision.objective import GateSettings
+from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.verdict import Check
 from kpi_gate.text import finite
 

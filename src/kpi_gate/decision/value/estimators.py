@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpi_gate.decision.evidence import SIDES, differences
+from kpi_gate.decision.paired_rows import SIDES, differences
 from kpi_gate.decision.stats.intervals import effective_count
 
 Floats = NDArray[np.float64]

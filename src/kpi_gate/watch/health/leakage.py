@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from kpi_gate.decision.foreknowledge import KNOWS
+from kpi_gate.decision.evidence import KNOWS
 from kpi_gate.learning.leakage import LEAST_EVENTS, Auc
 from kpi_gate.watch.finding import Finding, data_finding, severe_from
 
