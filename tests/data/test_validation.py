@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from kpi_gate.data.validation.engine import PreviousSnapshot, ValidationReport, validate_rows
-from kpi_gate.data.validation.page import render_page
 from kpi_gate.decision.value.model import ValueModel
+from kpi_gate.render import render
 from kpi_gate.usecase.contract import Feature, UseCase
 from kpi_gate.usecase.settings import Settings
 
@@ -376,7 +376,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
 
     report = validate(put("colour", hostile, 4)(good_rows()))
 
-    page = render_page(report.summary, report.bad_rows)
+    page = render(report, "html")
     assert "<h1" in page
     assert "1 of 182 rows are not so" in page
     assert "<script" not in page
@@ -384,7 +384,7 @@ def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
     for link in ("src=", "href=", "url(", "@import", "<link"):
         assert link not in page
     well = validate(good_rows())
-    assert "http" not in render_page(well.summary, well.bad_rows)
+    assert "http" not in render(well, "html")
 
 
 def test_the_summary_is_small_strict_json() -> None:

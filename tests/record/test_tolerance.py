@@ -5,8 +5,8 @@ import pytest
 from test_validation import AS_OF, good_rows, put, toy
 
 from kpi_gate.data.validation.engine import validate_rows
-from kpi_gate.data.validation.page import render_page
 from kpi_gate.learning.scoring import row_keys
+from kpi_gate.render import render
 from kpi_gate.usecase.contract import UseCase
 
 
@@ -43,8 +43,8 @@ def test_a_declared_share_is_set_aside_and_the_rest_goes_on(spoil):
     assert lenient.summary["set_aside"]["share"] == pytest.approx(1 / 182)
     assert lenient.summary["set_aside"]["rows"] == 1
     assert not checked(SPOILS["outcome of 7"](put("spend_eur", 1e6, 4)(rows)), 1 / 182).passed
-    assert "set aside and the rest goes on" in render_page(lenient.summary, lenient.bad_rows)
-    assert "Validation passed" in render_page(lenient.summary, lenient.bad_rows)
+    assert "set aside and the rest goes on" in render(lenient, "html")
+    assert "Validation passed" in render(lenient, "html")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from kpi_gate.data.quarantine import outside
 from kpi_gate.data.snapshot import SET_ASIDE, write_rows
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.dvc_stages import SnapshotError, clear
+from kpi_gate.render import render
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
@@ -27,7 +29,6 @@ def validate_snapshot(run: Run) -> None:
         Refusal: If they do, or if too much of what was known at the last tick is another now.
     """
     from kpi_gate.data.validation.engine import PreviousSnapshot, validate_rows
-    from kpi_gate.data.validation.page import render_page
 
     frozen, rows, previous = run.snapshot.frozen, run.snapshot.counted, None
     before = run.snapshot.tick["previous"]
@@ -37,12 +38,12 @@ def validate_snapshot(run: Run) -> None:
         previous = PreviousSnapshot(then, before["rows"] - int(left_out))
     report = validate_rows(rows, run.use_case, run.as_of, previous)
     history = _history(run)
-    summary = {**report.summary, **({} if history is None else {"history": history})}
+    if history is not None:
+        report = replace(report, summary={**report.summary, "history": history})
     folder = run.work / "validation"
     clear(folder)
-    page = render_page(summary, report.bad_rows)
-    (folder / "report.html").write_text(page, encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")
+    (folder / "report.html").write_text(render(report, "html"), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(report.summary, indent=2), encoding="utf-8")
     kept = _quarantine(run, report.bad_rows)
     if not report.passed:
         reasons = "; ".join(failure.reason for failure in report.failures)

@@ -6,6 +6,7 @@ _PAGES = {
     "Decision": "kpi_gate.report.decision_text",
     "Watched": "kpi_gate.report.monitor_page",
     "SelfTest": "kpi_gate.report.selftest_page",
+    "ValidationReport": "kpi_gate.report.validation_page",
 }
 
 
