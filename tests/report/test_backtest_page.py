@@ -6,8 +6,8 @@ import pytest
 from results import HOSTILE, backtest, sweep, trial
 
 from kpi_gate.report.backtest_page import page
-from kpi_gate.report.backtest_terminal import show
 from kpi_gate.report.backtest_wording import amount, lead, overfit, sweep_rows
+from kpi_gate.report.terminal import show_backtest
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_words_of_a_user_are_never_markup():
 
 
 def test_the_terminal_shows_all_policies_and_leaves_brackets_alone(capsys):
-    show(backtest("[red]"), sweep(trial("train_last_rows [600, None]", 1.0, 1.0)))
+    show_backtest(backtest("[red]"), sweep(trial("train_last_rows [600, None]", 1.0, 1.0)))
     shown = capsys.readouterr().out
     for name in ("gate", "always", "never", "metric", "oracle", "unheld"):
         assert re.search(rf"^ *{name} ", shown, re.MULTILINE)

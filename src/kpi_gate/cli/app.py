@@ -190,14 +190,14 @@ def selftest(
     require_file_target(html, "--html")
     from kpi_gate.pipeline import stages
     from kpi_gate.proof.record import page_of
-    from kpi_gate.report.selftest_terminal import show
+    from kpi_gate.report.terminal import show_selftest
     from kpi_gate.run.context import Refusal, open_run
 
     run = open_run(name, as_of)
     if as_of is not None:
         require_rows(run)
     try:
-        with show(quiet=as_json) as each:
+        with show_selftest(quiet=as_json) as each:
             result = stages.selftest(run, each)
     except Refusal as refusal:
         refuse(run, refusal, as_json)

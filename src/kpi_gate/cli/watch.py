@@ -53,7 +53,7 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     from kpi_gate.backtest.scenario import lay_out
     from kpi_gate.backtest.sensitivity import combinations, sweep
     from kpi_gate.backtest.store import keep_pages
-    from kpi_gate.report.backtest_terminal import bar, show
+    from kpi_gate.report.terminal import progress_bar, show_backtest
     from kpi_gate.workspace import Place
 
     place = Place()
@@ -62,11 +62,11 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     tried = {key: _values(value) for key, value in axes_asked.items()}
     combinations(tried)
     scene = lay_out(name, start, end, asked, place, unheld=unheld)
-    with bar(f"{name}: {len(scene.ticks)} ticks") as told:
+    with progress_bar(f"{name}: {len(scene.ticks)} ticks") as told:
         found = play(scene, workers, told)
     what_if = None
     if tried:
-        with bar(f"{name}: what if") as told:
+        with progress_bar(f"{name}: what if") as told:
             what_if = sweep(scene, (start, end), tried, place, workers, told)
     page = keep_pages(scene, found, what_if, place)
     if html is not None:
@@ -75,7 +75,7 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     if as_json:
         print_json(found.as_json(what_if))
         return
-    show(found, what_if)
+    show_backtest(found, what_if)
     typer.echo(
         f"Page: {place.shown(page)}, and in MLflow, experiment {name}, run {found.run_name}."
     )

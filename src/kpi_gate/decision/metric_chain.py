@@ -3,21 +3,21 @@
 A metric that rises while the KPI falls is told as what it is: a trap.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from math import prod
+from typing import Literal
 
+from kpi_gate.decision.paired_rows import SIDES
+from kpi_gate.decision.verdict import Decision, GainSummary
 from kpi_gate.text import clean, finite, mapping, number, places, total
-
-if TYPE_CHECKING:
-    from kpi_gate.decision.verdict import Decision
 
 PER = 10_000  # decisions that a business proxy is told per
 # known metrics: how they are written, and which way is better
 METRICS = {"auc": "AUC ↑", "average_precision": "average precision ↑", "brier": "Brier ↓"}
 METRICS |= {"log_loss": "log loss ↓", "calibration_error": "calibration error ↓"}
 STEADY = 5e-4  # a change of AUC below it is none
+NUMBERS = ("champion", "candidate", "change", "lower", "upper")
 Station = Literal["ML metric", "business proxy", "value", "KPI", "money"]
 
 
@@ -48,69 +48,48 @@ def steps(decision: Decision) -> tuple[Step, ...]:
     """Translate a decision, step by step; empty where no gain was measured."""
     if decision.gain is None:
         return ()
-    return (*_metrics(decision), *_proxies(decision), *_values(decision), *_money(decision))
+    values = _values(decision, decision.gain)
+    return (*_metrics(decision), *_proxies(decision), *values, *_money(decision, values[-1]))
 
 
-def _metrics(decision: Decision) -> list[Step]:
+def _metrics(decision: Decision) -> Iterator[Step]:
     metrics = mapping(decision.notes.get("metrics"))
-    old, new = mapping(metrics.get("champion")), mapping(metrics.get("candidate"))
-    names = dict.fromkeys([*old, *new])
-    return [
-        _step("ML metric", METRICS.get(name, clean(name)), old.get(name), new.get(name))
-        for name in names
-    ]
+    old, new = (mapping(metrics.get(side)) for side in SIDES)
+    for name in dict.fromkeys([*old, *new]):
+        before, after = finite(old.get(name)), finite(new.get(name))
+        change = None if before is None or after is None else after - before
+        yield Step("ML metric", METRICS.get(name, clean(name)), before, after, change)
 
 
-def _proxies(decision: Decision) -> list[Step]:
-    found = []
+def _proxies(decision: Decision) -> Iterator[Step]:
     for name, given in mapping(decision.notes.get("proxies")).items():
-        numbers = {key: finite(value) for key, value in mapping(given).items()}
-        scaled = {k: None if v is None else v * PER for k, v in numbers.items()}
-        sides = (scaled.get(key) for key in ("champion", "candidate", "change", "lower", "upper"))
-        found.append(Step("business proxy", f"{clean(name)} per {PER:,}", *sides))
-    return found
+        numbers = (finite(mapping(given).get(key)) for key in NUMBERS)
+        each = Step("business proxy", "", *numbers)
+        yield _times(each, PER, "business proxy", f"{clean(name)} per {PER:,}")
 
 
-def _values(decision: Decision) -> list[Step]:
-    gain, unit, many = decision.gain, clean(decision.unit), decision.horizon_decisions
-    if gain is None:
-        return []
-    old, new = (
-        finite(sum(decision.parts[side].values())) if decision.parts.get(side) else None
-        for side in ("champion", "candidate")
-    )
-    each = Step(
-        "value",
-        f"{unit} per decision",
-        old,
-        new,
-        gain.estimate,
-        finite(gain.lower),
-        finite(gain.upper),
-    )
+def _values(decision: Decision, gain: GainSummary) -> tuple[Step, Step]:
+    unit, bounds = clean(decision.unit), (finite(gain.lower), finite(gain.upper))
+    each = Step("value", f"{unit} per decision", *per_decision(decision), gain.estimate, *bounds)
     over = f"{clean(decision.kpi).replace('_', ' ')}, {unit} {clean(decision.horizon)}"
-    return [each, _times(each, many, "KPI", over)]
+    return each, _times(each, decision.horizon_decisions, "KPI", over)
 
 
 def per_decision(decision: Decision) -> tuple[float | None, float | None]:
     """Return the value per decision of (champion, candidate), where the parts are known."""
-    sums = [
+    champion, candidate = (
         finite(sum(decision.parts[side].values())) if decision.parts.get(side) else None
-        for side in ("champion", "candidate")
-    ]
-    return sums[0], sums[1]
+        for side in SIDES
+    )
+    return champion, candidate
 
 
-def _money(decision: Decision) -> list[Step]:
-    """Return what a KPI that is no money is worth, where experiments have shown it."""
+def _money(decision: Decision, kpi: Step) -> Iterator[Step]:
+    """Yield what a KPI that is no money is worth, where experiments have shown it."""
     weight = mapping(decision.notes.get("money_weight"))
-    if not weight or unlinked(decision):
-        return []
-    factor = 1.0
-    for given in weight.values():
-        factor *= finite(mapping(given).get("base", given)) or 0.0
-    kpi = _values(decision)[-1]
-    return [_times(kpi, factor, "money", f"money {clean(decision.horizon)}")]
+    if weight and not unlinked(decision):
+        factor = prod(finite(mapping(one).get("base", one)) or 0.0 for one in weight.values())
+        yield _times(kpi, factor, "money", f"money {clean(decision.horizon)}")
 
 
 def unlinked(decision: Decision) -> list[str]:
@@ -154,19 +133,19 @@ def traps(decision: Decision) -> list[str]:
     gain, unit = decision.gain, clean(decision.unit)
     if gain is None:
         return []
-    metrics = mapping(decision.notes.get("metrics"))
-    auc = [finite(mapping(metrics.get(side)).get("auc")) for side in ("champion", "candidate")]
     told = []
-    if auc[0] is not None and auc[1] is not None:
-        rise = auc[1] - auc[0]
+    metrics = mapping(decision.notes.get("metrics"))
+    old, new = (finite(mapping(metrics.get(side)).get("auc")) for side in SIDES)
+    if old is not None and new is not None:
+        rise, same = new - old, abs(new - old) <= STEADY
         words = f"AUC {number(rise, 4, sign=True)}, {number(gain.estimate, sign=True)} {unit} per "
         if rise > STEADY and gain.estimate < 0:
             told.append(f"AUC up, money down: {words}decision. The metric alone would promote it.")
         elif rise < -STEADY and gain.estimate > 0:
             told.append(f"AUC down, money up: {words}decision. The metric alone would refuse it.")
-        elif abs(rise) <= STEADY and (gain.lower or 0) > 0:
+        elif same and (gain.lower or 0) > 0:
             told.append(f"AUC equal, money up: {words}decision. The metric sees no difference.")
-        elif abs(rise) <= STEADY and (gain.upper or 0) < 0:
+        elif same and (gain.upper or 0) < 0:
             told.append(f"AUC equal, money down: {words}decision. The metric sees no difference.")
     off = mapping(decision.notes.get("miscalibrated"))
     change, factor = finite(off.get("change")), finite(off.get("factor"))
@@ -178,12 +157,6 @@ def traps(decision: Decision) -> list[str]:
     return told
 
 
-def _step(station: Station, name: str, old: object, new: object) -> Step:
-    before, after = finite(old), finite(new)
-    change = None if before is None or after is None else after - before
-    return Step(station, name, before, after, change)
-
-
 def _times(step: Step, factor: float, station: Station, name: str) -> Step:
-    numbers = (step.champion, step.candidate, step.change, step.lower, step.upper)
+    numbers = (getattr(step, key) for key in NUMBERS)
     return Step(station, name, *(None if v is None else v * factor for v in numbers))

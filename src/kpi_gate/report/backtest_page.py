@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import accumulate
 
 from kpi_gate.backtest.result import Backtest, Sweep, TickResult
-from kpi_gate.report.backtest_wording import amount, lead, overfit, sweep_rows
+from kpi_gate.report.backtest_wording import amount, between, lead, overfit, sweep_rows
 from kpi_gate.report.html import fill
 from kpi_gate.report.line_chart import Line, line_chart
 
@@ -32,6 +32,7 @@ def page(found: Backtest, sweep: Sweep | None = None) -> str:
         overfit=overfit(sweep) if sweep else "",
         look=LOOK,
         amount=amount,
+        between=between,
     )
 
 

@@ -16,12 +16,18 @@ def amount(value: float | None, *, sign: bool = False) -> str:
     return f"{value:{form},.0f}" if abs(value) >= 100 else f"{value:{form}.3g}"
 
 
+def between(lower: float | None, upper: float | None, *, sign: bool = False) -> str:
+    """Write the bounds of an amount; empty where there are none."""
+    known = lower is not None and upper is not None
+    return f"{amount(lower, sign=sign)} to {amount(upper, sign=sign)}" if known else ""
+
+
 def lead(found: Backtest) -> str:
     """Say in a sentence or two what came of it."""
     gate, always = found.policies["gate"], found.policies["always"]
     over = gate.over_never
-    known = over.lower is not None and over.upper is not None
-    span = f" ({amount(over.lower, sign=True)} to {amount(over.upper, sign=True)})" if known else ""
+    span = between(over.lower, over.upper, sign=True)
+    bounds = f" ({span})" if span else ""
     share = found.share_of_best
     rival = max(("always", "metric"), key=lambda name: found.policies[name].over_never.estimate)
     beside = (
@@ -30,7 +36,7 @@ def lead(found: Backtest) -> str:
         else "where the other policies earned nothing more"
     )
     return (
-        f"The gate earned {amount(over.estimate, sign=True)} {found.unit}{span} over never "
+        f"The gate earned {amount(over.estimate, sign=True)} {found.unit}{bounds} over never "
         f"retraining, {beside}, with {_times(gate.promotions)} against {always.promotions} of "
         f"always promoting; {gate.false_promotions or 'none'} of them false, against "
         f"{always.false_promotions}."

@@ -1,7 +1,5 @@
 """Drawings of the decision page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,14 +1,9 @@
 """What a decision says, the same in the terminal, in Markdown and on the page."""
 
-from __future__ import annotations
-
 import math
-from typing import TYPE_CHECKING
 
+from kpi_gate.decision.verdict import Check, Decision, GainSummary
 from kpi_gate.text import UNKNOWN, clean, finite, number, places, total
-
-if TYPE_CHECKING:
-    from kpi_gate.decision.verdict import Check, Decision, GainSummary
 
 SAME = 1e-9  # of the gain: a spread that is only rounding is none
 SHOWN_REASONS = 2  # of the main reasons in the sentence; the tables have all of them

@@ -1,15 +1,9 @@
 """Section on drift: shares of the reference against current shares, column by column."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from kpi_gate.report.html import fill
 from kpi_gate.report.svg import axis_over, bar, label, svg
 from kpi_gate.text import percent
-
-if TYPE_CHECKING:
-    from kpi_gate.watch.drift.result import ColumnDrift, DriftReport
+from kpi_gate.watch.drift.result import ColumnDrift, DriftReport
 
 MOST_COLUMNS = 5
 MOST_LISTED = 30

@@ -1,7 +1,5 @@
 """A drawing of amounts over time: a line each, named at its end, marked where things happen."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
