@@ -1,5 +1,6 @@
 """A project of its own for every test that needs one: the toy use case, DVC, MLflow on SQLite."""
 
+import gc
 import io
 import os
 import shutil
@@ -47,6 +48,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
     if session.config.getoption("loadgroup", False) and not all("@" in i.nodeid for i in grouped):
         raise pytest.UsageError("this pytest-xdist ignores xdist_group: see pyproject.toml")
+    gc.freeze()  # what was imported stays; looking for others among it costs a tenth
+    gc.set_threshold(100_000, 50, 50)
 
 
 def make_project(root: Path) -> Path:

@@ -1,8 +1,9 @@
 """Kill runs with SIGKILL, or race them, then run again and report what is there.
 
-Run as a program in a toy project: `python crash_points.py SCENARIO`. Everything heavy is imported
-once; each run is a forked child, so that a kill takes a whole process with it. The parent never
-asks MLflow anything itself: its connections do not survive a fork.
+Run as a program in a toy project that holds the states to begin from, each in a folder of its name:
+`python crash_points.py ELSEWHERE SCENARIO`. Everything heavy is imported once, and used once in the
+project elsewhere; each run is a forked child, so that a kill takes a whole process with it. The
+parent never asks this project's MLflow anything itself: its connections do not survive a fork.
 """
 
 import gc
@@ -25,7 +26,7 @@ import mlflow.store.model_registry.sqlalchemy_store
 import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 import pandas as pd
 import skops.io  # noqa: F401
-from starts import champion, play
+from starts import AFTER_DRIFT, champion, play
 
 from kpi_gate.evaluation import comparison
 from kpi_gate.learning import training  # noqa: F401
@@ -39,8 +40,7 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
 
-FIRST, AFTER_DRIFT = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)
-MOMENTS, ROUNDS = 16, 6
+MOMENTS, ROUNDS = 8, 4
 # another every day, so that a few moments a day become many; a failure names it, to be set again
 SEED = int(os.environ.get("CRASH_SEED") or datetime.now(UTC).strftime("%Y%m%d"))
 
@@ -61,14 +61,16 @@ def nth_call(owner, name, number, *, after):
     setattr(owner, name, dying)
 
 
-RUN = {
-    "after snapshot": (stages, "take_snapshot", 1, True),
+TRAINING = {  # in the order in which a run comes to them
     "within snapshot, before DVC records": (dvc_stages, "_drop_half_written_lock", 1, False),
+    "after snapshot": (stages, "take_snapshot", 1, True),
     "after the champion was fetched": (stages, "fetch_champion", 1, True),
     "after validate": (stages, "validate", 1, True),
     "within train, half the files written": (registry, "digest", 3, True),
     "after train": (stages, "train", 1, True),
     "within compare": (comparison, "_table", 1, False),
+}
+RELEASE = {
     "after compare": (stages, "compare", 1, True),
     "after decide": (stages, "decide", 1, True),
     "within record, run begun": (decision_run, "_log_files", 1, False),
@@ -172,28 +174,46 @@ def restarted(again):
     }
 
 
+def killed_at(point, work):
+    """Run work until it dies at a point; return its exit status."""
+    owner, function, number, after = point
+
+    def dies():
+        nth_call(owner, function, number, after=after)
+        work()
+
+    return end(*start(dies))[0]
+
+
 def at_boundaries(points, state, work, again=plays):
     """Die at each point in turn, then start again."""
     results = {}
-    for name, (owner, function, number, after) in points.items():
+    for name, point in points.items():
         bring_back(state)
-
-        def dies(owner=owner, function=function, number=number, after=after):
-            nth_call(owner, function, number, after=after)
-            work()
-
-        killed, _ = end(*start(dies))
+        killed = killed_at(point, work)
         restart, found = end(*start(lambda: restarted(again)))
         results[name] = {"killed": killed, "restart": restart, **(found or {})}
     return results
 
 
-def at_moments():
+def one_after_the_other(points, state):
+    """Die at the first point; start again upon what is left, die at the next; then end."""
+    bring_back(state)
+    results = {name: {"killed": killed_at(point, plays)} for name, point in points.items()}
+    restart, found = end(*start(lambda: restarted(plays)))
+    results[list(points)[-1]] |= {"restart": restart, **(found or {})}
+    return results
+
+
+def at_moments(state):
     """Die at random moments, uniform over the duration of a run that is not killed."""
-    chance, results = random.Random(SEED), {}  # noqa: S311
-    duration = min(took(plays) for _ in range(2))
+    chance, results = random.Random(f"{SEED} {state}"), {}  # noqa: S311
+    bring_back(state)
+    began = time.monotonic()
+    must(plays)
+    duration = time.monotonic() - began
     for shot in range(MOMENTS):
-        bring_back("first")
+        bring_back(state)
         share = chance.random()
         child, reader = start(plays)
         began, ended = time.monotonic(), os.pidfd_open(child)
@@ -205,7 +225,7 @@ def at_moments():
             os.kill(child, signal.SIGKILL)
         killed, _ = end(child, reader)
         restart, found = end(*start(lambda: restarted(plays)))
-        results[f"CRASH_SEED={SEED}, {shot}: {share:.3f}"] = {
+        results[f"CRASH_SEED={SEED}, {state}, {shot}: {share:.3f}"] = {
             "killed": killed,
             "restart": restart,
             **(found or {}),
@@ -213,18 +233,10 @@ def at_moments():
     return results
 
 
-def took(work):
-    """Return how long a run takes from the first champion on."""
-    bring_back("first")
-    began = time.monotonic()
-    must(work)
-    return time.monotonic() - began
-
-
 def half_written():
     """Start on what a kill within DVC's own writes, or within a fetch, leaves behind."""
     record, holders = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
-    text, results = Path("first/dvc.lock").read_text(), {}
+    text, results = Path("second_evidence/dvc.lock").read_text(), {}
     spoils = {
         "an empty dvc.lock": lambda: record.write_text(""),
         "dvc.lock, 10 letters": lambda: record.write_text(text[:10]),
@@ -234,7 +246,7 @@ def half_written():
         "half of the rows fetched": lambda: end(*start(half_fetched)),
     }
     for name, spoil in spoils.items():
-        bring_back("first")
+        bring_back("second_evidence")
         spoil()
         restart, found = end(*start(lambda: restarted(plays)))
         results[name] = {"restart": restart, **(found or {})}
@@ -270,12 +282,13 @@ def exchange_the_model():
 
 def races(same):
     """Two processes promote at the same moment: different decisions, or the same one."""
-    bring_back("first")
-    must(lambda: [plays(AFTER_DRIFT + timedelta(days=n), promote=False) for n in (0, 2)])
-    keep("two-decisions")
+    if not Path("two_decisions").exists():
+        bring_back("second_decision")
+        must(lambda: plays(AFTER_DRIFT + timedelta(days=2), promote=False))
+        keep("two_decisions")
     chance, results = random.Random(SEED), {}  # noqa: S311
     for number in range(ROUNDS):
-        bring_back("two-decisions")
+        bring_back("two_decisions")
         gate, opened = os.pipe()
 
         def promotes(which, delay, gate=gate, opened=opened):
@@ -316,28 +329,28 @@ def reanchors():
 
 
 SCENARIOS = {
-    "run": lambda: at_boundaries(RUN, "first", plays),
+    "training": lambda: one_after_the_other(TRAINING, "first_champion"),
+    "release": lambda: at_boundaries(RELEASE, "second_evidence", plays),
     "half written": half_written,
-    "given up": lambda: at_boundaries(GIVEN_UP, "first", exchange_the_model),
-    "rollback": lambda: at_boundaries(ACT, "second", rolls_back),
-    "reanchor": lambda: at_boundaries(ACT, "second", reanchors),
-    "moments": at_moments,
+    "given up": lambda: at_boundaries(GIVEN_UP, "second_evidence", exchange_the_model),
+    "rollback": lambda: at_boundaries(ACT, "second_champion", rolls_back),
+    "reanchor": lambda: at_boundaries(ACT, "second_champion", reanchors),
+    "moments": lambda: at_moments("first_champion") | at_moments("second_evidence"),
     "race of two": lambda: races(same=False),
     "race of one": lambda: races(same=True),
 }
 
 
-def main(names):
-    """Prepare the states and play the scenarios; print what was found as JSON."""
+def main(names, elsewhere):
+    """Play the scenarios; print what was found as JSON."""
+    here = Path.cwd()
+    os.chdir(elsewhere)
+    plays()  # what is used for the first time costs a second, and each child would pay it
+    os.chdir(here)
     gc.collect()
     gc.freeze()  # a fork then copies less
-    must(lambda: plays(FIRST))
-    keep("first")
-    if {"rollback", "reanchor"} & set(names):
-        must(plays)
-        keep("second")
     print(json.dumps({name: SCENARIOS[name]() for name in names}))  # noqa: T201
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[2:], sys.argv[1])

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import make_project
+from conftest import inside, runs_of
+from starts import begin_from
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 HERE = Path(__file__).parent
@@ -18,32 +19,46 @@ at_moments = pytest.mark.xdist_group("kills at moments")
 
 
 @pytest.fixture(scope="module")
-def boundaries(tmp_path_factory, migrated):
-    """Play what dies at a named point, in one process: each needs its imports and a champion."""
-    root = lay_out(tmp_path_factory.mktemp("boundaries"), migrated)
-    return played(root, "run", "half written", "given up", "rollback", "reanchor")
+def boundaries(tmp_path_factory, migrated, shared):
+    """Play what dies at a named point, in one process: each needs its imports."""
+    states = ("first_champion", "second_evidence", "second_champion")
+    root = lay_out(tmp_path_factory.mktemp("boundaries"), migrated, shared, states)
+    return played(root, "training", "release", "half written", "given up", "rollback", "reanchor")
 
 
 @pytest.fixture(scope="module")
-def moments(tmp_path_factory, migrated):
+def moments(tmp_path_factory, migrated, shared):
     """Play what chance decides, in another."""
-    root = lay_out(tmp_path_factory.mktemp("moments"), migrated)
+    states = ("first_champion", "second_evidence", "second_decision")
+    root = lay_out(tmp_path_factory.mktemp("moments"), migrated, shared, states)
     return played(root, "moments", "race of two", "race of one")
 
 
-def lay_out(folder, migrated):
-    root = make_project(folder / "project")
-    (root / ".kpi-gate").mkdir()
-    shutil.copy(migrated, root / ".kpi-gate/mlflow.db")
+def lay_out(folder, migrated, shared, states):
+    """Make a project that holds the states, and one beside it for the first use of everything."""
+    with inside(folder / "elsewhere", migrated):
+        pass
+    with inside(folder / "project", migrated) as root:
+        for name in states:
+            begin_from(name, root, runs_of(root), shared)
+            for part in (".kpi-gate", "data", "dvc.lock"):
+                (shutil.copytree if (root / part).is_dir() else shutil.copy)(
+                    root / part, root / name / part
+                )
     return root
 
 
 def played(project, *scenarios):
     """Play scenarios of crash_points.py; return what was found, by scenario and point."""
     environment = os.environ | {"PYTHONPATH": f"{project}/src:{HERE}"}
-    command = [sys.executable, "-W", "ignore", str(HERE / "crash_points.py"), *scenarios]
+    command = [sys.executable, "-W", "ignore", str(HERE / "crash_points.py"), "../elsewhere"]
     answer = subprocess.run(
-        command, cwd=project, env=environment, capture_output=True, text=True, check=False
+        [*command, *scenarios],
+        cwd=project,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert answer.returncode == 0, answer.stderr[-3000:]
     return json.loads(answer.stdout.splitlines()[-1])
@@ -60,11 +75,13 @@ def is_whole(found, where):
 
 @at_boundaries
 def test_a_kill_at_any_boundary_is_healed_by_the_next_run(boundaries):
-    results = boundaries["run"]
-    assert len(results) >= 15
-    for point, found in results.items():
-        is_whole(found, point)
+    in_training, at_release = boundaries["training"], boundaries["release"]
+    assert (len(in_training), len(at_release)) == (7, 10)
+    for point, found in (in_training | at_release).items():
         assert found["killed"] == -9, point
+    *_, last = in_training  # each of these runs was the restart of the one before
+    for point, found in {last: in_training[last], **at_release}.items():
+        is_whole(found, point)
         assert found["kinds"] == PROMOTED * 2, point
         assert found["alias"] == "v2", point
 

@@ -5,7 +5,7 @@ import sys
 
 import pandas as pd
 import pytest
-from starts import AFTER_DRIFT, LATER, champion, play
+from starts import AFTER_DRIFT, LATER, champion
 from test_retrain import run
 from typer.testing import CliRunner
 
@@ -39,7 +39,7 @@ def spoil(project, day):
 
 
 def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
-    prefect_server, run_at, emitted, monkeypatch
+    prefect_server, run_at, first_champion, emitted, monkeypatch
 ):
     from prefect.client.orchestration import get_client
 
@@ -47,7 +47,6 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
 
     silences = []
     monkeypatch.setattr(module, "tell_silence", lambda *given: silences.append(given[1:3]))
-    play(run_at())
     seen = module.monitor("toy", LATER)
     assert not seen.severe
     assert (emitted, silences) == ([], [])
@@ -71,13 +70,12 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
 
 
 def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
-    prefect_server, project, run_at
+    prefect_server, project, run_at, first_champion
 ):
     from flows.retrain import retrain
 
     with (project / "src/kpi_gate/examples/toy.yaml").open("a", encoding="utf-8") as settings:
         settings.write("trigger: {when: money}\n")
-    play(run_at())
     state = retrain("toy", LATER, scheduled=True, return_state=True)
     assert state.is_completed()
     choice = state.result()
@@ -90,8 +88,9 @@ def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
     assert run_at().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
 
 
-def test_the_monitor_at_the_door(prefect_server, project, run_at, monkeypatch, capsys):
-    play(run_at())
+def test_the_monitor_at_the_door(
+    prefect_server, project, run_at, first_champion, monkeypatch, capsys
+):
     spoil(project, "2024-03-20")
     code, out, err = run(
         project, prefect_server, "monitor", "toy", "--as-of", "2024-03-21", "--json"

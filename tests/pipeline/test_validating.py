@@ -27,8 +27,7 @@ def flipped(visits):
     return visits.assign(bought=visits["bought"].where(~turned, 1 - visits["bought"]))
 
 
-def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project):
-    play(run_at())
+def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project, first_champion):
     stages.take_snapshot(run_at(LATER))
     with pytest.raises(ConfigurationError, match="found no changed history"):
         accept_history.accept(run_at(LATER), "a reason")

@@ -55,7 +55,9 @@ def newest(name, folder):
     use_case, raw = discovery.load(name), folder / "raw"
     if use_case.fetch is not None:
         use_case.fetch(raw)
-    run = Run(use_case, now(), Place(root=folder))
+    objective = use_case.settings.objective.model_copy(update={"resamples": 1_000})
+    settings = use_case.settings.model_copy(update={"objective": objective})
+    run = Run(replace(use_case, settings=settings), now(), Place(root=folder))
     rows = mask_future(use_case.load(raw, run.as_of), run.as_of)
     return newest_moment(run, rows), rows
 
@@ -64,8 +66,17 @@ def newest(name, folder):
 def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, monkeypatch):
     estimator = discovery.load(name).settings.estimator.kind
     if estimator != "selective":  # there rare losses need all the rows
-        monkeypatch.setattr(harness, "MOST_ROWS", 400_000)
-    result = run_selftest(*newest(name, tmp_path))
+        monkeypatch.setattr(harness, "MOST_ROWS", int(__import__("os").environ.get("MR", "150000")))
+    import time
+
+    t = time.process_time()
+    got = newest(name, tmp_path)
+    print("LOADED", name, len(got[1]), time.process_time() - t)
+    result = run_selftest(
+        *got,
+        lambda b: print(round(time.process_time() - t, 1), b.name, b.got, b.answer, b.why[:100]),
+    )
+    print("GATE ROWS", result.rows)
     answers = {bout.name: bout.answer for bout in result.bouts}
     assert set(answers) == set(NAMES) >= set(ASKED)
     assert {bout.name: bout.why for bout in result.bouts if bout.answer == "wrong"} == {}

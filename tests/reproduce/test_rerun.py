@@ -13,7 +13,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import FIRST_TICK, REPOSITORY, make_project
+from starts import newest_decision
+from typer.testing import CliRunner
 
+from kpi_gate.cli.app import app
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.pipeline import recording, stages
 from kpi_gate.record.decision_run import client
@@ -186,9 +189,10 @@ def test_settings_that_are_not_what_decided_are_an_error(project, tmp_path, monk
         reproduce(Place(root=project), entry.subject, tmp_path)
 
 
-def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(project, tmp_path):
-    entry = play(project, FIRST_TICK)
-    assert entry.body["code"] == "unknown"
+def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(
+    project, run_at, tmp_path, first_champion
+):
+    assert newest_decision(run_at()).body["code"] == "unknown"
     edit(project / YAML, "min_effect: 0.05", "min_effect: 0.5")
     edit(project / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
     (project / "requirements.lock").write_text("# other versions\n")
@@ -202,8 +206,8 @@ def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(project, t
     assert "not restored: the machine, which was kpi-gate" in machine
 
 
-def test_what_is_gone_is_one_clear_sentence(project, tmp_path):
-    place, entry = Place(root=project), play(project, FIRST_TICK)
+def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_champion):
+    place, entry = Place(root=project), newest_decision(run_at())
 
     def refused(match):
         folder = tmp_path / hashlib.sha256(match.encode()).hexdigest()
@@ -316,37 +320,34 @@ def test_the_copied_chain_is_the_chain(history, tmp_path):
     assert len(before) == entry.number - 1
 
 
-def test_at_the_door(history, tmp_path):
+def test_at_the_door(history, tmp_path, monkeypatch):
     root, entries = history
     command = [sys.executable, "-W", "ignore", "-c", "from kpi_gate.cli.app import main; main()"]
-
-    def door(*words):
-        environment = os.environ | {"PYTHONPATH": f"{root}/src:{root}", "COLUMNS": "120"}
-        return subprocess.run(
-            [*command, "reproduce", *words],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
+    environment = os.environ | {"PYTHONPATH": f"{root}/src:{root}", "COLUMNS": "120"}
     kept = tmp_path / "kept"
-    answer = door(entries["quiet"].subject, "--keep", str(kept))
+    answer = subprocess.run(
+        [*command, "reproduce", entries["quiet"].subject, "--keep", str(kept)],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.strip().splitlines()[-1].startswith("SAME: decision")
     assert "comparison.score_candidate" in answer.stdout
     assert (kept / "data/toy/evidence/comparison.parquet").exists()
-    answer = door(entries["refused"].subject, "--json")
+    monkeypatch.chdir(root)
+    answer = CliRunner().invoke(app, ["reproduce", entries["refused"].subject, "--json"])
     told = json.loads(answer.stdout)
-    assert (answer.returncode, told["same"]) == (0, True)
+    assert (answer.exit_code, told["same"]) == (0, True)
     for words, reason in (
         (("nope",), "no decision 'nope'"),
         ((entries["quiet"].subject, "--keep", str(kept)), "must be a new or an empty folder"),
     ):
-        answer = door(*words)
-        assert answer.returncode == 2
-        assert reason in answer.stderr
+        answer = CliRunner().invoke(app, ["reproduce", *words])
+        assert isinstance(answer.exception, ConfigurationError)
+        assert reason in str(answer.exception)
 
 
 FOREST = """from sklearn.ensemble import RandomForestClassifier
@@ -372,7 +373,6 @@ def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, 
     assert done == ["v1", "v2"]
     seen = stages.monitor(Run(discovery.load("toy"), AFTER_DRIFT, place))
     assert (seen.champion, seen.those("severe")) == ("v2", [])
-    for entry in entries:
-        found = reproduce(place, entry.subject, tmp_path / entry.subject)
-        assert found.same, found.sentence()
-        assert not [note for note in found.notes if "other bytes" in note]
+    found = reproduce(place, entries[1].subject, tmp_path)  # holds a forest and a booster
+    assert found.same, found.sentence()
+    assert not [note for note in found.notes if "other bytes" in note]

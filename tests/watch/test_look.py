@@ -94,7 +94,7 @@ def falsify(path):
     golden.assign(golden_probability=golden["golden_probability"] / 2).to_parquet(path)
 
 
-def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
+def test_nine_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
     project, run_at, monkeypatch
 ):
     from kpi_gate.record.decision_run import client
@@ -107,7 +107,7 @@ def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
         return found
 
     monkeypatch.setattr(overview, "challenge", counted)
-    seen = [stages.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(20)]
+    seen = [stages.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(9)]
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1
     assert all(look.action == "" and look.champion == "v1" for look in seen)
@@ -121,7 +121,7 @@ def test_twenty_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
     assert seen[-1].drift is not None
 
     last = looks(run_at)[-1]
-    assert len(looks(run_at)) == 20
+    assert len(looks(run_at)) == 9
     assert not last.body["severe"]
     page = (project / ".kpi-gate/monitor/toy.html").read_text()
     assert "WELL" in page
