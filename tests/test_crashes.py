@@ -12,7 +12,7 @@ from conftest import inside, runs_of
 from starts import begin_from
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-HERE = Path(__file__).parent
+SUPPORT = Path(__file__).parent / "support"
 PROMOTED = ["decision", "intent", "done"]
 at_boundaries = pytest.mark.xdist_group("kills at boundaries")  # each group plays in one process
 at_moments = pytest.mark.xdist_group("kills at moments")
@@ -50,8 +50,8 @@ def lay_out(folder, migrated, shared, states):
 
 def played(project, *scenarios):
     """Play scenarios of crash_points.py; return what was found, by scenario and point."""
-    environment = os.environ | {"PYTHONPATH": f"{project}/src:{HERE}"}
-    command = [sys.executable, "-W", "ignore", str(HERE / "crash_points.py"), "../elsewhere"]
+    environment = os.environ | {"PYTHONPATH": f"{project}/src:{SUPPORT}"}
+    command = [sys.executable, "-W", "ignore", str(SUPPORT / "crash_points.py"), "../elsewhere"]
     answer = subprocess.run(
         [*command, *scenarios],
         cwd=project,
