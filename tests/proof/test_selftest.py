@@ -1,6 +1,7 @@
 """Every shipped use case passes its self-test, and a gate that is broken does not."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
