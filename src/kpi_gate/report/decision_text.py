@@ -6,7 +6,7 @@ from textwrap import wrap
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.render import render
-from kpi_gate.report.decision_page import page
+from kpi_gate.report.decision_page import notebook_head, page
 from kpi_gate.report.decision_wording import (
     RULES,
     booked,
@@ -19,7 +19,6 @@ from kpi_gate.report.decision_wording import (
     waiting,
     why,
 )
-from kpi_gate.report.notebook import head
 from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100
@@ -222,6 +221,6 @@ def show(decision: Decision, form: str) -> str:
         "text": table,
         "markdown": markdown,
         "html": page,
-        "head": head,
+        "head": notebook_head,
     }
     return forms[form](decision)
