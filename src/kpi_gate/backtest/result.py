@@ -3,13 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
-
-class Frozen(BaseModel):
-    """A result: immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from kpi_gate.decision.frozen import Frozen
 
 
 class Bounds(Frozen):

@@ -1,19 +1,19 @@
 """Whether what was known at the last tick still is: outcomes, amounts and values that changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.scoring import row_keys
 
 Flags = NDArray[np.bool_]
 
 
-class HistoryChange(BaseModel):
+class HistoryChange(Frozen):
     """What became of the rows of the last tick.
 
     Attributes:
@@ -30,17 +30,15 @@ class HistoryChange(BaseModel):
         example: One changed value in words.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     checked: bool = True
     rows: int = 0
     known: int = 0
     changed: int = 0
     vanished: int = 0
     share: float = 0.0
-    columns: dict[str, int] = {}
-    features: dict[str, int] = {}
-    days: dict[str, dict[str, int]] = {}
+    columns: Mapping[str, int] = {}
+    features: Mapping[str, int] = {}
+    days: Mapping[str, Mapping[str, int]] = {}
     example: str = ""
 
     def sentence(self) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.paired_rows import PairedRows
 
 Floats = NDArray[np.float64]
@@ -18,10 +19,8 @@ KNOWS = 0.98  # AUC of one column that is the outcome
 FORESEES = 0.99  # AUC of a whole model that has seen the outcome
 
 
-class Window(BaseModel):
+class Window(Frozen):
     """Half-open time range `[start, end)` in UTC."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     start: AwareDatetime
     end: AwareDatetime
@@ -35,7 +34,7 @@ class Window(BaseModel):
         return f"[{self.start:%Y-%m-%d}, {self.end:%Y-%m-%d})"
 
 
-class Contender(BaseModel):
+class Contender(Frozen):
     """One side of the comparison, and the last moment that it had seen of the world.
 
     Attributes:
@@ -45,8 +44,6 @@ class Contender(BaseModel):
         tuned_until: End of the rows its calibration and policy were fitted on.
         promoted_on: End of the evidence that promoted it; None before promotion.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     digest: str
@@ -66,7 +63,7 @@ class Contender(BaseModel):
         )
 
 
-class Lineage(BaseModel):
+class Lineage(Frozen):
     """Where the rows come from and what each side had seen of them.
 
     Attributes:
@@ -92,8 +89,6 @@ class Lineage(BaseModel):
         trained_levels: Share of the candidate's training rows by slice column and level.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     use_case: str
     as_of: AwareDatetime
     snapshot: str
@@ -113,7 +108,7 @@ class Lineage(BaseModel):
     trained_levels: Mapping[str, Mapping[str, float]] = Field(default_factory=dict)
 
 
-class Foreknowledge(BaseModel):
+class Foreknowledge(Frozen):
     """How far one column alone tells the outcomes apart.
 
     Attributes:
@@ -122,8 +117,6 @@ class Foreknowledge(BaseModel):
         auc: Area under the ROC curve, 0.5 to 1, whichever way the column ranks.
         accepted: Why a person accepts that it is so high; empty where nobody does.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str
     rows: str

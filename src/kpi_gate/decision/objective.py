@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
     model_validator,
 )
+
+from kpi_gate.decision.frozen import Frozen
 
 
 def _is_no_yes(value: object) -> object:
@@ -40,10 +40,8 @@ NEED_BY = ("action_rate_gap",)
 _OF_A_SLICE = ("may_lose", "min_events", "min_share", "retired", "levels")
 
 
-class Frozen(BaseModel):
+class Section(Frozen):
     """A configuration section: immutable; an unknown key is an error, and so is a yes for a 1."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @field_validator("*", mode="before")
     @classmethod
@@ -54,7 +52,7 @@ class Frozen(BaseModel):
         return value
 
 
-class Objective(Frozen):
+class Objective(Section):
     """The KPI, and what a gain must reach to be worth a release.
 
     Attributes:
@@ -110,7 +108,7 @@ class Objective(Frozen):
         return max(self.min_effect, self.switch_cost / self.horizon_decisions)
 
 
-class Guardrail(Frozen):
+class Guardrail(Section):
     """What must not worsen: a `measure` of the whole model, or the money of every `slice`.
 
     Attributes:
@@ -184,7 +182,7 @@ class Guardrail(Frozen):
         return f"{self.measure} by {self.by}" if self.by else str(self.measure)
 
 
-class EstimatorSettings(Frozen):
+class EstimatorSettings(Section):
     """How the value of each row is estimated, and what the estimate must not rest on.
 
     Attributes:
@@ -210,7 +208,7 @@ class EstimatorSettings(Frozen):
         return self
 
 
-class GateSettings(Frozen):
+class GateSettings(Section):
     """All that the gate alone needs: what `kpi-gate judge --objective` reads.
 
     Attributes:
@@ -243,7 +241,7 @@ class GateSettings(Frozen):
         return self
 
 
-class Range(Frozen):
+class Range(Section):
     """A value parameter that is not known exactly: the gate reruns at `low` and `high`."""
 
     low: Finite

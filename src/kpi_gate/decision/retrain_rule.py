@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.text import clean, number, total
@@ -13,7 +12,7 @@ from kpi_gate.text import clean, number, total
 Proposer = Literal["schedule", "drift", "health", "value", "person"]
 
 
-class Proposal(BaseModel):
+class Proposal(Frozen):
     """One proposal to retrain.
 
     Attributes:
@@ -21,13 +20,11 @@ class Proposal(BaseModel):
         reason: Why, in a sentence.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     by: Proposer
     reason: str
 
 
-class Choice(BaseModel):
+class Choice(Frozen):
     """Whether to retrain, and why; a skip is recorded like a retraining.
 
     Attributes:
@@ -44,8 +41,6 @@ class Choice(BaseModel):
         days_since_retrain: Days since the last retraining; None where there was none.
         unit: Unit of the KPI, such as EUR.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["retrain", "skip"]
     rule: Literal[

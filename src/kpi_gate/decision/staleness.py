@@ -4,15 +4,15 @@ from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.stats.intervals import Interval, day_factor, interval, widened
 from kpi_gate.text import percent, total
 
 Floats = NDArray[np.float64]
 
 
-class Staleness(BaseModel):
+class Staleness(Frozen):
     """What the champion loses in a day against a challenger trained on newer rows.
 
     Money is a day, in `unit`; what is not known is None, never 0.
@@ -29,8 +29,6 @@ class Staleness(BaseModel):
         confidence: One-sided confidence of the bounds.
         unknown: Why it is not known; empty where it is.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str
     per_day: float | None = None

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from kpi_gate.decision.evidence import Lineage
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.render import render
 
 
@@ -36,7 +35,7 @@ _EXIT_CODES = {
 }
 
 
-class Check(BaseModel):
+class Check(Frozen):
     """One reason.
 
     Attributes:
@@ -49,8 +48,6 @@ class Check(BaseModel):
         reason: The comparison in words, with the unit.
         failing: The verdict that a failure asks for.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     rule: Literal["V0", "V1", "V2", "V3", "V4", "V5"]
@@ -71,7 +68,7 @@ class Check(BaseModel):
         return "not checked" if self.passed is None else "ok" if self.passed else "failed"
 
 
-class GainSummary(BaseModel):
+class GainSummary(Frozen):
     """The gain as it is reported; money per decision in `unit`.
 
     `standard_error` and the bounds are None where there is a single unit: nothing is known.
@@ -91,8 +88,6 @@ class GainSummary(BaseModel):
         uncapped: Estimate with the cap on amounts lifted; None where nothing is capped.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     estimate: float
     standard_error: float | None
     lower: float | None
@@ -107,10 +102,8 @@ class GainSummary(BaseModel):
     uncapped: float | None = None
 
 
-class SliceGain(BaseModel):
+class SliceGain(Frozen):
     """Gain within one level of a slice column, money per decision."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     column: str
     level: str
@@ -122,7 +115,7 @@ class SliceGain(BaseModel):
     tested: bool
 
 
-class Decision(BaseModel):
+class Decision(Frozen):
     """The verdict on one candidate, with all that a reviewer asks for.
 
     Attributes:
@@ -151,8 +144,6 @@ class Decision(BaseModel):
         corners: Gain at the ends of each value parameter.
         notes: Further facts for the page.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     decision_id: str
     verdict: Verdict

@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from kpi_gate.decision.objective import Finite, Frozen, Money
+from kpi_gate.decision.objective import Finite, Money, Section
 
 
-class TriggerSettings(Frozen):
+class TriggerSettings(Section):
     """When a proposal to retrain is followed.
 
     Attributes:
@@ -31,7 +31,7 @@ class TriggerSettings(Frozen):
     max_age_days: float = Field(default=365, gt=0, le=36500)
 
 
-class Direction(Frozen):
+class Direction(Section):
     """A change of one column that must move the score one way, or at least not the other.
 
     Attributes:
@@ -55,7 +55,7 @@ class Direction(Frozen):
         return self
 
 
-class Band(Frozen):
+class Band(Section):
     """A closed range that a number must stay in."""
 
     low: Finite
@@ -68,7 +68,7 @@ class Band(Frozen):
         return self
 
 
-class MonitorSettings(Frozen):
+class MonitorSettings(Section):
     """What is watched, and what a severe finding does.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from kpi_gate.decision.evidence import utc
-from kpi_gate.decision.objective import Frozen
+from kpi_gate.decision.objective import Section
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.json_file import read_json
 from kpi_gate.files.wording import shorten
@@ -18,7 +18,7 @@ MeasuresGiven = Mapping[str, Mapping[str, float]] | Path | str
 PastGiven = Iterable[tuple[float, float] | Mapping[str, float]] | Path | str
 
 
-class Provenance(Frozen):
+class Provenance(Section):
     """What whoever made a table says of both models; the gate then proves that rows are fresh.
 
     Attributes:

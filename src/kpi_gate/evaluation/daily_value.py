@@ -4,8 +4,9 @@ from math import sqrt
 
 import numpy as np
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.stats.confidence_sequence import half_width
 from kpi_gate.decision.stats.intervals import day_factor, interval, widened
 from kpi_gate.text import number, percent
@@ -13,7 +14,7 @@ from kpi_gate.text import number, percent
 TUNED_FOR_DAYS = 28.0  # days after which the bounds of every look are tightest
 
 
-class Worth(BaseModel):
+class Worth(Frozen):
     """Money per decision over some days; bounds are None of a single day: it has no scatter.
 
     Attributes:
@@ -29,8 +30,6 @@ class Worth(BaseModel):
         upper: One-sided upper bound.
         confidence: One-sided confidence of the bounds.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str
     first_day: AwareDatetime

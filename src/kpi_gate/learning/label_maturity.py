@@ -6,9 +6,10 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 from scipy.special import bdtrc  # not scipy.stats, which takes a second to import
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.windows import never_known
 
 Floats = NDArray[np.float64]
@@ -21,7 +22,7 @@ MUCH_SHORT = 0.10  # missing on a day; with many rows a little more than 5 % is 
 DAY_US = 86_400_000_000
 
 
-class MaturityCurve(BaseModel):
+class MaturityCurve(Frozen):
     """Share of the outcomes that are known by age: Kaplan and Meier (1958), right-censored.
 
     Attributes:
@@ -32,8 +33,6 @@ class MaturityCurve(BaseModel):
             event.
         shares: Share that is known at each of these ages, rising.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     as_of: AwareDatetime
     rows: int = Field(ge=0)
@@ -68,7 +67,7 @@ class MaturityCurve(BaseModel):
         return self.ages_days[at] if at < len(self.shares) else None
 
 
-class Maturity(BaseModel):
+class Maturity(Frozen):
     """What a snapshot says of its labels.
 
     Attributes:
@@ -80,8 +79,6 @@ class Maturity(BaseModel):
             has come; None where outcomes come.
         overdue: Outcomes that were due since then and are missing; 0 where outcomes come.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     declared_days: float
     curve: MaturityCurve

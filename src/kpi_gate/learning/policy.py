@@ -4,15 +4,16 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.value.model import Columns, Parameters, ValueModel
 
 Floats = NDArray[np.float64]
 SMALLEST = 1e-300  # a scale of money below it is none
 
 
-class PolicySettings(BaseModel):
+class PolicySettings(Frozen):
     """How probabilities become actions.
 
     Attributes:
@@ -28,8 +29,6 @@ class PolicySettings(BaseModel):
         temperature: How far a `choice` policy leans to the best: softmax of the money over
             `temperature` times the row's best; 0 takes the best only.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["expected_value", "choice", "probability"] = "expected_value"
     margin: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -55,15 +54,13 @@ class PolicySettings(BaseModel):
         return self
 
 
-class Policy(BaseModel):
+class Policy(Frozen):
     """A policy that is ready to act: settings and the value parameters that it believes in.
 
     Attributes:
         settings: The rule.
         parameters: Value parameters by name, at their base.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     settings: PolicySettings
     parameters: dict[str, float]

@@ -4,14 +4,15 @@ from datetime import datetime, timedelta
 from typing import Self
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.frozen import Frozen
 
 HOUR_DAYS = 1.000001 / 24  # with room for rounding
 
 
-class WindowSettings(BaseModel):
+class WindowSettings(Frozen):
     """How long the windows are.
 
     Attributes:
@@ -24,8 +25,6 @@ class WindowSettings(BaseModel):
         gate_min_rows: The gate window reaches back further until it holds so many rows.
         train_last_rows: One training variant each: that many latest rows; null is all history.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     label_delay_days: float = Field(ge=0)
     tune_days: int = Field(ge=1)
@@ -47,7 +46,7 @@ class WindowSettings(BaseModel):
         return self
 
 
-class Windows(BaseModel):
+class Windows(Frozen):
     """The three windows of one run, in time order and half-open.
 
     Attributes:
@@ -56,8 +55,6 @@ class Windows(BaseModel):
         gate: What candidate and champion are compared on.
         label_delay_days: Days until outcomes are known, by which the gate window was laid out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: Window
     tune: Window

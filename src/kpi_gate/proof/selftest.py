@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Literal
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
 from kpi_gate.proof.harness import Arena, CannotTryError, open_arena
@@ -16,7 +16,7 @@ Answer = Literal["right", "wrong", "not tried"]
 MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "not tried": "– not tried"}
 
 
-class Bout(BaseModel):
+class Bout(Frozen):
     """What the gate said to one adversary.
 
     Attributes:
@@ -28,8 +28,6 @@ class Bout(BaseModel):
         why: The decision in a sentence, or why there was none.
         answer: Whether the gate was right.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     words: str
@@ -46,7 +44,7 @@ class Bout(BaseModel):
         return "not PROMOTE" if self.must == NO_GAIN else " or ".join(words)
 
 
-class SelfTest(BaseModel):
+class SelfTest(Frozen):
     """The gate's answers to all adversaries.
 
     Attributes:
@@ -55,8 +53,6 @@ class SelfTest(BaseModel):
         rows: Decisions in the gate window.
         bouts: One for each adversary.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     use_case: str
     as_of: str

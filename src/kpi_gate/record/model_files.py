@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from kpi_gate import __version__
 from kpi_gate.decision.evidence import Contender
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.policy import Policy
 from kpi_gate.record.model_bytes import canonical
 from kpi_gate.record.model_parts import how_to_trust, unstorable_part, without_own_methods
@@ -35,7 +36,7 @@ class ModelError(RuntimeError):
     """A stored model cannot be read, or does not score as it did."""
 
 
-class ModelCard(BaseModel):
+class ModelCard(Frozen):
     """What goes with a model wherever it goes: its policy and what it had seen.
 
     Attributes:
@@ -51,8 +52,6 @@ class ModelCard(BaseModel):
         snapshot: Fingerprint of the rows it was trained from.
         trained_at: As-of time of the run that trained it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     contender: Contender
     format: int = 1

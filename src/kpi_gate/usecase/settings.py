@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from kpi_gate.decision.objective import Finite, Frozen, GateSettings, Guardrail, Range
+from kpi_gate.decision.objective import Finite, GateSettings, Guardrail, Range, Section
 from kpi_gate.decision.watch_settings import MonitorSettings, TriggerSettings
 from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
 from kpi_gate.files.faults import checked
@@ -29,7 +29,7 @@ from kpi_gate.usecase.cron import cron_fault, zone_fault
 LONGEST_CRON = 1_000  # letters
 
 
-class Schedule(Frozen):
+class Schedule(Section):
     """When the flows run: cron expressions in a time zone."""
 
     retrain: str = Field(max_length=LONGEST_CRON)
@@ -53,14 +53,14 @@ class Schedule(Frozen):
         return timezone
 
 
-class RowCount(Frozen):
+class RowCount(Section):
     """How the number of rows may move from one snapshot to the next."""
 
     may_shrink_by: float = Field(default=0.0, ge=0, lt=1)
     may_grow_by: float = Field(default=1.0, gt=0)
 
 
-class Expectation(Frozen):
+class Expectation(Section):
     """One Great Expectations expectation on the snapshot, or on its newest rows.
 
     Attributes:
@@ -76,7 +76,7 @@ class Expectation(Frozen):
     rows: Literal["all", "recent"] = "all"
 
 
-class Validation(Frozen):
+class Validation(Section):
     """What the data must satisfy beyond what the contract itself implies.
 
     Attributes:

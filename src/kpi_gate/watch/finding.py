@@ -3,14 +3,14 @@
 from functools import partial
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from kpi_gate.decision.frozen import Frozen
 
 Layer = Literal["health", "value", "drift"]
 Severity = Literal["severe", "warning", "note"]
 About = Literal["data", "model", "labels"]
 
 
-class Finding(BaseModel):
+class Finding(Frozen):
     """One thing that monitoring found.
 
     Attributes:
@@ -24,8 +24,6 @@ class Finding(BaseModel):
         value: What was measured; None where that is no number.
         bound: What it must not exceed, or fall below; None where there is no such number.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layer: Layer
     check: str

@@ -1,8 +1,9 @@
 """What a look at the champion in use found: three layers, and what was made of it."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.retrain_rule import Choice
 from kpi_gate.decision.staleness import Staleness
 from kpi_gate.learning.label_maturity import Maturity
@@ -11,7 +12,7 @@ from kpi_gate.watch.finding import Finding, Severity
 from kpi_gate.watch.value.realised import Realised
 
 
-class Watched(BaseModel):
+class Watched(Frozen):
     """What a look at the champion in use found.
 
     Attributes:
@@ -30,8 +31,6 @@ class Watched(BaseModel):
         choice: Whether to retrain, where anybody proposed it.
         action: What was done, in words; empty where nothing was.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     use_case: str
     title: str

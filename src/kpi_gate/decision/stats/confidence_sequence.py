@@ -9,9 +9,9 @@ from math import inf, log, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import BaseModel, ConfigDict
 from scipy.special import stdtrit
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.stats.intervals import MIN_DAYS, day_factor, interval
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,7 @@ PAST_DAYS = 56  # what came before it; a longer past would have another season
 TUNED_FOR_DAYS = 7.0  # number of days at which the bounds are tightest
 
 
-class SuddenLoss(BaseModel):
+class SuddenLoss(Frozen):
     """The days since when the mean is lower than before, sure at every look.
 
     Attributes:
@@ -32,8 +32,6 @@ class SuddenLoss(BaseModel):
         days_before: Days before it.
         days_after: Days since then.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     day: int
     before: float

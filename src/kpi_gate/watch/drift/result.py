@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.text import number
 from kpi_gate.watch.drift.impact import LEAST_AUC
 from kpi_gate.watch.drift.shift import LEAST_PSI, LOOKED_BACK
@@ -19,7 +20,7 @@ PERIODS = {1: "days", 7: "weeks", 28: "periods of four weeks"}
 CHECK, JOINT_CHECK = "column_shift", "joint_shift"
 
 
-class Bar(BaseModel):
+class Bar(Frozen):
     """Shares of one group of values.
 
     Attributes:
@@ -28,14 +29,12 @@ class Bar(BaseModel):
         current: Share of the current rows.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     reference: float
     current: float
 
 
-class ColumnDrift(BaseModel):
+class ColumnDrift(Frozen):
     """How one column moved, and what that does to the score.
 
     Attributes:
@@ -53,8 +52,6 @@ class ColumnDrift(BaseModel):
         bars: Shares by groups of values, to draw.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
     kind: Literal["number", "category"]
     psi: float
@@ -69,7 +66,7 @@ class ColumnDrift(BaseModel):
     bars: tuple[Bar, ...] = ()
 
 
-class DriftReport(BaseModel):
+class DriftReport(Frozen):
     """What drift was found; it explains, and triggers nothing.
 
     Attributes:
@@ -87,8 +84,6 @@ class DriftReport(BaseModel):
         score_now: Mean score of the current rows.
         score_deviation: Standard deviation of the reference's scores.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     until: AwareDatetime | None
     period_days: int

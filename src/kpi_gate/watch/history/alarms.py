@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.text import mapping
 from kpi_gate.watch.finding import Severity
 from kpi_gate.watch.history.events import Event, words
@@ -24,7 +25,7 @@ RULE = (
 )
 
 
-class Alarm(BaseModel):
+class Alarm(Frozen):
     """One alarm: a check that found fault in consecutive runs.
 
     Attributes:
@@ -38,8 +39,6 @@ class Alarm(BaseModel):
         judged: `true`, `false`, or `open`: judged by nobody.
         because: What judged it; empty where nothing did.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     check: str
     column: str

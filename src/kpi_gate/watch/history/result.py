@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.text import finite
 from kpi_gate.watch.history.alarms import Alarm
 
 
-class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Promotion(_Result):
+class Promotion(Frozen):
     """One promotion, and what came of it; what is not known is None, never 0.
 
     Attributes:
@@ -56,7 +53,7 @@ class Promotion(_Result):
         return finite(self.realised / self.promised)
 
 
-class Measured(_Result):
+class Measured(Frozen):
     """Promised and realised gain per decision at one monitor run.
 
     Attributes:
@@ -76,7 +73,7 @@ class Measured(_Result):
     upper: float | None
 
 
-class Lead(_Result):
+class Lead(Frozen):
     """How long one part of the way from data to production took.
 
     Attributes:
@@ -90,7 +87,7 @@ class Lead(_Result):
     times: int
 
 
-class Rollback(_Result):
+class Rollback(Frozen):
     """One rollback.
 
     Attributes:
@@ -106,7 +103,7 @@ class Rollback(_Result):
     reason: str
 
 
-class History(_Result):
+class History(Frozen):
     """The record of one use case over time.
 
     Attributes:

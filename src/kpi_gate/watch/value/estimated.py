@@ -7,9 +7,10 @@ and the value of both outcomes is weighed by the mapped probability (CBPE; Kivim
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.evaluation.scored_model import Side
 from kpi_gate.evaluation.views import at_decision
 from kpi_gate.learning.expected import Expected, value_columns
@@ -25,7 +26,7 @@ BLIND_SPOT = (
 )
 
 
-class BlindWindow(BaseModel):
+class BlindWindow(Frozen):
     """The decisions whose outcomes are not known yet, and what they are expected to be worth.
 
     Attributes:
@@ -36,8 +37,6 @@ class BlindWindow(BaseModel):
         per_decision: Expected value per decision, in `unit`; None where it is not available.
         unavailable: Why not; empty where it is.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str
     start: AwareDatetime

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Window
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.stats.confidence_sequence import RECENT_DAYS, SuddenLoss, sudden_loss
 from kpi_gate.evaluation.daily import midnight
 from kpi_gate.evaluation.daily_value import Worth
@@ -25,7 +26,7 @@ from kpi_gate.watch.value.estimated import BlindWindow, expect_value
 FALSE_ALARM = 1 / 365  # with a look a day, about one a year at most
 
 
-class Realised(BaseModel):
+class Realised(Frozen):
     """What the champion has earned; what is not known is None, never 0.
 
     Attributes:
@@ -45,8 +46,6 @@ class Realised(BaseModel):
         labels: How outcomes mature, and whether they still come; None without rows.
         unknown: Why `worth` is not known; empty where it is.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     unit: str
     champion: str
