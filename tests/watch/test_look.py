@@ -18,7 +18,7 @@ from kpi_gate.run.context import Refusal, Run
 from kpi_gate.usecase import discovery
 from kpi_gate.watch.context import Watch
 from kpi_gate.watch.look import look
-from kpi_gate.watch.value import overview
+from kpi_gate.watch.value import challenger
 from kpi_gate.workspace import Place
 
 pytestmark = pytest.mark.slow
@@ -99,14 +99,14 @@ def test_nine_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
 ):
     from kpi_gate.record.decision_run import client
 
-    trained, challenge = [], overview.challenge
+    trained, challenge = [], challenger.challenge
 
     def counted(run, *rest):
         found = challenge(run, *rest)
         trained.extend([run.as_of] if found.days is not None else [])
         return found
 
-    monkeypatch.setattr(overview, "challenge", counted)
+    monkeypatch.setattr(challenger, "challenge", counted)
     seen = [stages.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(9)]
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1

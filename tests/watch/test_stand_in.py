@@ -22,7 +22,7 @@ from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Refusal
 from kpi_gate.usecase.contract import Feature
-from kpi_gate.watch.value.champion_rows import look
+from kpi_gate.watch.value.champion_rows import score_champion
 
 PROMOTED, NOW, WEST = day(60), day(100), day(70)
 FEATURES = (Feature("taste", "number"), Feature("region", "category"))
@@ -113,7 +113,7 @@ def test_a_variant_that_cannot_score_the_tune_window_is_refused_by_name(rows, tm
 
 
 def test_a_look_values_the_champion_as_it_stands_in_service(rows, work):
-    view = look(
+    view = score_champion(
         make_run(NOW, work, STRICT), rows, Model(work / "champion"), START + timedelta(days=62)
     )
     west = (view.rows["region"] == "west").to_numpy()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kpi_gate.record.ledger import Entry
-    from kpi_gate.watch.history.track_record import History
+    from kpi_gate.watch.history.result import History
 
 
 def report(

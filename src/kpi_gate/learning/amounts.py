@@ -35,13 +35,11 @@ class WithAmounts(BaseEstimator):  # type: ignore[misc]
     @property
     def classes_(self) -> NDArray[Any]:
         """The classifier's classes."""
-        classes: NDArray[Any] = self.classifier.classes_
-        return classes
+        return np.asarray(self.classifier.classes_)
 
     def predict_proba(self, rows: pd.DataFrame) -> Floats:
         """Return the classifier's probabilities."""
-        answer: Floats = self.classifier.predict_proba(rows)
-        return answer
+        return np.asarray(self.classifier.predict_proba(rows))
 
     def expect(self, rows: pd.DataFrame) -> dict[str, Expected]:
         """Return what each amount is expected to be.

@@ -31,11 +31,7 @@ def require_probabilities(estimator: Any) -> None:
             )
         raise NotAClassifierError(f"{name} has no predict_proba: {_cure(last, name)}")
     classes = getattr(estimator, "classes_", None)
-    if classes is None:
-        return
-    if len(classes) != 2 or not all(
-        found == want for found, want in zip(classes, (0, 1), strict=True)
-    ):
+    if classes is not None and list(classes) != [0, 1]:
         raise NotAClassifierError(
             f"{name} has classes_ {[str(found) for found in classes]}, must be [0, 1]: give the "
             "outcome to it as it is, and its columns in this order"

@@ -125,17 +125,24 @@ def maturity_curve(rows: pd.DataFrame, as_of: datetime) -> MaturityCurve:
         as_of: Moment before which things are known.
     """
     known, waiting = _ages(rows, as_of)
-    return _curve(known, waiting, as_of)
+    ages, counts = np.unique(known, return_counts=True)
+    later = known.size - np.cumsum(counts) + counts
+    # an outcome counts once its moment lies before as_of: at its very age a row was not seen yet
+    open_rows = waiting.size - np.searchsorted(np.sort(waiting), ages, side="right")
+    share = 1 - np.cumprod(1 - counts / (later + open_rows))
+    at = np.searchsorted(share, PERCENTS - 1e-9, side="left")
+    kept = np.unique(at[at < share.size])
+    return MaturityCurve(
+        as_of=as_of,
+        rows=known.size + waiting.size,
+        known=known.size,
+        ages_days=tuple((ages[kept] / DAY_US).tolist()),
+        shares=tuple(share[kept].tolist()),
+    )
 
 
 def measure_maturity(rows: pd.DataFrame, as_of: datetime, declared_days: float) -> Maturity:
-    """Measure how labels mature, over all rows and over the recent ones, and whether they come.
-
-    Args:
-        rows: Rows with `event_time`, `label_time` and, where there is one, `observed`.
-        as_of: Moment before which things are known.
-        declared_days: Label delay of the YAML, in days.
-    """
+    """Measure how labels mature, over all rows and over the recent ones, and whether they come."""
     recent_days = max(RECENT_DAYS, 4 * declared_days)
     recent = rows[_time(rows["event_time"]) >= as_of - timedelta(days=recent_days)]
     since, overdue = _stuck(rows, as_of, declared_days)
@@ -176,16 +183,19 @@ def _time(column: pd.Series) -> pd.Series:
     return pd.to_datetime(column, utc=True)
 
 
+def _counted(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["event_time"].notna() & ~never_known(rows)]
+
+
 def _microseconds(column: pd.Series) -> NDArray[np.int64]:
     """Return microseconds since 1970; what is missing is the smallest number there is."""
     plain = _time(column).dt.as_unit("us").dt.tz_localize(None)
-    stamps: NDArray[np.int64] = plain.to_numpy().astype(np.int64)
-    return stamps
+    return np.asarray(plain.to_numpy().astype(np.int64))
 
 
 def _ages(rows: pd.DataFrame, as_of: datetime) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the ages in microseconds: of the known at their label, of the others at `as_of`."""
-    counted = rows[rows["event_time"].notna() & ~never_known(rows)]
+    counted = _counted(rows)
     now = int(as_of.timestamp()) * 1_000_000 + as_of.microsecond
     event, label = _microseconds(counted["event_time"]), _microseconds(counted["label_time"])
     known = counted["label_time"].notna().to_numpy() & (label < now)
@@ -193,28 +203,11 @@ def _ages(rows: pd.DataFrame, as_of: datetime) -> tuple[NDArray[np.int64], NDArr
     return age[known & (age >= 0)], age[~known & (age > 0)]
 
 
-def _curve(known: NDArray[np.int64], waiting: NDArray[np.int64], as_of: datetime) -> MaturityCurve:
-    ages, counts = np.unique(known, return_counts=True)
-    later = known.size - np.cumsum(counts) + counts
-    # an outcome counts once its moment lies before as_of: at its very age a row was not seen yet
-    open_rows = waiting.size - np.searchsorted(np.sort(waiting), ages, side="right")
-    share = 1 - np.cumprod(1 - counts / (later + open_rows))
-    at = np.searchsorted(share, PERCENTS - 1e-9, side="left")
-    kept = np.unique(at[at < share.size])
-    return MaturityCurve(
-        as_of=as_of,
-        rows=known.size + waiting.size,
-        known=known.size,
-        ages_days=tuple((ages[kept] / DAY_US).tolist()),
-        shares=tuple(share[kept].tolist()),
-    )
-
-
 def _stuck(
     rows: pd.DataFrame, as_of: datetime, declared_days: float
 ) -> tuple[datetime | None, int]:
     """Return when the last outcome came, and how many were due since, if none has come."""
-    counted = rows[rows["event_time"].notna() & ~never_known(rows)]
+    counted = _counted(rows)
     event, label = _time(counted["event_time"]), _time(counted["label_time"])
     label = label.where(label < as_of)
     ages = (label - event)[label.notna()]

@@ -36,8 +36,7 @@ def column_aucs(rows: pd.DataFrame, kinds: Mapping[str, Kind]) -> dict[str, Auc]
         rows: Rows; those whose outcome is not known yet are left out, and the newest 50,000 used.
         kinds: Their columns, and whether each is a number or a category.
     """
-    known = _known(rows, MOST_ROWS)
-    outcome = known["outcome"].to_numpy(float) > 0
+    known, outcome = _known(rows, MOST_ROWS)
     if not _enough(outcome):
         return None
     return {
@@ -59,8 +58,7 @@ def knowledge(rows: pd.DataFrame, names: list[str], most: int) -> dict[str, floa
         names: Their columns.
         most: The newest rows that are looked at.
     """
-    known = _known(rows, most)
-    outcome = known["outcome"].to_numpy(float) > 0
+    known, outcome = _known(rows, most)
     if not _enough(outcome):
         return None
     return {name: _knows(known[name], outcome) for name in names}
@@ -83,8 +81,9 @@ def _knows(column: pd.Series, outcome: NDArray[np.bool_]) -> float:
     return max(max(area, 1 - area) for area in areas)
 
 
-def _known(rows: pd.DataFrame, most: int) -> pd.DataFrame:
-    return rows[rows["outcome"].notna()].sort_values("event_time", kind="stable").tail(most)
+def _known(rows: pd.DataFrame, most: int) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+    known = rows[rows["outcome"].notna()].sort_values("event_time", kind="stable").tail(most)
+    return known, known["outcome"].to_numpy(float) > 0
 
 
 def _enough(outcome: NDArray[np.bool_]) -> bool:

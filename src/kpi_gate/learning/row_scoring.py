@@ -73,12 +73,8 @@ def require_scores(estimator: Any, rows: pd.DataFrame, features: Sequence[str], 
     Raises:
         ScoringError: If there are such rows; it begins with `what`.
     """
-    found = score_partly(
-        lambda part: probabilities(estimator, part, features),
-        rows,
-        features,
-        np.full(len(rows), np.nan),
-    )
+    nothing = np.full(len(rows), np.nan)
+    found = score_partly(lambda p: probabilities(estimator, p, features), rows, features, nothing)
     if found.words:
         raise ScoringError(f"{what} cannot score {found.words}")
 

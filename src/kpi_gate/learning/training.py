@@ -205,18 +205,13 @@ def _judge(
     probability, outcome = probabilities(estimator, tune, features), tune["outcome"].to_numpy(float)
     if not np.isfinite(probability).all():
         require_scores(estimator, tune, features, f"on the tune window variant {name}")
-    return Variant(
-        name=name,
-        rows=rows,
-        value=value,
-        auc=float(roc_auc_score(outcome, probability)),
-        brier=float(brier_score_loss(outcome, probability)),
-    )
+    auc, brier = roc_auc_score(outcome, probability), brier_score_loss(outcome, probability)
+    return Variant(name, rows, value, float(auc), float(brier))
 
 
 def _distinct(last_rows: Sequence[int | None], available: int) -> list[int | None]:
     """Drop variants that would see all rows anyway, but for one."""
-    wanted = [None if last is None or last >= available else last for last in last_rows]
+    wanted = (None if last is None or last >= available else last for last in last_rows)
     return list(dict.fromkeys(wanted))
 
 

@@ -21,6 +21,9 @@ from kpi_gate.watch.result import Watched
 
 KIND = "monitor"
 WAIT_SECONDS = 900.0
+FOUND = {"findings", "realised", "staleness", "staleness_as_of"}
+RECORDED = {"champion", "window", "rows", *FOUND, "action"}
+STALENESS = ("per_day", "lower", "upper", "shrunk")  # what MLflow is told of it
 # what is the model's own fault, whatever rows it is given
 OF_THE_MODEL = frozenset({"champion_readable", "golden"})
 # a way back heals none of these: an alias is lost or was moved by hand, or the anchor is strange
@@ -64,10 +67,10 @@ def _suspects(watch: Watch, seen: Watched) -> frozenset[date]:
 def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
     """Return to the champion before, or to no model at all, where the model itself is at fault."""
     run, wanted = watch.run, watch.run.use_case.settings.monitor.on_severe
-    faults = list(_own_faults(seen))
-    if not faults or wanted == "hold" or seen.champion == BASELINE:
+    fault = next(_own_faults(seen), None)
+    if fault is None or wanted == "hold" or seen.champion == BASELINE:
         return
-    reason = f"monitor: {faults[0].sentence}"
+    reason = f"monitor: {fault.sentence}"
     try:
         with one_at_a_time(run.place, run.name, WAIT_SECONDS):  # a retrain may be at work
             if run.history.champion != watch.version:
@@ -94,8 +97,7 @@ def _own_faults(seen: Watched) -> Iterator[Finding]:
 def _choose(watch: Watch, seen: Watched) -> Choice | None:
     """Decide on what was found; None where nobody proposes and nothing is too old."""
     proposals = list(_proposals(seen))
-    known = seen.champion != UNKNOWN
-    champion = watch.champion.card.contender if known else None
+    champion = None if seen.champion == UNKNOWN else watch.champion.card.contender
     choice = choose_now(watch.run, proposals, seen.staleness, champion)
     return choice if proposals or choice.rule == "max_age" else None
 
@@ -124,58 +126,41 @@ def keep(run: Run, seen: Watched) -> Entry:
         TrackingError: If MLflow cannot be reached; the page is written, the ledger is not.
         LedgerError: If the ledger cannot be written.
     """
-    html = render(seen, "html")
-    path = page_of(run)
+    html, path = render(seen, "html"), page_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
-    subject = digest([run.name, KIND, run.as_of.isoformat()])
+    moment = run.as_of.isoformat()
+    subject = digest([run.name, KIND, moment])
     report = Report(
         kind=KIND,
         subject=subject,
         name=f"monitor {run.as_of:%Y-%m-%d}",
         words=seen.markdown(),
         metrics=_metrics(seen),
-        tags={"use_case": run.name, "as_of": run.as_of.isoformat(), "champion": seen.champion},
+        tags={"use_case": run.name, "as_of": moment, "champion": seen.champion},
         files={"monitor/monitor.html": html, "monitor/monitor.json": seen.model_dump_json()},
     )
-    run_id = log_report(run.place, run.name, report)
-    drifted = [column.name for column in seen.drift.drifted] if seen.drift else []
     body = {
-        **seen.model_dump(
-            mode="json",
-            include={
-                "champion",
-                "window",
-                "rows",
-                "findings",
-                "realised",
-                "staleness",
-                "staleness_as_of",
-                "action",
-            },
-        ),
-        "as_of": run.as_of.isoformat(),
+        **seen.model_dump(mode="json", include=RECORDED),
+        "as_of": moment,
         "severe": seen.severe,
-        "drifted": drifted,
+        "drifted": [column.name for column in seen.drift.drifted] if seen.drift else [],
         "sentence": f"monitor: {seen.sentence}",
-        "run_id": run_id,
+        "run_id": log_report(run.place, run.name, report),
     }
     return run.append(KIND, subject, body)
 
 
 def _metrics(seen: Watched) -> dict[str, float]:
-    numbers: dict[str, float | None] = {
+    realised, cost = seen.realised, seen.staleness
+    worth, gain = (realised.worth, realised.gain) if realised else (None, None)
+    numbers = {
         "monitor.severe": len(seen.those("severe")),
         "monitor.warnings": len(seen.those("warning")),
         "monitor.rows": seen.rows,
+        **{f"staleness.{name}": getattr(cost, name, None) for name in STALENESS},
+        "realised.per_decision": worth.per_decision if worth else None,
+        "realised.gain_per_decision": gain.per_decision if gain else None,
+        "drift.joint_auc": seen.drift.joint_auc if seen.drift else None,
     }
-    if seen.staleness is not None:
-        for name in ("per_day", "lower", "upper", "shrunk"):
-            numbers[f"staleness.{name}"] = getattr(seen.staleness, name)
-    if seen.realised is not None and seen.realised.worth is not None:
-        numbers["realised.per_decision"] = seen.realised.worth.per_decision
-    if seen.realised is not None and seen.realised.gain is not None:
-        numbers["realised.gain_per_decision"] = seen.realised.gain.per_decision
-    if seen.drift is not None:
-        numbers["drift.joint_auc"] = seen.drift.joint_auc
     return {name: float(value) for name, value in numbers.items() if value is not None}

@@ -16,23 +16,14 @@ KIND = "choice"
 def choose_now(
     run: Run, proposals: Sequence[Proposal], staleness: Staleness | None, champion: Contender | None
 ) -> Choice:
-    """Decide on proposals to retrain.
-
-    Args:
-        run: The use case and the moment.
-        proposals: Who proposes it, and why.
-        staleness: What staleness costs; None where it was not measured.
-        champion: Who is in use; None where that is not known.
-    """
+    """Decide on proposals to retrain; what costs nobody measured, or who is in use, may be None."""
     settings = run.use_case.settings
-    learnt = champion.trained_until if champion is not None else None
-    last = run.history.last_retraining
     return choose(
         settings.trigger,
         proposals,
         staleness,
-        champion_age_days=_days(learnt, run.as_of),
-        days_since_retrain=_days(last, run.as_of),
+        champion_age_days=_days(champion.trained_until if champion else None, run.as_of),
+        days_since_retrain=_days(run.history.last_retraining, run.as_of),
         switch_cost=settings.objective.switch_cost,
         unit=settings.objective.unit,
     )

@@ -225,12 +225,12 @@ def choose_to_retrain(run: Run) -> "Choice | None":
     """
     from kpi_gate.decision.retrain_rule import Proposal
     from kpi_gate.pipeline.retrain_choice import choose_now, record_choice
-    from kpi_gate.watch.value.overview import staleness
+    from kpi_gate.watch.value.challenger import measured_staleness
 
     if run.use_case.settings.trigger.when == "calendar" or run.history.accepted_choice:
         return None
     watch = _watch(run)
-    cost = staleness(watch, watch.quarantined).staleness
+    cost = measured_staleness(watch, watch.quarantined).staleness
     proposals = [Proposal(by="schedule", reason="the schedule is due")]
     alarm = run.history.standing_alarm
     if alarm:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.ledger import Entry
@@ -42,7 +42,7 @@ class Notice:
 
 def notices(entries: Iterable[Entry]) -> list[Notice]:
     """Return what is worth telling of ledger entries, in their order."""
-    return [notice for entry in entries for notice in _of(entry)]
+    return [notice for entry in entries if (notice := _notice(entry)) is not None]
 
 
 def silence(
@@ -52,12 +52,6 @@ def silence(
 
     A choice to skip is a decision too. A use case with no entry at all is not silent: nobody has
     started it yet.
-
-    Args:
-        use_case: Its name.
-        schedule: When its flows run.
-        entries: The ledger's entries of the use case.
-        now: The present moment, UTC.
     """
     spoken = [entry.at for entry in entries if entry.kind in ("decision", "choice")]
     if not spoken:
@@ -76,37 +70,27 @@ def silence(
     return Notice(use_case, "silence", f"{use_case}: no decision for {PERIODS} periods", text, now)
 
 
-def _of(entry: Entry) -> list[Notice]:
+def _notice(entry: Entry) -> Notice | None:
     body, name = entry.body, entry.use_case
     if entry.kind == "decision" and body["verdict"] in _VERDICTS:
-        reasons = "\n".join(f"- {reason}" for reason in body["reasons"])
-        found = (
-            _VERDICTS[body["verdict"]],
-            f"{name}: {body['verdict']}",
-            f"{body['sentence']}\n{reasons}",
-        )
-        return [Notice(name, *found, entry.at)]
+        text = "\n".join([body["sentence"], *(f"- {reason}" for reason in body["reasons"])])
+        kind = _VERDICTS[body["verdict"]]
+        return Notice(name, kind, f"{name}: {body['verdict']}", text, entry.at)
     if entry.kind == "done":
         forced = f", by force: {body['forced']}" if body.get("forced") else ""
         words = f"{_shown(body['version'])} is champion now, after {_shown(body['from'])}{forced}"
         text = f"Decision {entry.subject}: {words}."
-        return [Notice(name, "promotion", f"{name}: {words}", text, entry.at)]
+        return Notice(name, "promotion", f"{name}: {words}", text, entry.at)
     if entry.kind == "rollback":
         words = f"{_shown(body['version'])} is champion again, after {_shown(body['from'])}"
-        return [Notice(name, "rollback", f"{name}: {words}", f"Reason: {body['reason']}", entry.at)]
-    if entry.kind == "monitor":
-        return _severe(entry)
-    return []
-
-
-def _severe(entry: Entry) -> list[Notice]:
-    findings: Sequence[Any] = entry.body.get("findings", ())
-    severe = [found for found in findings if found["severity"] == "severe"]
+        return Notice(name, "rollback", f"{name}: {words}", f"Reason: {body['reason']}", entry.at)
+    found = body.get("findings", ()) if entry.kind == "monitor" else ()
+    severe = [finding for finding in found if finding["severity"] == "severe"]
     if not severe:
-        return []
-    checks = ", ".join(sorted({found["check"] for found in severe}))
-    text = "\n".join(f"- {found['sentence']}" for found in severe)
-    return [Notice(entry.use_case, "finding", f"{entry.use_case}: {checks}", text, entry.at)]
+        return None
+    checks = ", ".join(sorted({finding["check"] for finding in severe}))
+    text = "\n".join(f"- {finding['sentence']}" for finding in severe)
+    return Notice(name, "finding", f"{name}: {checks}", text, entry.at)
 
 
 def _shown(version: object) -> str:

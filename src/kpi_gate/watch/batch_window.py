@@ -43,27 +43,20 @@ def cut(
 ) -> Batches:
     """Return the newest whole day before a moment with the good days before it.
 
-    Where most days have too few rows to say anything, the days of a week are taken together.
-
-    Args:
-        rows: All rows known at the moment.
-        as_of: The moment, UTC.
-        reference_days: Good days; as many weeks where a week is a batch, up to a year.
-        quarantined: Days that are no good days.
+    Where most days have too few rows to say anything, the days of a week are taken together, and
+    as many weeks before it as `reference_days` says days, up to a year.
     """
     end = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     event = rows["event_time"]
-    before = rows[(event >= end - timedelta(days=4 * WEEK)) & (event < end)]
-    sizes = before["event_time"].dt.floor("D").value_counts()
-    full = int((sizes >= FEW_ROWS).sum())
+    lately = event[(event >= end - timedelta(days=4 * WEEK)) & (event < end)]
+    full = int((lately.dt.floor("D").value_counts() >= FEW_ROWS).sum())
     length = 1 if full >= MOST_DAYS * 4 * WEEK else WEEK
     window = Window(start=end - timedelta(days=length), end=end)
     first = window.start - timedelta(days=min(reference_days * length, 366))
     reference = rows[(event >= first) & (event < window.start)]
     batch = rows[(event >= window.start) & (event < end)]
-    good = outside(batch, quarantined)
-    if length > 1 and len(good):  # a day that is out must not spoil a week of looks
-        batch = good
+    if length > 1 and len(good := outside(batch, quarantined)):
+        batch = good  # a day that is out must not spoil a week of looks
     return Batches(
         window=window,
         batch=batch.reset_index(drop=True),

@@ -6,7 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
+from kpi_gate.data.quarantine import outside
 from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.label_maturity import Maturity, measure_maturity
@@ -15,6 +17,8 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.record.model_files import ModelError
 from kpi_gate.run.context import Refusal, Run
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
+from kpi_gate.watch.drift.explain import explain
+from kpi_gate.watch.drift.result import DriftReport
 from kpi_gate.watch.finding import Finding, data_finding, label_finding, model_finding
 from kpi_gate.watch.health.batch import check_batch
 from kpi_gate.watch.health.behaviour import check_behaviour, check_golden
@@ -22,10 +26,12 @@ from kpi_gate.watch.health.leakage import check_leakage
 from kpi_gate.watch.health.outputs import check_outputs
 from kpi_gate.watch.health.skew import check_skew
 from kpi_gate.watch.result import Watched
+from kpi_gate.watch.value.challenger import measured_staleness
 from kpi_gate.watch.value.findings import value_findings
-from kpi_gate.watch.value.overview import moved, realised, staleness
+from kpi_gate.watch.value.realised import realised_value
 
 SERVED, AUCS = "served.parquet", "aucs.json"
+DRIFT_DAYS = 7
 SEVERITIES = ("severe", "warning", "note")
 
 
@@ -56,8 +62,7 @@ def look(watch: Watch) -> Watched:
         findings=_sorted(findings),
         labels=labels,
     )
-    whole = set(_read(run)) <= set(watch.rows)
-    if not (readable and whole):
+    if not (readable and set(_read(run)) <= set(watch.rows)):
         return seen
     try:
         return _value_and_drift(watch, seen)
@@ -88,9 +93,9 @@ def _value_and_drift(watch: Watch, seen: Watched) -> Watched:
     bad = watch.quarantined
     if any(finding.about == "data" for finding in seen.those("severe")):
         bad = bad | days_of_window(seen.window.start, seen.window.end)
-    worth, found = realised(watch, bad)
+    worth, found = realised_value(watch, bad)
     found += value_findings(worth) if worth is not None else ()
-    drift, cost = moved(watch), staleness(watch, bad)
+    drift, cost = _drift(watch), measured_staleness(watch, bad)
     found += drift.as_findings() if drift is not None else ()
     more = {
         "findings": _sorted([*seen.findings, *found]),
@@ -100,6 +105,22 @@ def _value_and_drift(watch: Watch, seen: Watched) -> Watched:
         "staleness_as_of": cost.as_of,
     }
     return seen.model_copy(update=more)
+
+
+def _drift(watch: Watch) -> DriftReport | None:
+    """Explain what moved in the last days; None where there is no model to ask, or no rows."""
+    start = watch.batches.window.end - timedelta(days=DRIFT_DAYS)
+    recent, older = watch.rows, watch.batches.reference
+    recent = outside(recent[recent["event_time"] >= start], watch.quarantined)
+    older = older[older["event_time"] < start]
+    if watch.champion.estimator is None or recent.empty or older.empty:
+        return None
+    use_case = watch.run.use_case
+    try:
+        with threadpool_limits(int(use_case.settings.model["threads"])):
+            return explain(older, recent, use_case, watch.probability)
+    except ScoringError:  # the health layer says so
+        return None
 
 
 def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -128,8 +149,7 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             f"no outcome has come since {found.stuck_since:%Y-%m-%d} although "
             f"{found.overdue:,} are due: value and staleness are not known for these days"
         )
-        overdue = float(found.overdue)
-        yield label_finding("labels_stuck", "warning", words, overdue, 0.0)
+        yield label_finding("labels_stuck", "warning", words, float(found.overdue), 0.0)
     early = rows["label_time"] < rows["event_time"]
     if early.any():
         words = (
@@ -137,8 +157,7 @@ def _labels(rows: pd.DataFrame, found: Maturity) -> Iterator[Finding]:
             f"{rows['label_time'][early].iloc[-1]} for {rows['event_time'][early].iloc[-1]}: "
             "a clock is wrong"
         )
-        share = float(early.mean())
-        yield label_finding("labels_early", "warning", words, share, 0.0)
+        yield label_finding("labels_early", "warning", words, float(early.mean()), 0.0)
 
 
 def _model(watch: Watch) -> Iterator[Finding]:
@@ -149,7 +168,8 @@ def _model(watch: Watch) -> Iterator[Finding]:
     if len(batches.batch):
         probability, action = watch.act(batches.batch)
         usual = [watch.act(part) for part in periods]
-        days = [_weekday(part) for part in [*periods, batches.batch]] if batches.length == 1 else ()
+        looked = [*periods, batches.batch] if batches.length == 1 else []
+        days = [int(part["event_time"].iloc[0].weekday()) for part in looked]
         yield from check_outputs(
             probability,
             action,
@@ -174,10 +194,6 @@ def _golden(watch: Watch) -> Iterator[Finding]:
     # golden rows of an older champion hold its features alone, and a policy may read more
     acts = (lambda scores, rows: watch.act(rows)[1]) if "event_time" in golden else None
     yield from check_golden(watch.probability, golden, acts)
-
-
-def _weekday(rows: pd.DataFrame) -> int:
-    return int(rows["event_time"].iloc[0].weekday())
 
 
 def _skew(watch: Watch) -> Iterator[Finding]:

@@ -1,13 +1,10 @@
 """Drift as an explanation: which columns moved, whether it lasts, and what it does to the score."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-from kpi_gate.watch.drift.impact import Joint, Moved, joint_shift, mean_scores, moves_of
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.watch.drift.impact import Joint, Moved, Score, joint_shift, mean_scores, moves_of
 from kpi_gate.watch.drift.profile import Bins, bins_for, profile
 from kpi_gate.watch.drift.result import Bar, ColumnDrift, DriftReport
 from kpi_gate.watch.drift.shift import (
@@ -18,15 +15,6 @@ from kpi_gate.watch.drift.shift import (
     groups_of,
     shift_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from kpi_gate.usecase.contract import UseCase
-
-    Score = Callable[[pd.DataFrame], NDArray[np.float64]]
 
 PERIOD_DAYS = (1, 7, 28)
 PERIOD_ROWS = 100  # rows that a period needs; days with fewer are taken together
@@ -61,7 +49,7 @@ def explain(
     days = _period_days(reference)
     old_ages, new_ages = _ages(reference, days), _ages(current, days)
     old, new = _periods(reference, old_ages, bins, days), _periods(current, new_ages, bins, days)
-    shifts = {name: shift_of(name, old, new, len(bins)) for name in bins}
+    shifts = {name: shift_of(name, bins, old, new) for name in bins}
     latest = current[new_ages < LOOKED_BACK]
     seed = int(use_case.settings.model["seed"])
     joint, usual = _joint(reference, latest, old_ages, bins, days, seed)

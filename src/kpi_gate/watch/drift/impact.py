@@ -1,24 +1,15 @@
 """What a shift does to the champion's score, and whether a classifier tells old rows from new."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2
 
-from kpi_gate.watch.drift.profile import NULL
+from kpi_gate.watch.drift.profile import NULL, Bins, Floats
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from kpi_gate.watch.drift.profile import Bins
-
-    Floats = NDArray[np.float64]
-
+Score = Callable[[pd.DataFrame], Floats]
 MOST_JOINT_ROWS = 20_000  # a side
 MOST_SCORED_ROWS = 5_000
 FOLDS = 3
@@ -38,7 +29,7 @@ class Joint(NamedTuple):
     auc: float
     z: float
 
-    def unlikely(self, usual: Sequence[Joint] = ()) -> bool:
+    def unlikely(self, usual: "Sequence[Joint]" = ()) -> bool:
         """Tell whether it is large enough to speak of, and too large for chance.
 
         What good days differ by among themselves widens chance, where it is more than chance.
@@ -64,24 +55,17 @@ class Moved(NamedTuple):
 def joint_shift(
     reference: pd.DataFrame, current: pd.DataFrame, bins: Mapping[str, Bins], seed: int
 ) -> Joint:
-    """Let a classifier tell old rows from new: it sees what no column shows alone.
-
-    Args:
-        reference: Good rows.
-        current: New rows.
-        bins: Columns to look at; the classifier sees the bins.
-        seed: Seed of the samples and folds.
-    """
+    """Let a classifier tell old rows from new by their bins: it sees what no column shows alone."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     sides = [_sample(rows, MOST_JOINT_ROWS, seed) for rows in (reference, current)]
-    fewest = min(len(side) for side in sides)
-    if fewest < 2 * FOLDS:
+    old, young = map(len, sides)
+    if min(old, young) < 2 * FOLDS:
         return Joint(0.5, 0.0)
     coded = pd.concat([_coded(side, bins) for side in sides], ignore_index=True)
-    new = np.repeat([0, 1], [len(side) for side in sides])
+    new = np.repeat([0, 1], [old, young])
     categories = [column.kind == "category" for column in bins.values()]
     # no early stopping: it would set rows apart; no weights: they are slow (OPERATION.md 1.9)
     model = HistGradientBoostingClassifier(
@@ -94,7 +78,6 @@ def joint_shift(
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     probability = cross_val_predict(model, coded, new, cv=folds, method="predict_proba")[:, 1]
     auc = float(roc_auc_score(new, probability))
-    old, young = (len(side) for side in sides)
     chance = np.sqrt((old + young + 1) / (12 * old * young))  # Mann and Whitney (1947)
     return Joint(auc, float((auc - 0.5) / chance))
 
@@ -103,7 +86,7 @@ def moves_of(
     columns: Sequence[str],
     reference: pd.DataFrame,
     current: pd.DataFrame,
-    score: Callable[[pd.DataFrame], Floats],
+    score: Score,
     seed: int,
 ) -> dict[str, Moved]:
     """Measure what each column's new values do to the score of otherwise old rows.
@@ -118,39 +101,31 @@ def moves_of(
         score: Rows to scores, shape `(n,)` or `(n, choices)`.
         seed: Seed of samples and permutations.
     """
+
+    def scored(name: str, values: pd.Series) -> Floats:
+        """Score the rows with values of a column drawn from others, each about as often."""
+        copies = -(-len(rows) // len(values))
+        drawn = generator.permutation(np.tile(np.arange(len(values)), copies))[: len(rows)]
+        changed = rows.assign(**{name: values.iloc[drawn].set_axis(rows.index)})
+        return np.asarray(score(changed), dtype=np.float64)
+
     generator = np.random.default_rng(seed)
     rows = _sample(reference, MOST_SCORED_ROWS, seed)
     before = np.asarray(score(rows), dtype=np.float64)
     moved = {}
     for name in columns:
-        permuted = _scored(rows, name, rows[name], score, generator)
-        replaced = _scored(rows, name, current[name], score, generator)
-        moved[name] = Moved(
-            float(np.abs(permuted - before).mean()), float(replaced.mean() - permuted.mean())
-        )
+        permuted, replaced = scored(name, rows[name]), scored(name, current[name])
+        importance = float(np.abs(permuted - before).mean())
+        moved[name] = Moved(importance, float(replaced.mean() - permuted.mean()))
     return moved
 
 
 def mean_scores(
-    sides: Sequence[pd.DataFrame], score: Callable[[pd.DataFrame], Floats], seed: int
+    sides: Sequence[pd.DataFrame], score: Score, seed: int
 ) -> list[tuple[float, float]]:
     """Return mean and standard deviation of the score on a sample of each side."""
     scores = [np.asarray(score(_sample(side, MOST_SCORED_ROWS, seed)), float) for side in sides]
     return [(float(found.mean()), float(found.std())) for found in scores]
-
-
-def _scored(
-    rows: pd.DataFrame,
-    name: str,
-    values: pd.Series,
-    score: Callable[[pd.DataFrame], Floats],
-    generator: np.random.Generator,
-) -> Floats:
-    """Score the rows with values of a column drawn from others, each about as often."""
-    copies = -(-len(rows) // len(values))
-    drawn = generator.permutation(np.tile(np.arange(len(values)), copies))[: len(rows)]
-    changed = rows.assign(**{name: values.iloc[drawn].set_axis(rows.index)})
-    return np.asarray(score(changed), dtype=np.float64)
 
 
 def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:

@@ -1,22 +1,17 @@
 """Profiles of rows: counts in fixed bins, which add up across days, files and machines."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+from kpi_gate.usecase.contract import Feature
 
-    from numpy.typing import NDArray
-
-    from kpi_gate.usecase.contract import Feature
-
-    Counts = NDArray[np.int64]
-
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 MOST_BINS = 50
 NULL = 0  # the first bin of every column
 
@@ -65,73 +60,33 @@ class Bins:
         return f"{low} to {high}" if high else f"{low} and more"
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Counts of some rows.
-
-    Attributes:
-        bins: Bins by column.
-        counts: Rows by column and bin, each of shape `(bins.size,)`.
-        rows: Number of rows.
-    """
-
-    bins: Mapping[str, Bins]
-    counts: Mapping[str, Counts]
-    rows: int
-
-
 def bins_for(rows: pd.DataFrame, features: Sequence[Feature]) -> dict[str, Bins]:
     """Lay out the bins of the features: quantiles of a number, the commonest levels of a category.
-
-    Args:
-        rows: Reference rows.
-        features: Columns and their kinds.
-
-    Raises:
-        ValueError: If there are no rows, or a column is missing.
-    """
-    if rows.empty:
-        raise ValueError("the reference has 0 rows, at least 1 is needed")
-    missing = [feature.name for feature in features if feature.name not in rows]
-    if missing:
-        raise ValueError(f"the reference has no column {', '.join(missing)}")
-    return {feature.name: _bins(rows[feature.name], feature.kind) for feature in features}
-
-
-def profile(rows: pd.DataFrame, bins: Mapping[str, Bins]) -> Profile:
-    """Count the rows in each bin.
 
     Raises:
         ValueError: If a column is missing.
     """
-    missing = [name for name in bins if name not in rows]
-    if missing:
-        raise ValueError(f"the rows have no column {', '.join(missing)}")
-    counts = {
+    _require("the reference has", [feature.name for feature in features], rows)
+    return {feature.name: _bins(rows[feature.name], feature.kind) for feature in features}
+
+
+def profile(rows: pd.DataFrame, bins: Mapping[str, Bins]) -> dict[str, Counts]:
+    """Count the rows of each column in each bin, shape `(bins.size,)`.
+
+    Raises:
+        ValueError: If a column is missing.
+    """
+    _require("the rows have", bins, rows)
+    return {
         name: np.bincount(column.codes(rows[name]), minlength=column.size)
         for name, column in bins.items()
     }
-    return Profile(bins, counts, len(rows))
 
 
-def merge(first: Profile, *others: Profile) -> Profile:
-    """Add up profiles of distinct rows.
-
-    Raises:
-        ValueError: If they were counted in other bins.
-    """
-    for other in others:
-        if other.bins != first.bins:
-            raise ValueError("profiles with different bins do not add up; count in the same bins")
-    everyone = (first, *others)
-    counts = {
-        name: sum(_of(everyone, name), np.zeros_like(first.counts[name])) for name in first.bins
-    }
-    return Profile(first.bins, counts, sum(part.rows for part in everyone))
-
-
-def _of(profiles: Iterable[Profile], name: str) -> Iterable[Counts]:
-    return (part.counts[name] for part in profiles)
+def _require(who: str, names: Iterable[str], rows: pd.DataFrame) -> None:
+    missing = [name for name in names if name not in rows]
+    if missing:
+        raise ValueError(f"{who} no column {', '.join(missing)}")
 
 
 def _bins(column: pd.Series, kind: Literal["number", "category"]) -> Bins:
@@ -150,21 +105,19 @@ def _bins(column: pd.Series, kind: Literal["number", "category"]) -> Bins:
     return Bins(kind, levels=tuple(levels[code] for code in ranked[: MOST_BINS - 1]))
 
 
-def _numbers(column: pd.Series) -> NDArray[np.float64]:
+def _numbers(column: pd.Series) -> Floats:
     plain = pd.to_numeric(column, errors="coerce")
     return np.asarray(plain.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _levels(column: pd.Series) -> tuple[NDArray[np.int64], list[str]]:
+def _levels(column: pd.Series) -> tuple[Counts, list[str]]:
     """Return each row's code, -1 where null, and the levels as text.
 
     Whole numbers with nulls among them are floats: 3 and 3.0 are one level.
     """
     codes, found = pd.factorize(column)
-    return codes.astype(np.int64), [_text(level) for level in found]
-
-
-def _text(level: object) -> str:
-    text = str(level)
-    is_float = isinstance(level, float | np.floating)
-    return text.removesuffix(".0") if is_float else text
+    words = [
+        str(level).removesuffix(".0") if isinstance(level, float | np.floating) else str(level)
+        for level in found
+    ]
+    return codes.astype(np.int64), words

@@ -1,8 +1,7 @@
 """What drift was found, in numbers, sentences and findings."""
 
-from __future__ import annotations
-
 import math
+from functools import partial
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -11,13 +10,13 @@ from kpi_gate.decision.frozen import Frozen
 from kpi_gate.text import number
 from kpi_gate.watch.drift.impact import LEAST_AUC
 from kpi_gate.watch.drift.shift import LEAST_PSI, LOOKED_BACK
-from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.finding import Finding, Severity, finding
 
 MATERIAL = 0.1  # standard deviations of the score, by which a column must move its mean
 MOST_NAMED = 4
 NO_MONEY = "nothing here says that money was lost"
 PERIODS = {1: "days", 7: "weeks", 28: "periods of four weeks"}
-CHECK, JOINT_CHECK = "column_shift", "joint_shift"
+_finding = partial(finding, "drift", "data")
 
 
 class Bar(Frozen):
@@ -114,7 +113,7 @@ class DriftReport(Frozen):
                 words += f" by itself, but together they did: {self.joint_words}"
             return f"{words}; {NO_MONEY}"
         top, *others = self.drifted
-        words = f"{self.told(top)}"
+        words = self.told(top)
         if others:
             words += f"; {len(others)} other column{'s' * (len(others) > 1)} drifted as well: "
             words += ", ".join(column.name for column in others[:MOST_NAMED])
@@ -137,11 +136,9 @@ class DriftReport(Frozen):
             if column.in_a_row > 1
             else f"{column.recent} of the last {LOOKED_BACK} {unit}"
         )
-        moves = (
-            f"moves the mean score by {number(round(column.score_shift, 4), sign=True)}"
-            if self.material(column)
-            else f"hardly moves the score ({number(round(column.score_shift, 4), sign=True)})"
-        )
+        by = number(round(column.score_shift, 4), sign=True)
+        material = self.material(column)
+        moves = f"moves the mean score by {by}" if material else f"hardly moves the score ({by})"
         return f"{column.name} moved (PSI {column.psi:.3f}, {lasts}) and {moves}"
 
     def material(self, column: ColumnDrift) -> bool:
@@ -151,29 +148,12 @@ class DriftReport(Frozen):
 
     def as_findings(self) -> list[Finding]:
         """Return a finding of each column that drifted, and of all together; none is severe."""
-        found = [
-            Finding(
-                layer="drift",
-                check=CHECK,
-                severity="warning" if self.material(column) else "note",
-                about="data",
-                column=column.name,
-                sentence=f"{self.told(column)}; {NO_MONEY}",
-                value=column.psi,
-                bound=LEAST_PSI,
-            )
-            for column in self.drifted
-        ]
+        found = []
+        for column in self.drifted:
+            severity: Severity = "warning" if self.material(column) else "note"
+            told = (f"{self.told(column)}; {NO_MONEY}", column.psi, LEAST_PSI, column.name)
+            found.append(_finding("column_shift", severity, *told))
         if self.joint_drifted:
-            found.append(
-                Finding(
-                    layer="drift",
-                    check=JOINT_CHECK,
-                    severity="note",
-                    about="data",
-                    sentence=f"{self.joint_words}; {NO_MONEY}",
-                    value=self.joint_auc,
-                    bound=LEAST_AUC,
-                )
-            )
+            words = f"{self.joint_words}; {NO_MONEY}"
+            found.append(_finding("joint_shift", "note", words, self.joint_auc, LEAST_AUC))
         return found

@@ -1,23 +1,13 @@
 """Shift of one column: how large, how unlikely, and on how many days in a row."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binom, chi2, kstwobign, norm
 
-from kpi_gate.watch.drift.profile import NULL
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from kpi_gate.watch.drift.profile import Bins, Profile
-
-    Counts = NDArray[np.int64]
-    Floats = NDArray[np.float64]
+from kpi_gate.watch.drift.profile import NULL, Bins, Counts, Floats
 
 FAMILY_ALARMS = 0.05  # a period, over all columns and tests; persistence makes it far rarer
 LOOKED_BACK = 3  # periods, of which
@@ -33,11 +23,11 @@ class Period(NamedTuple):
     """Rows of one day, or of as many days as give enough rows.
 
     Attributes:
-        profile: Their counts.
+        counts: Their counts by column and bin.
         weekday: Day of the week; -1 where the period is longer.
     """
 
-    profile: Profile
+    counts: Mapping[str, Counts]
     weekday: int
 
 
@@ -69,7 +59,7 @@ class Shift(NamedTuple):
 
 
 def shift_of(
-    name: str, reference: Sequence[Period], current: Sequence[Period], columns: int
+    name: str, bins: Mapping[str, Bins], reference: Sequence[Period], current: Sequence[Period]
 ) -> Shift:
     """Compare the latest periods of a column with the reference.
 
@@ -78,26 +68,26 @@ def shift_of(
 
     Args:
         name: The column.
+        bins: Bins of all columns that are looked at together.
         reference: Good periods.
         current: Periods to look at, in time order.
-        columns: Columns that are looked at together.
     """
-    bins = reference[0].profile.bins[name]
-    old, new = _counts(reference, name), _counts(current, name)
+    own = bins[name]
+    old, new = (np.array([day.counts[name] for day in side]) for side in (reference, current))
     days = np.array([period.weekday for period in reference])
     rests = np.array([_rest(old, days, day.weekday) for day in current])
     spread = np.array([_rest(old, days, days[i], without=i) for i in range(len(old))])
     chances = np.ones(len(new))
-    tests = (_values, _nulls) if bins.kind == "number" else (_levels, _nulls, _rare)
+    tests = (_values, _nulls) if own.kind == "number" else (_levels, _nulls, _rare)
     for test in tests:
         among = _squares(test, old, spread) if len(old) > 1 else np.zeros(1)
         found = _squares(test, new, rests)
         widened = norm.sf(np.sqrt(found / max(among.mean(), 1.0))) * 2
         chances = np.minimum(chances, np.where(found > among.max(), widened, 1.0) * len(tests))
-    significant = chances < FAMILY_ALARMS / columns
+    significant = chances < FAMILY_ALARMS / len(bins)
     last = slice(-LOOKED_BACK, None)
     expected = (rests[last] / rests[last].sum(axis=1, keepdims=True)).T @ new[last].sum(axis=1)
-    psi, distance = _effect(bins, expected, new[last].sum(axis=0), int(old.sum()))
+    psi, distance = _effect(own, expected, new[last].sum(axis=0), int(old.sum()))
     return Shift(
         psi=psi,
         distance=distance,
@@ -109,23 +99,17 @@ def shift_of(
     )
 
 
-def _counts(periods: Sequence[Period], name: str) -> Counts:
-    return np.array([period.profile.counts[name] for period in periods])
-
-
 def _rest(counts: Counts, weekdays: Counts, weekday: int, without: int | None = None) -> Counts:
     """Add up the periods to compare with: the same weekdays where they are enough, else all."""
     others = np.arange(len(counts)) != without
     same = others & (weekdays == weekday)
     chosen = same if same.sum() >= SAME_WEEKDAYS and weekday >= 0 else others
-    total: Counts = counts[chosen].sum(axis=0)
-    return total
+    return np.asarray(counts[chosen].sum(axis=0))
 
 
 def _squares(test: Callable[[Counts, Counts], Floats], days: Counts, rests: Counts) -> Floats:
     """Return z-squared of each day by a test: its mean is 1 where only chance moves the column."""
-    squares: Floats = norm.isf(np.maximum(test(days, rests), LEAST_CHANCE) / 2) ** 2
-    return squares
+    return np.asarray(norm.isf(np.maximum(test(days, rests), LEAST_CHANCE) / 2) ** 2)
 
 
 # each test takes counts of shape (days, bins), and of what each day is compared with

@@ -73,9 +73,19 @@ class _Episode:
     def spans(self, event: Event) -> bool:
         return self.runs[0].when <= event.when <= self.runs[-1].when + FOLLOWS
 
-    @property
-    def severity(self) -> Severity:
-        return "severe" if any(one.get("severity") == "severe" for one in self.found) else "warning"
+    def judged(self, judgement: Judgement, because: str) -> Alarm:
+        severe = any(one.get("severity") == "severe" for one in self.found)
+        return Alarm(
+            check=self.check,
+            column=self.column,
+            severity="severe" if severe else "warning",
+            first=self.runs[0].when,
+            last=self.runs[-1].when,
+            runs=len(self.runs),
+            sentence=words(self.found[-1].get("sentence")),
+            judged=judgement,
+            because=because,
+        )
 
 
 def monitor_runs(events: Iterable[Event]) -> list[Event]:
@@ -97,7 +107,7 @@ def quarantined(events: Iterable[Event]) -> dict[str, Event]:
 
 def alarms(events: Sequence[Event]) -> list[Alarm]:
     """Put the findings of consecutive runs together and judge each alarm, oldest first."""
-    made = [_judged(episode, events) for episode in _episodes(monitor_runs(events))]
+    made = [episode.judged(*_judge(episode, events)) for episode in _episodes(monitor_runs(events))]
     return sorted(made, key=lambda alarm: (alarm.first, alarm.check, alarm.column))
 
 
@@ -127,24 +137,8 @@ def _loud(run: Event) -> dict[tuple[str, str], Mapping[str, object]]:
     return {(words(one.get("check")), words(one.get("column"))): one for one in ranked}
 
 
-def _judged(episode: _Episode, events: Sequence[Event]) -> Alarm:
-    judged, because = _judge(episode, events)
-    return Alarm(
-        check=episode.check,
-        column=episode.column,
-        severity=episode.severity,
-        first=episode.runs[0].when,
-        last=episode.runs[-1].when,
-        runs=len(episode.runs),
-        sentence=words(episode.found[-1].get("sentence")),
-        judged=judged,
-        because=because,
-    )
-
-
 def _judge(episode: _Episode, events: Sequence[Event]) -> tuple[Judgement, str]:
-    days = _days_taken(episode, events)
-    last = quarantined(events)
+    days, last = _days_taken(episode, events), quarantined(events)
     kept = [day for day in days if last[day].text("action") != "release"]
     if kept:
         return "true", f"{', '.join(kept)} stays in quarantine"

@@ -30,21 +30,17 @@ class Event:
     when: datetime
     body: Mapping[str, object]
 
-    def text(self, name: str) -> str:
+    def text(self, *path: str) -> str:
         """Return a text of the body on one line; empty where there is none."""
-        return words(self.body.get(name))
-
-    def number_at(self, *path: str) -> float | None:
-        """Return a finite number deep in the body; None where there is none."""
-        return finite(self._deep(path))
-
-    def text_at(self, *path: str) -> str:
-        """Return a text deep in the body; empty where there is none."""
         return words(self._deep(path))
 
-    def moment_at(self, *path: str) -> datetime | None:
-        """Return a moment deep in the body, UTC; None where there is none."""
-        return moment(self._deep(path))
+    def figure(self, *path: str) -> float | None:
+        """Return a finite number of the body; None where there is none."""
+        return finite(self._deep(path))
+
+    def moment(self, *path: str) -> datetime | None:
+        """Return a moment of the body, UTC; None where there is none."""
+        return _moment(self._deep(path))
 
     def listed(self, name: str) -> list[object]:
         """Return a list of the body; empty where there is none."""
@@ -62,7 +58,7 @@ def words(value: object) -> str:
     return clean(value) if isinstance(value, str) else ""
 
 
-def moment(value: object) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     """Read a moment as UTC; None for what is none."""
     if not isinstance(value, str):
         return None
@@ -79,7 +75,7 @@ def events(entries: Iterable[Entry]) -> list[Event]:
     latest: Event | None = None  # of those that say what moment they are about
     for entry in sorted(entries, key=lambda one: one.number):
         at = entry.at if entry.at.tzinfo else entry.at.replace(tzinfo=UTC)
-        own = moment(entry.body.get("as_of"))
+        own = _moment(entry.body.get("as_of"))
         when = own or _after(latest, at)
         event = Event(entry.number, entry.kind, entry.subject, at, when, entry.body)
         latest = event if own else latest

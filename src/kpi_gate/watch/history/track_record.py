@@ -1,7 +1,7 @@
 """Tell from the ledger what became of a use case: promised and realised, decided and undone."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from statistics import median
 
@@ -13,17 +13,11 @@ from kpi_gate.watch.history.alarms import alarms, monitor_runs, quarantined
 from kpi_gate.watch.history.events import Event, events
 from kpi_gate.watch.history.result import History, Lead, Measured, Promotion, Rollback
 
-__all__ = ["History", "history"]
-DAY = 86_400
+KINDS = ("decision", "done", "rollback", "choice", "monitor")
 
 
 def history(
-    use_case: str,
-    entries: Iterable[Entry],
-    now: datetime,
-    *,
-    title: str = "",
-    fault: str = "",
+    use_case: str, entries: Iterable[Entry], now: datetime, *, title: str = "", fault: str = ""
 ) -> History:
     """Tell the history of one use case.
 
@@ -35,16 +29,23 @@ def history(
         fault: Why it cannot be loaded, for the reader.
     """
     told = events(entries)
-    decided = {event.subject: event for event in told if event.kind == "decision"}
-    champion, since = _champion(told)
-    trained = _trained_until(champion, decided.values())
-    promotions = _promotions(told, decided)
-    moved = [event for event in told if event.kind == "rollback"]
-    choices = (
+    of_kind = {kind: [event for event in told if event.kind == kind] for kind in KINDS}
+    decided = {event.subject: event for event in of_kind["decision"]}
+    moves = [event for event in told if event.kind in ("done", "rollback")]
+    champion = (moves[-1].text("version") if moves else "") or BASELINE
+    since = moves[-1].at if moves else None
+    trained = [
+        one.moment("decision", "lineage", "candidate", "trained_until")
+        for one in decided.values()
+        if one.text("version") == champion
+    ]
+    choices = Counter(
         f"{one.text('action') or 'unknown'}: {one.text('rule') or 'unknown'}"
-        for one in told
-        if one.kind == "choice"
+        for one in of_kind["choice"]
     )
+    measured = [run for run in monitor_runs(told) if _gain(run, "per_decision") is not None]
+    promotions = _promotions(of_kind["done"], of_kind["rollback"], decided, measured)
+    held = {day for day, last in quarantined(told).items() if last.text("action") != "release"}
     return History(
         use_case=use_case,
         title=title or use_case,
@@ -54,37 +55,21 @@ def history(
         champion=champion,
         since=since,
         days_in_use=_days(since, now),
-        age_days=_days(trained, now),
+        age_days=_days(trained[-1] if trained else None, now),
         verdicts=_verdicts(decided.values()),
         promotions=promotions,
-        series=_series(told, promotions),
-        lead=_lead(told, decided),
-        rollbacks=tuple(map(_rollback, moved)),
-        choices=dict(sorted(Counter(choices).items())),
-        runs=sum(event.kind == "monitor" for event in told),
+        series=_series(measured, promotions),
+        lead=_lead(of_kind["done"], decided),
+        rollbacks=tuple(map(_rollback, of_kind["rollback"])),
+        choices=dict(sorted(choices.items())),
+        runs=len(of_kind["monitor"]),
         alarms=tuple(alarms(told)),
-        quarantined=tuple(
-            sorted(d for d, last in quarantined(told).items() if last.text("action") != "release")
-        ),
+        quarantined=tuple(sorted(held)),
     )
 
 
-def _champion(told: Sequence[Event]) -> tuple[str, datetime | None]:
-    moves = [event for event in told if event.kind in ("done", "rollback")]
-    return (moves[-1].text("version") or BASELINE, moves[-1].at) if moves else (BASELINE, None)
-
-
-def _trained_until(champion: str, decided: Iterable[Event]) -> datetime | None:
-    known = [
-        one.moment_at("decision", "lineage", "candidate", "trained_until")
-        for one in decided
-        if one.text("version") == champion
-    ]
-    return known[-1] if known else None
-
-
 def _days(start: datetime | None, end: datetime | None) -> float | None:
-    return None if start is None or end is None else (end - start).total_seconds() / DAY
+    return None if start is None or end is None else (end - start).total_seconds() / 86_400
 
 
 def _verdicts(decided: Iterable[Event]) -> dict[str, int]:
@@ -93,43 +78,46 @@ def _verdicts(decided: Iterable[Event]) -> dict[str, int]:
     return {str(name): counts[name] for name in order if counts[name]}
 
 
-def _promotions(told: Sequence[Event], decided: Mapping[str, Event]) -> tuple[Promotion, ...]:
-    made = []
-    for index, event in enumerate(told):
-        if event.kind == "done":
-            later = told[index + 1 :]
-            undone = any(one.kind == "rollback" and one.subject == event.subject for one in later)
-            made.append(_promotion(event, decided.get(event.subject), told, undone))
-    return tuple(made)
+def _promotions(
+    done: Iterable[Event],
+    rollbacks: Iterable[Event],
+    decided: Mapping[str, Event],
+    measured: Iterable[Event],
+) -> tuple[Promotion, ...]:
+    undone = {event.subject: event.number for event in rollbacks}  # the last one of each
+    last = {run.text("champion"): run for run in measured}
+    return tuple(
+        _promotion(
+            event,
+            decided.get(event.subject),
+            last.get(event.text("version")),
+            taken_back=undone.get(event.subject, 0) > event.number,
+        )
+        for event in done
+    )
 
 
 def _promotion(
-    done: Event, decision: Event | None, told: Sequence[Event], undone: bool
+    done: Event, decision: Event | None, last: Event | None, *, taken_back: bool
 ) -> Promotion:
-    version = done.text("version")
     promised, booked = _promise(decision)
-    measured = [
-        run
-        for run in monitor_runs(told)
-        if run.text("champion") == version and _gain(run, "per_decision") is not None
-    ]
-    last = measured[-1] if measured else None
-    realised, decisions = (
-        (None, None) if last is None else (_gain(last, "per_decision"), _gain(last, "decisions"))
+    realised, decisions, lower, upper = (
+        _gain(last, name) if last else None
+        for name in ("per_decision", "decisions", "lower", "upper")
     )
     return Promotion(
-        version=version,
+        version=done.text("version"),
         replaced=done.text("from") or BASELINE,
         at=done.at,
-        as_of=decision.moment_at("as_of") if decision else None,
+        as_of=decision.moment("as_of") if decision else None,
         forced=done.text("forced"),
-        taken_back=undone,
-        unit=decision.text_at("decision", "unit") if decision else "",
+        taken_back=taken_back,
+        unit=decision.text("decision", "unit") if decision else "",
         promised=promised,
         booked=booked,
         realised=realised,
-        lower=_gain(last, "lower") if last else None,
-        upper=_gain(last, "upper") if last else None,
+        lower=lower,
+        upper=upper,
         earned=_times(realised, decisions),
         measured=last.when if last else None,
     )
@@ -139,51 +127,44 @@ def _promise(decision: Event | None) -> tuple[float | None, float | None]:
     """Return the shrunk gain per decision, and over the horizon after the switch cost."""
     if decision is None:
         return None, None
-    shrunk = decision.number_at("decision", "gain", "shrunk")
-    whole = _times(shrunk, decision.number_at("decision", "horizon_decisions"))
-    switch = decision.number_at("decision", "switch_cost")
+    shrunk = decision.figure("decision", "gain", "shrunk")
+    whole = _times(shrunk, decision.figure("decision", "horizon_decisions"))
+    switch = decision.figure("decision", "switch_cost")
     return shrunk, None if whole is None or switch is None else finite(whole - switch)
 
 
 def _gain(run: Event, name: str) -> float | None:
-    return run.number_at("realised", "gain", name)
+    return run.figure("realised", "gain", name)
 
 
 def _times(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else finite(one * other)
 
 
-def _series(told: Sequence[Event], promotions: Sequence[Promotion]) -> tuple[Measured, ...]:
+def _series(measured: Iterable[Event], promotions: Iterable[Promotion]) -> tuple[Measured, ...]:
     booked = {one.version: one.promised for one in promotions}
     points = []
-    for run in monitor_runs(told):
-        realised, champion = _gain(run, "per_decision"), run.text("champion")
-        if realised is not None:
-            promised = run.number_at("realised", "promised")
-            points.append(
-                Measured(
-                    as_of=run.when,
-                    champion=champion,
-                    promised=booked.get(champion) if promised is None else promised,
-                    realised=realised,
-                    lower=_gain(run, "lower"),
-                    upper=_gain(run, "upper"),
-                )
-            )
+    for run in measured:
+        champion, promised = run.text("champion"), run.figure("realised", "promised")
+        point = {
+            "as_of": run.when,
+            "champion": champion,
+            "promised": booked.get(champion) if promised is None else promised,
+            "realised": _gain(run, "per_decision"),
+            "lower": _gain(run, "lower"),
+            "upper": _gain(run, "upper"),
+        }
+        points.append(Measured.model_validate(point))
     return tuple(points)
 
 
-def _lead(told: Sequence[Event], decided: Mapping[str, Event]) -> tuple[Lead, ...]:
+def _lead(done: Iterable[Event], decided: Mapping[str, Event]) -> tuple[Lead, ...]:
     data = (
-        _days(one.moment_at("decision", "lineage", "window", "end"), one.moment_at("as_of"))
+        _days(one.moment("decision", "lineage", "window", "end"), one.moment("as_of"))
         for one in decided.values()
     )
-    written = (_days(one.moment_at("as_of"), one.at) for one in decided.values())
-    released = (
-        _days(decided[one.subject].at, one.at)
-        for one in told
-        if one.kind == "done" and one.subject in decided
-    )
+    written = (_days(one.moment("as_of"), one.at) for one in decided.values())
+    released = (_days(decided[one.subject].at, one.at) for one in done if one.subject in decided)
     return (
         _median("evidence ends, until the moment of the decision", data),
         _median("moment of the decision, until it is on record", written),

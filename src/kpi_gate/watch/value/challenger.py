@@ -1,10 +1,11 @@
-"""Train a challenger on newer rows and compare it with the champion on later days, in money."""
+"""What staleness costs: a challenger, trained on newer rows, against the champion on later days."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -12,12 +13,7 @@ from threadpoolctl import threadpool_limits
 from kpi_gate.data.quarantine import outside
 from kpi_gate.decision.evidence import Contender, Window
 from kpi_gate.decision.staleness import Staleness, measure_staleness
-from kpi_gate.evaluation.daily import (
-    differences_in_money,
-    good_days,
-    judged,
-    sum_by_day,
-)
+from kpi_gate.evaluation.daily import differences_in_money, good_days, judged, sum_by_day
 from kpi_gate.evaluation.metrics import estimate_sides
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.label_maturity import measure_maturity
@@ -26,6 +22,9 @@ from kpi_gate.learning.windows import Windows, plan_windows, within
 from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Refusal, Run
+from kpi_gate.watch.context import Watch
+
+BETWEEN_CHALLENGES = timedelta(days=7)  # each is a whole training
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,32 @@ def challenge(
         return _judge(run, good, windows, len(days), champion, challenger)
     except (_NothingToJudgeError, Refusal, ScoringError, ModelError) as refused:
         return Challenge(unit=unit, reason=str(refused))
+
+
+class Measured(NamedTuple):
+    """What staleness costs a day, and the moment when that was measured, UTC."""
+
+    staleness: Staleness
+    as_of: datetime
+
+
+def measured_staleness(watch: Watch, quarantined: AbstractSet[date]) -> Measured:
+    """Measure staleness once a week; in between the last measure of this champion stands.
+
+    Args:
+        watch: The look.
+        quarantined: Days in UTC that do not count.
+    """
+    run = watch.run
+    for entry in reversed(run.history.of_kind("monitor")):
+        told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")
+        if told and at and entry.body["champion"] == watch.champion.name:
+            last = Measured(Staleness.model_validate(told), datetime.fromisoformat(at))
+            age = run.as_of - last.as_of
+            if last.staleness.is_known and timedelta(0) <= age < BETWEEN_CHALLENGES:
+                return last
+    found = challenge(run, watch.rows, watch.champion, run.work / "challenger", quarantined)
+    return Measured(found.staleness(run.use_case.settings.trigger.confidence), run.as_of)
 
 
 class _NothingToJudgeError(Exception):

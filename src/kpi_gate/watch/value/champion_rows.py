@@ -18,11 +18,12 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows
 from kpi_gate.record.model_files import Model
 from kpi_gate.run.context import Run
-from kpi_gate.usecase.contract import UseCase
+
+Marks = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class View:
+class ChampionRows:
     """The champion at work on the rows from its gate window until now.
 
     Attributes:
@@ -40,39 +41,20 @@ class View:
     side: Side
     labels: Maturity
     until: datetime
-    due: NDArray[np.bool_]
-    usable: NDArray[np.bool_]
+    due: Marks
+    usable: Marks
 
-    @property
-    def use_case(self) -> UseCase:
-        """The use case."""
-        return self.run.use_case
-
-    @property
-    def confidence(self) -> float:
-        """One-sided confidence of every bound, the objective's."""
-        return self.use_case.settings.objective.confidence
-
-    @property
-    def unit(self) -> str:
-        """Unit of the KPI."""
-        return self.use_case.settings.objective.unit
-
-    @property
-    def is_ratio(self) -> bool:
-        """Whether the KPI is a ratio."""
-        return self.use_case.settings.estimator.kind == "ratio"
-
-    def compare(self, other: Side, mask: NDArray[np.bool_]) -> Estimate:
+    def compare(self, other: Side, mask: Marks) -> Estimate:
         """Return the value of some rows by another side and by this one."""
+        use_case = self.run.use_case
         actions, values = (
             (getattr(other, name)[mask], getattr(self.side, name)[mask])
             for name in ("action", "value")
         )
-        base = self.use_case.settings.base_values()
-        return estimate(self.use_case, self.rows[mask], actions, values, base)
+        base = use_case.settings.base_values()
+        return estimate(use_case, self.rows[mask], actions, values, base)
 
-    def own_days(self, mask: NDArray[np.bool_]) -> pd.DataFrame:
+    def own_days(self, mask: Marks) -> pd.DataFrame:
         """Return the champion's own value of some rows, day by day.
 
         Raises:
@@ -81,32 +63,34 @@ class View:
         found = self.compare(self.side, mask)
         if found.faults:
             raise ScoringError("; ".join(found.faults))
-        return sum_by_day(self.rows[mask], *own_value(found, is_ratio=self.is_ratio))
+        return sum_by_day(self.rows[mask], *own_value(found, is_ratio=self._is_ratio))
 
-    def worth(self, mask: NDArray[np.bool_]) -> Worth | None:
+    def worth(self, mask: Marks) -> Worth | None:
         """Return the champion's own value per decision over some rows."""
-        if not mask.any():
-            return None
-        return measure_worth(self.own_days(mask), self.confidence, self.unit)
+        return self._measured(self.own_days(mask)) if mask.any() else None
 
-    def gain(self, replaced: Side, mask: NDArray[np.bool_]) -> Worth | None:
+    def gain(self, replaced: Side, mask: Marks) -> Worth | None:
         """Return the gain per decision over a replaced side; None where it cannot be told."""
-        if not mask.any():
+        found = self.compare(replaced, mask) if mask.any() else None
+        if found is None or found.faults:
             return None
-        found = self.compare(replaced, mask)
-        if found.faults:
-            return None
-        money, decisions = differences_in_money(found, is_ratio=self.is_ratio)
-        days = sum_by_day(self.rows[mask], money, decisions)
-        return measure_worth(days, self.confidence, self.unit)
+        money = differences_in_money(found, is_ratio=self._is_ratio)
+        return self._measured(sum_by_day(self.rows[mask], *money))
 
-    def since(self, moment: datetime) -> NDArray[np.bool_]:
+    def _measured(self, days: pd.DataFrame) -> Worth | None:
+        objective = self.run.use_case.settings.objective
+        return measure_worth(days, objective.confidence, objective.unit)
+
+    @property
+    def _is_ratio(self) -> bool:
+        return self.run.use_case.settings.estimator.kind == "ratio"
+
+    def since(self, moment: datetime) -> Marks:
         """Mark the rows from a moment on."""
-        marked: NDArray[np.bool_] = (self.rows["event_time"] >= moment).to_numpy(dtype=bool)
-        return marked
+        return np.asarray(self.rows["event_time"] >= moment, dtype=np.bool_)
 
 
-def look(run: Run, rows: pd.DataFrame, champion: Model, begin: datetime) -> View:
+def score_champion(run: Run, rows: pd.DataFrame, champion: Model, begin: datetime) -> ChampionRows:
     """Score the champion on the rows since a moment, and mark those that can be judged.
 
     Args:
@@ -132,7 +116,7 @@ def look(run: Run, rows: pd.DataFrame, champion: Model, begin: datetime) -> View
     due = (scored["event_time"] < until).to_numpy()
     usable = due.copy()
     usable[due] = judged(scored[due])
-    return View(run, scored, side, labels, until, due, usable)
+    return ChampionRows(run, scored, side, labels, until, due, usable)
 
 
 def score_side(name: str, model: Model, champion: Model, rows: pd.DataFrame, run: Run) -> Side:

@@ -19,6 +19,7 @@ from kpi_gate.text import number
 from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
+Marks = NDArray[np.bool_]
 FEWEST_KNOWN = 200  # outcomes; fewer make no map
 BLIND_SPOT = (
     "This assumes that P(outcome | inputs) has not changed: it cannot see concept drift, and has "
@@ -56,7 +57,7 @@ class BlindWindow(Frozen):
 
 
 def expect_value(
-    use_case: UseCase, side: Side, rows: pd.DataFrame, known: NDArray[np.bool_], blind: Window
+    use_case: UseCase, side: Side, rows: pd.DataFrame, known: Marks, blind: Window
 ) -> BlindWindow:
     """Estimate what a side's newest decisions are worth from its scores.
 
@@ -68,53 +69,34 @@ def expect_value(
         blind: The window that outcomes have not reached yet.
     """
     new = within(rows, blind).to_numpy()
-    window = {
-        "unit": use_case.settings.objective.unit,
-        "start": blind.start,
-        "end": blind.end,
-        "decisions": int(new.sum()),
-    }
-    fault = _unforeseen(use_case) or _fault(use_case, side, rows, known, new)
+    unit, decisions = use_case.settings.objective.unit, int(new.sum())
+    told = BlindWindow(unit=unit, start=blind.start, end=blind.end, decisions=decisions)
+    fault = _fault(use_case, side, rows["outcome"].to_numpy(dtype=float)[known], decisions)
     if fault:
-        return BlindWindow.model_validate({**window, "unavailable": fault})
-    chance = _mapped(side.probability, rows, known, new)
-    worth = _expected(use_case, side, rows, new, chance)
+        return told.model_copy(update={"unavailable": fault})
+    worth = _expected(use_case, side, rows, new, _mapped(side.probability, rows, known, new))
     if not np.isfinite(worth):
-        return BlindWindow.model_validate({**window, "unavailable": "their value is not finite"})
-    return BlindWindow.model_validate({**window, "per_decision": worth})
+        return told.model_copy(update={"unavailable": "their value is not finite"})
+    return told.model_copy(update={"per_decision": worth})
 
 
-def _unforeseen(use_case: UseCase) -> str:
-    """Say that nothing tells at the decision what an amount will be; empty where something does."""
-    late = () if use_case.times.weighed else use_case.times.late_amounts
-    return f"{', '.join(late)} comes with the outcome, and nothing foresees it" if late else ""
-
-
-def _fault(
-    use_case: UseCase,
-    side: Side,
-    rows: pd.DataFrame,
-    known: NDArray[np.bool_],
-    new: NDArray[np.bool_],
-) -> str:
+def _fault(use_case: UseCase, side: Side, outcomes: Floats, decisions: int) -> str:
     """Say why nothing can be estimated; empty where it can."""
+    late = () if use_case.times.weighed else use_case.times.late_amounts
+    if late:
+        return f"{', '.join(late)} comes with the outcome, and nothing foresees it"
     if use_case.choices is not None:
         return "of logged choices, what another choice brings is not in the scores of the log"
     if side.estimator is None:
         return "a baseline has no scores"
-    if not new.any():
+    if not decisions:
         return "there are none"
-    outcomes = rows["outcome"].to_numpy(dtype=float)[known]
     if outcomes.size < FEWEST_KNOWN:
         return f"{outcomes.size} outcomes are known, at least {FEWEST_KNOWN} make a map"
-    if np.unique(outcomes).size < 2:
-        return "all known outcomes are alike"
-    return ""
+    return "all known outcomes are alike" if np.unique(outcomes).size < 2 else ""
 
 
-def _mapped(
-    scores: Floats, rows: pd.DataFrame, known: NDArray[np.bool_], new: NDArray[np.bool_]
-) -> Floats:
+def _mapped(scores: Floats, rows: pd.DataFrame, known: Marks, new: Marks) -> Floats:
     """Map new scores onto the share of outcomes that such scores had, each row for its like."""
     from sklearn.isotonic import IsotonicRegression
 
@@ -123,12 +105,11 @@ def _mapped(
     if "observed" in rows and "propensity" in rows:
         weights = 1 / rows["propensity"].to_numpy(dtype=float)[known]
     learner.fit(scores[known], rows["outcome"].to_numpy(dtype=float)[known], weights)
-    mapped: Floats = np.asarray(learner.predict(scores[new]), dtype=np.float64)
-    return mapped
+    return np.asarray(learner.predict(scores[new]), dtype=np.float64)
 
 
 def _expected(
-    use_case: UseCase, side: Side, rows: pd.DataFrame, new: NDArray[np.bool_], chance: Floats
+    use_case: UseCase, side: Side, rows: pd.DataFrame, new: Marks, chance: Floats
 ) -> float:
     """Return the expected value per decision; of a ratio KPI, per unit of its base."""
     model, parameters, action = use_case.value, use_case.settings.base_values(), side.action[new]

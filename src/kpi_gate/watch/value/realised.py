@@ -18,9 +18,13 @@ from kpi_gate.evaluation.scored_model import Side
 from kpi_gate.learning.label_maturity import Maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import within
+from kpi_gate.record.dvc_stages import clear
 from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.run.champion import stand_in
 from kpi_gate.run.context import Run
-from kpi_gate.watch.value.champion_rows import View, look, score_side
+from kpi_gate.watch.context import Watch
+from kpi_gate.watch.finding import Finding, model_finding
+from kpi_gate.watch.value.champion_rows import ChampionRows, score_champion, score_side
 from kpi_gate.watch.value.estimated import BlindWindow, expect_value
 
 FALSE_ALARM = 1 / 365  # with a look a day, about one a year at most
@@ -64,6 +68,45 @@ class Realised(Frozen):
     unknown: str = ""
 
 
+def realised_value(
+    watch: Watch, quarantined: AbstractSet[date]
+) -> tuple[Realised | None, list[Finding]]:
+    """Value the champion in use since its promotion, with what stands in the way of it.
+
+    Args:
+        watch: The look.
+        quarantined: Days in UTC that do not count.
+
+    Returns:
+        None for the baseline, which nobody promoted.
+    """
+    run, name, found = watch.run, watch.champion.name, []
+    decided = run.history.decision_on(name)
+    if watch.champion.estimator is None or decided is None:
+        return None, []
+    promotions = (e for e in reversed(run.history.standing) if e.body["version"] == name)
+    before = next((entry.body["from"] for entry in promotions), "")
+    folder, replaced = run.work / "replaced", None
+    clear(folder)
+    try:
+        replaced = run.fetch(before, folder) if before else stand_in(run, folder)
+    except ModelError as error:
+        words = f"{before} cannot be read, so neither is it a way back nor the gain over it known: "
+        found.append(model_finding("replaced_readable", "warning", f"{words}{error}"))
+    lineage, gain = (decided.body["decision"].get(part) for part in ("lineage", "gain"))
+    told = realise(
+        run,
+        watch.rows,
+        watch.champion,
+        datetime.fromisoformat(decided.body["as_of"]),
+        gate=Window.model_validate(lineage["window"]) if lineage else None,
+        replaced=replaced,
+        promised=gain["shrunk"] if gain else None,
+        quarantined=quarantined,
+    )
+    return told, found
+
+
 def realise(
     run: Run,
     rows: pd.DataFrame,
@@ -96,26 +139,26 @@ def realise(
         return told.model_copy(update={"unknown": "there are no rows"})
     try:
         told = told.model_copy(update={"champion": champion.name})
-        view = look(run, good, champion, since if gate is None else min(since, gate.start))
-        other = (
-            None if replaced is None else score_side("replaced", replaced, champion, view.rows, run)
-        )
+        begin = since if gate is None else min(since, gate.start)
+        view = score_champion(run, good, champion, begin)
+        other = None
+        if replaced is not None:
+            other = score_side("replaced", replaced, champion, view.rows, run)
         found = {**_known(view, since, quarantined), **_compared(view, since, gate, other)}
     except (ScoringError, ModelError) as refused:
         return told.model_copy(update={"unknown": str(refused)})
     return told.model_copy(update=found)
 
 
-def _known(view: View, since: datetime, quarantined: AbstractSet[date]) -> dict[str, Any]:
+def _known(view: ChampionRows, since: datetime, quarantined: AbstractSet[date]) -> dict[str, Any]:
     """Measure what the champion earned since its promotion, and what is to be expected."""
-    used = view.since(since)
-    worth, due = view.worth(view.usable & used), int((view.due & used).sum())
+    used = view.usable & view.since(since)
+    worth, due = view.worth(used), int((view.due & view.since(since)).sum())
     bad = sum(since <= midnight(day) < view.until for day in quarantined)
     days = (view.until - since).total_seconds() / 86_400 - bad
     per_day = None
     if worth is not None and days > 0:
-        late = due / int((view.usable & used).sum())
-        per_day = worth.per_decision * worth.decisions * late / days
+        per_day = worth.per_decision * worth.decisions * (due / int(used.sum())) / days
     known = view.usable & view.rows["outcome"].notna().to_numpy()
     start = max(view.until, since)
     blind = Window(start=start, end=max(view.run.as_of, start))
@@ -123,14 +166,14 @@ def _known(view: View, since: datetime, quarantined: AbstractSet[date]) -> dict[
         "until": view.until,
         "worth": worth,
         "per_day": per_day,
-        "blind": expect_value(view.use_case, view.side, view.rows, known, blind),
+        "blind": expect_value(view.run.use_case, view.side, view.rows, known, blind),
         "labels": view.labels,
         "unknown": "" if worth else _why_unknown(since, view.until, due, view.labels),
     }
 
 
 def _compared(
-    view: View, since: datetime, gate: Window | None, replaced: Side | None
+    view: ChampionRows, since: datetime, gate: Window | None, replaced: Side | None
 ) -> dict[str, Any]:
     """Compare with the window that promoted it, with who was replaced, and with its own past."""
     used = view.usable & view.since(since)
@@ -144,7 +187,7 @@ def _compared(
     return found
 
 
-def _loss(view: View) -> SuddenLoss | None:
+def _loss(view: ChampionRows) -> SuddenLoss | None:
     """Look for a day since when the champion earns less than it did."""
     if not view.usable.any():
         return None
