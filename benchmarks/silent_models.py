@@ -59,10 +59,10 @@ class Stage:
 
     def outputs(self, scores: Floats, actions: Floats | None = None) -> list[Finding]:
         """Check scores of the day beside those of the sound model on the days before."""
-        usual = [score(rows) for rows in self.scene.before]
-        rates = [float(act(scores, self.scene.day).mean()) for scores in usual]
+        before = [score(rows) for rows in self.scene.before]
+        usual = [(scores, float(act(scores, self.scene.day).mean())) for scores in before]
         done = act(scores, self.scene.day) if actions is None else actions
-        return check_outputs(scores, done, usual, rates, None, self.use_case, self.weekdays)
+        return check_outputs(scores, done, usual, None, self.weekdays)
 
     def golden(self, broken: Score) -> list[Finding]:
         """Check another model by the sound one's golden rows."""

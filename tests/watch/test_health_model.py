@@ -27,7 +27,7 @@ RATES = [float(act(scores, None).mean()) for scores in USUAL]
 
 def outputs(scores, actions=None, band=None, usual=USUAL, rates=RATES, weekdays=WEEKDAYS):
     actions = act(scores, None) if actions is None else actions
-    found = check_outputs(scores, actions, usual, rates, band, use_case(), weekdays)
+    found = check_outputs(scores, actions, list(zip(usual, rates, strict=True)), band, weekdays)
     return {finding.check: finding for finding in found}
 
 
@@ -96,8 +96,8 @@ def test_without_good_days_only_the_scores_themselves_are_looked_at():
 def test_lengths_must_go_together():
     with pytest.raises(ValueError, match="must have shape"):
         outputs(score(TODAY), np.ones(3))
-    with pytest.raises(ValueError, match="28 days of scores, 27 rates"):
-        outputs(score(TODAY), rates=RATES[1:])
+    with pytest.raises(ValueError, match="28 good days, 28 weekdays"):
+        outputs(score(TODAY), weekdays=WEEKDAYS[1:])
 
 
 def golden():

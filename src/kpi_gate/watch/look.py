@@ -167,18 +167,11 @@ def _model(watch: Watch) -> Iterator[Finding]:
     periods = batches.periods()
     if len(batches.batch):
         probability, action = watch.act(batches.batch)
-        usual = [watch.act(part) for part in periods]
+        usual = [(scores, float(acts.mean())) for scores, acts in map(watch.act, periods)]
         looked = [*periods, batches.batch] if batches.length == 1 else []
         days = [int(part["event_time"].iloc[0].weekday()) for part in looked]
-        yield from check_outputs(
-            probability,
-            action,
-            [scores for scores, _ in usual],
-            [float(acts.mean()) for _, acts in usual],
-            use_case.settings.monitor.decision_rate,
-            use_case,
-            days,
-        )
+        band = use_case.settings.monitor.decision_rate
+        yield from check_outputs(probability, action, usual, band, days)
         yield from check_behaviour(watch.probability, batches.batch, use_case)
     yield from _skew(watch)
     yield from _leaks(watch)

@@ -125,9 +125,8 @@ def _blind(words: str) -> Finding:
 
 
 def _is_gone(days: Days, name: str) -> bool:
-    return (
-        name not in days.batch or name not in days.reference or bool(days.batch[name].isna().all())
-    )
+    there = name in days.batch and name in days.reference
+    return not there or bool(days.batch[name].isna().all())
 
 
 def _schema(days: Days, kinds: Mapping[str, str], use_case: UseCase) -> Iterator[Finding]:
@@ -162,11 +161,9 @@ def _type(name: str, kind: str, days: Days) -> Iterator[Finding]:
     else:
         return
     if len(wrong):
-        words = (
-            f"{name} is {examples(wrong)} in {len(wrong):,} of {len(column):,} rows, must {must}"
-        )
-        share = len(wrong) / len(column)
-        yield data_finding("type", "severe", words, share, 0.0, name)
+        count, rows = len(wrong), len(column)
+        words = f"{name} is {examples(wrong)} in {count:,} of {rows:,} rows, must {must}"
+        yield data_finding("type", "severe", words, count / rows, 0.0, name)
 
 
 def _is_text(column: pd.Series) -> pd.Series:

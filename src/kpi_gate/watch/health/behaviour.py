@@ -31,13 +31,13 @@ def check_golden(score: Score, golden: pd.DataFrame, act: Act | None = None) -> 
         return [model_finding("golden", "severe", "there are no golden rows with their scores")]
     rows = golden.drop(columns=["golden_probability", "golden_action"], errors="ignore")
     try:
-        scored = np.asarray(score(rows), dtype=float)
+        scored = score(rows)
     except ScoringError as error:
         return [model_finding("golden", "severe", f"the golden rows cannot be scored: {error}")]
     found = list(_unlike("golden", scored, golden["golden_probability"].to_numpy(float), "score"))
     if act is not None and "golden_action" in golden:
         recorded = golden["golden_action"].to_numpy(float)
-        found += _unlike("golden", np.asarray(act(scored, rows), float), recorded, "action")
+        found += _unlike("golden", act(scored, rows), recorded, "action")
     return found
 
 
@@ -71,22 +71,19 @@ def check_behaviour(score: Score, rows: pd.DataFrame, use_case: UseCase) -> list
         ConfigurationError: If the YAML names a column that the rows have not, or that is no number.
     """
     monitor, seed = use_case.settings.monitor, int(use_case.settings.model["seed"])
-    directed = [direction.column for direction in monitor.directions]
-    for key, names in (("invariant", monitor.invariant), ("directions", directed)):
-        for name in names:
-            if name not in rows:
-                raise ConfigurationError(
-                    f"monitor.{key}: column == {name!r}, must be one of {', '.join(rows)}"
-                )
+    asked = [("invariant", name) for name in monitor.invariant]
+    asked += [("directions", direction.column) for direction in monitor.directions]
+    for key, name in asked:
+        if name not in rows:
+            known = ", ".join(rows)
+            raise ConfigurationError(f"monitor.{key}: column == {name!r}, must be one of {known}")
     if rows.empty:
         return []
     sample = rows.sample(min(SAMPLE, len(rows)), random_state=seed).reset_index(drop=True)
     try:
-        usual = np.asarray(score(sample), dtype=float)
-        names = [*monitor.invariant]
-        if "unit" in rows and "unit" not in use_case.feature_names:
-            names.append("unit")
-        found = list(_invariance(score, sample, usual, names, seed))
+        usual = score(sample)
+        unread = [] if "unit" in use_case.feature_names or "unit" not in rows else ["unit"]
+        found = list(_invariance(score, sample, usual, [*monitor.invariant, *unread], seed))
         for direction in monitor.directions:
             found += _direction(score, sample, usual, direction)
     except ScoringError as error:
@@ -100,19 +97,18 @@ def _invariance(
 ) -> Iterator[Finding]:
     """Yield what the score hangs on, and must not."""
     order = np.random.default_rng(seed).permutation(len(rows))
-    back = np.argsort(order)
     half = len(rows) // 2
     answers = {
         "column_order": score(rows[rows.columns[::-1]]),
         "extra_column": score(rows.assign(**{EXTRA: order.astype(float)})),
-        "row_order": np.asarray(score(rows.iloc[order].reset_index(drop=True)))[back],
+        "row_order": score(rows.iloc[order].reset_index(drop=True))[np.argsort(order)],
         "other_rows": np.concatenate([score(rows[:half]), score(rows[half:])]) if half else usual,
     }
     for check, answer in answers.items():
-        yield from _unlike(check, np.asarray(answer, dtype=float), usual, "score")
+        yield from _unlike(check, answer, usual, "score")
     for name in dict.fromkeys(columns):
         changed = rows.assign(**{name: rows[name].to_numpy()[order]})
-        for finding in _unlike("invariant", np.asarray(score(changed), float), usual, "score"):
+        for finding in _unlike("invariant", score(changed), usual, "score"):
             words = f"with {name} shuffled between rows, {finding.sentence}"
             yield finding.model_copy(update={"column": name, "sentence": words})
 
@@ -121,14 +117,13 @@ def _direction(
     score: Score, rows: pd.DataFrame, usual: Floats, asked: Direction
 ) -> Iterator[Finding]:
     """Yield a finding where too many rows move against the declared direction."""
-    if not pd.api.types.is_numeric_dtype(rows[asked.column].dtype):
-        kind = rows[asked.column].dtype
-        raise ConfigurationError(
-            f"monitor.directions: column == {asked.column!r} is {kind}, must be a number"
-        )
-    given = rows[asked.column].astype(float)
+    name, kind = asked.column, rows[asked.column].dtype
+    if not pd.api.types.is_numeric_dtype(kind):
+        words = f"monitor.directions: column == {name!r} is {kind}, must be a number"
+        raise ConfigurationError(words)
+    given = rows[name].astype(float)
     moved = given * asked.times if asked.times is not None else given + asked.add
-    answer = np.asarray(score(rows.assign(**{asked.column: moved})), dtype=float)
+    answer = score(rows.assign(**{name: moved}))
     step = answer - usual if asked.score == "up" else usual - answer
     changed = (given.notna() & (moved != given)).to_numpy()
     if not changed.any():
@@ -139,8 +134,8 @@ def _direction(
         change = f"times {asked.times:g}" if asked.times is not None else f"plus {asked.add:g}"
         row = int(np.flatnonzero(changed)[np.argmin(step[changed])])
         words = (
-            f"with {asked.column} {change} the score must go {asked.score}: it does not {against} "
+            f"with {name} {change} the score must go {asked.score}: it does not {against} "
             f"in {along:.1%} of {changed.sum():,} rows, at least {asked.at_least:.1%} are needed; "
             f"one goes from {usual[row]:.4g} to {answer[row]:.4g}"
         )
-        yield model_finding("direction", "severe", words, along, asked.at_least, asked.column)
+        yield model_finding("direction", "severe", words, along, asked.at_least, name)

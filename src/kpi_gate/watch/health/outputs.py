@@ -6,7 +6,6 @@ import numpy as np
 from scipy import stats
 
 from kpi_gate.decision.watch_settings import Band
-from kpi_gate.usecase.contract import UseCase
 from kpi_gate.watch.finding import Finding, model_finding, severe_from
 from kpi_gate.watch.health.columns import count_numbers
 from kpi_gate.watch.health.reference import (
@@ -30,10 +29,8 @@ BY_CHANCE = 1e-4  # of a rate outside its declared band
 def check_outputs(
     probability: Floats,
     action: Floats,
-    reference_probability: Sequence[Floats],
-    reference_action_rates: Sequence[float],
+    usual: Sequence[tuple[Floats, float]],
     band: Band | None,
-    use_case: UseCase,
     weekdays: Sequence[int] = (),
 ) -> list[Finding]:
     """Return what is wrong with a day's scores and actions.
@@ -44,42 +41,30 @@ def check_outputs(
     Args:
         probability: Scores of the day, shape `(n,)`.
         action: Actions of the day, shape `(n,)`: 1 where it acts, or the chance of it.
-        reference_probability: Scores of each good day by the same model, oldest first.
-        reference_action_rates: Share of the decisions that act, on each of the same days.
+        usual: Of each good day, oldest first, the scores by the same model and the share of the
+            decisions that act.
         band: Declared band of the share of decisions that act; None learns it from the good days.
-        use_case: Its name goes into errors.
         weekdays: Weekday (0 Monday) of each good day and, last, of the day itself; without it days
             are not told apart.
 
     Raises:
         ValueError: If lengths do not go together.
     """
-    days, rates = len(reference_probability), np.array(reference_action_rates, dtype=np.float64)
-    for fault in _unequal(probability, action, days, rates, weekdays):
-        raise ValueError(f"{use_case.name}: {fault}")
+    if probability.shape != action.shape or probability.ndim != 1:
+        shapes = f"probability {probability.shape}, action {action.shape}"
+        raise ValueError(f"{shapes}: both must have shape (n,)")
+    if len(weekdays) not in (0, len(usual) + 1):
+        raise ValueError(f"{len(usual)} good days, {len(weekdays)} weekdays; must be one more or 0")
     if probability.size == 0:
         return []
-    usual = [np.asarray(day)[np.isfinite(day)] for day in reference_probability]
-    good = GoodDays(
-        np.array(weekdays[:-1] or [0] * days, dtype=np.int64), weekdays[-1] if weekdays else 0
-    )
-    broken = [*_not_probabilities(probability), *_alike(probability, usual)]
-    found = [*broken, *_rate(action, rates, band, good)]
-    if broken or min(days, sum(day.size > 0 for day in usual)) < LEAST_DAYS:
+    scores = [day[np.isfinite(day)] for day, _ in usual]
+    weekday = np.array(weekdays[:-1] or [0] * len(usual), dtype=np.int64)
+    good = GoodDays(weekday, weekdays[-1] if weekdays else 0)
+    broken = [*_not_probabilities(probability), *_alike(probability, scores)]
+    found = [*broken, *_rate(action, np.array([rate for _, rate in usual]), band, good)]
+    if broken or sum(day.size > 0 for day in scores) < LEAST_DAYS:
         return found
-    return [*found, *_moved(probability, usual, good)]
-
-
-def _unequal(
-    probability: Floats, action: Floats, days: int, rates: Floats, weekdays: Sequence[int]
-) -> Iterator[str]:
-    if probability.shape != action.shape or probability.ndim != 1:
-        yield f"probability {probability.shape}, action {action.shape}: both must have shape (n,)"
-    if rates.size != days or len(weekdays) not in (0, days + 1):
-        yield (
-            f"{days} days of scores, {rates.size} rates, {len(weekdays)} weekdays; must be as many "
-            "rates, and one weekday more or none"
-        )
+    return [*found, *_moved(probability, scores, good)]
 
 
 def _not_probabilities(score: Floats) -> Iterator[Finding]:

@@ -78,7 +78,7 @@ def _columns(
             f"{name} differs in {share:.2%} of {wrong.size:,} decisions: served "
             f"{then[name].iloc[row]}, today {now[name].iloc[row]}"
         )
-        if effect is not None and base is not None:
+        if effect and base:
             scores, money = effect(now.assign(**{name: then[name]}))
             words += (
                 f"; it moves the score by {np.nanmean(np.abs(scores - base[0])):.3g} and the "
