@@ -2,6 +2,7 @@
 
 import re
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,12 +104,10 @@ def _changed(entries: "Sequence[Entry]", machine: str) -> "Iterator[str]":
 
 def changes_since(before: str) -> str:
     """Return the changelog's sections that came after a version."""
-    told = []
-    for section in _RELEASE.finditer(installation.shipped(installation.CHANGES)):
-        if section[1] == before:
-            break
-        told.append(section[0].strip())
-    return "\n\n".join(told)
+    text = installation.shipped(installation.CHANGES)
+    sections = {found[1]: found[0].strip() for found in _RELEASE.finditer(text)}
+    later = takewhile(lambda name: name != before, sections)
+    return "\n\n".join(sections[name] for name in later if "\n" in sections[name])
 
 
 def add_installation(app: typer.Typer) -> None:

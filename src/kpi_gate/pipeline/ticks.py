@@ -5,7 +5,7 @@ import yaml
 from kpi_gate.data.snapshot import TICK
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.run.context import Run
-from kpi_gate.run.provenance import machine_hash
+from kpi_gate.run.provenance import AFTERWARDS, machine_hash
 
 
 def write_tick(run: Run, frozen: str = "") -> None:
@@ -28,7 +28,7 @@ def write_tick(run: Run, frozen: str = "") -> None:
         "quarantined": sorted(day.isoformat() for day in history.quarantined),
         "released": sorted(day.isoformat() for day in history.released),
         "history_accepted": bool(frozen and history.of_kind("history", f"history {frozen}")),
-        "machine": machine_hash(),
+        "machine": machine_hash(apart=AFTERWARDS),
     }
     run.work.mkdir(parents=True, exist_ok=True)
     (run.work / TICK).write_text(yaml.safe_dump(tick), encoding="utf-8")

@@ -14,6 +14,17 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 
 PACKAGE = Path(kpi_gate.__file__).parent
+EXAMPLES = frozenset({"examples"})
+# rooms that no decision hangs on: they show, watch, replay or prove it
+AFTERWARDS = EXAMPLES | {
+    "backtest",
+    "cli",
+    "orchestration",
+    "proof",
+    "report",
+    "reproduce",
+    "watch",
+}
 MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
 
 
@@ -46,10 +57,16 @@ def replay_facts(run: Run) -> dict[str, Any]:
 
 
 @cache
-def machine_hash(package: Path = PACKAGE) -> str:
-    """Hash the source of the machine, wherever it is installed, but for its example use cases."""
-    files = (path for path in sorted(package.rglob("*.py")) if path.parent.name != "examples")
-    lines = [f"{path.relative_to(package).as_posix()} {file_hash(path)}" for path in files]
+def machine_hash(package: Path = PACKAGE, apart: frozenset[str] = EXAMPLES) -> str:
+    """Hash the source of the machine, wherever it is installed.
+
+    Args:
+        package: Its folder.
+        apart: Rooms that do not count.
+    """
+    names = (path.relative_to(package) for path in sorted(package.rglob("*.py")))
+    kept = (name for name in names if name.parts[0] not in apart)
+    lines = [f"{name.as_posix()} {file_hash(package / name)}" for name in kept]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
