@@ -1,4 +1,4 @@
-"""What is installed is told, with what does not fit and what has changed since the last decision."""
+"""What is installed is told, what does not fit, and what has changed since the last decision."""
 
 import pytest
 from typer.testing import CliRunner
@@ -51,7 +51,8 @@ def test_what_fits_is_told_in_four_lines(project, changes):
     assert len(told.stdout.splitlines()) == 4
 
 
-def test_what_changed_since_the_last_decision_is_told(project, changes):
+def test_what_changed_since_the_last_decision_is_told(project, changes, monkeypatch):
+    monkeypatch.setattr(installation, "__version__", "0.3.0")
     decide_with(machine="another", version="0.1.0")
     told = examine().stdout
     assert "The last decision was made by kpi-gate 0.1.0 (machine another)." in told

@@ -8,7 +8,7 @@ import pytest
 from kpi_gate.record.ledger import Entry
 from kpi_gate.reproduce.restore_code import LOST, _restore_machine
 from kpi_gate.reproduce.sandbox import Scratch
-from kpi_gate.run.provenance import PACKAGE, machine_hash
+from kpi_gate.run.provenance import PACKAGE, machine_hash, package_hash
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_its_wheel_runs(scratch, tmp_path):
     package = tmp_path / "then/kpi_gate"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('__version__ = "0.0.2"\n', encoding="utf-8")
-    told = [*_restore_machine(made_by(machine_hash(package), "0.0.2"), scratch)]
+    told = [*_restore_machine(made_by(package_hash(package), "0.0.2"), scratch)]
     assert told == ["machine: kpi_gate-0.0.2-py3-none-any.whl from the project"]
     assert scratch.package == tmp_path / "library/kpi_gate"
     answer = scratch.python("import kpi_gate; print(kpi_gate.__version__)")

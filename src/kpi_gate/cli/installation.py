@@ -98,8 +98,10 @@ def _changed(entries: "Sequence[Entry]", machine: str) -> "Iterator[str]":
     before = made_by.get("version", "an earlier version")
     yield f"The last decision was made by kpi-gate {before} (machine {made_by['machine']})."
     yield "The next tick trains and decides anew, and a schedule tests its gate first."
-    since = changes_since(before)
-    yield since or "The changelog names no later version than that."
+    if before == __version__:
+        yield "It was another state of the same version: see Unreleased in the changelog."
+        return
+    yield changes_since(before) or "The changelog names no later version than that."
 
 
 def changes_since(before: str) -> str:

@@ -64,11 +64,11 @@ def _restore_machine(entry: Entry, scratch: Scratch) -> Iterator[str]:
     wanted = facts.get("machine", "")
     for wheel in sorted((scratch.root / "wheels").glob("kpi_gate-*.whl")):
         shutil.unpack_archive(wheel, scratch.root / LIBRARY, "zip")
-        if provenance.machine_hash(scratch.root / LIBRARY / "kpi_gate") == wanted:
+        if provenance.package_hash(scratch.root / LIBRARY / "kpi_gate") == wanted:
             yield f"machine: {wheel.name} from the project"
             return
         shutil.rmtree(scratch.root / LIBRARY)
-    if provenance.machine_hash(scratch.package) != wanted:
+    if provenance.package_hash(scratch.package) != wanted:
         then = f"kpi-gate {facts['version']}" if "version" in facts else "another"
         yield f"{LOST}: the machine, which was {then} then; this one is kpi-gate {__version__}"
 

@@ -57,13 +57,13 @@ def replay_facts(run: Run) -> dict[str, Any]:
 
 
 @cache
-def machine_hash(package: Path = PACKAGE, apart: frozenset[str] = EXAMPLES) -> str:
-    """Hash the source of the machine, wherever it is installed.
+def machine_hash(apart: frozenset[str] = EXAMPLES) -> str:
+    """Hash the source of the machine that runs, but for some rooms of it."""
+    return package_hash(PACKAGE, apart)
 
-    Args:
-        package: Its folder.
-        apart: Rooms that do not count.
-    """
+
+def package_hash(package: Path, apart: frozenset[str] = EXAMPLES) -> str:
+    """Hash the source of a machine, wherever it lies, but for some rooms of it."""
     names = (path.relative_to(package) for path in sorted(package.rglob("*.py")))
     kept = (name for name in names if name.parts[0] not in apart)
     lines = [f"{name.as_posix()} {file_hash(package / name)}" for name in kept]
