@@ -10,6 +10,10 @@ from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.text import clean, number, total
 
 Proposer = Literal["schedule", "drift", "health", "value", "person"]
+Action = Literal["retrain", "skip"]
+Rule = Literal[
+    "person", "health", "cooldown", "no_champion", "max_age", "calendar", "money", "not_worth_it"
+]
 
 
 class Proposal(Frozen):
@@ -42,17 +46,8 @@ class Choice(Frozen):
         unit: Unit of the KPI, such as EUR.
     """
 
-    action: Literal["retrain", "skip"]
-    rule: Literal[
-        "person",
-        "health",
-        "cooldown",
-        "no_champion",
-        "max_age",
-        "calendar",
-        "money",
-        "not_worth_it",
-    ]
+    action: Action
+    rule: Rule
     reason: str
     proposals: tuple[Proposal, ...]
     staleness: Staleness | None
@@ -97,21 +92,19 @@ def choose(
     told = [why, f"{action.capitalize()}."]
     if rule in ("money", "not_worth_it"):
         told = [*money.told(), *told]
-    return Choice.model_validate(
-        {
-            "action": action,
-            "rule": rule,
-            "reason": " ".join(filter(None, told)),
-            "proposals": tuple(proposals),
-            "staleness": staleness,
-            "switch_cost": switch_cost,
-            "retrain_cost": settings.retrain_cost,
-            "horizon_days": settings.horizon_days,
-            "waiting_cost": money.waiting,
-            "champion_age_days": champion_age_days,
-            "days_since_retrain": days_since_retrain,
-            "unit": unit,
-        }
+    return Choice(
+        action=action,
+        rule=rule,
+        reason=" ".join(filter(None, told)),
+        proposals=tuple(proposals),
+        staleness=staleness,
+        switch_cost=switch_cost,
+        retrain_cost=settings.retrain_cost,
+        horizon_days=settings.horizon_days,
+        waiting_cost=money.waiting,
+        champion_age_days=champion_age_days,
+        days_since_retrain=days_since_retrain,
+        unit=unit,
     )
 
 
@@ -134,10 +127,14 @@ class _Money:
     def cost(self) -> float:
         return self.settings.retrain_cost + self.switch_cost
 
-    @property
-    def is_no_chance(self) -> bool:
-        found = self.staleness
-        return found is not None and found.lower is not None and found.lower > 0
+    def why_not(self) -> str:
+        """Say why money is no reason to retrain; empty where it is one."""
+        if self.staleness is None or self.waiting is None:
+            return "Without it, only the calendar and the greatest age lead to a retraining."
+        if not self.waiting > self.cost:
+            return "Waiting is cheaper."
+        sure = self.staleness.lower is not None and self.staleness.lower > 0
+        return "" if sure else "It may be chance: the lower bound is not above zero."
 
     def told(self) -> Iterator[str]:
         """Tell the numbers, each in a sentence."""
@@ -146,10 +143,10 @@ class _Money:
             return
         yield self.staleness.sentence
         if self.waiting is not None:
-            both = (
+            work = (
                 "Retraining and promoting cost" if self.settings.retrain_cost else "Promoting costs"
             )
-            yield f"{both} {total(self.cost)}."
+            yield f"{work} {total(self.cost)}."
             days = number(self.settings.horizon_days)
             yield f"Waiting {days} more days would cost {total(self.waiting)}."
 
@@ -160,7 +157,7 @@ def _rules(
     money: _Money,
     age: float | None,
     since: float | None,
-) -> Iterator[tuple[str, str, str]]:
+) -> Iterator[tuple[Action, Rule, str]]:
     """Yield (action, rule, why) of every rule that applies, the strongest first."""
     by = {proposal.by: proposal.reason for proposal in reversed(proposals)}
     if "person" in by:
@@ -180,17 +177,8 @@ def _rules(
         yield "retrain", "max_age", f"The champion has seen nothing for {number(age)} days, {most}."
     if settings.when == "calendar" and "schedule" in by:
         yield "retrain", "calendar", f"The calendar rules: {_ended(by['schedule'])}"
-    if money.waiting is not None and money.waiting > money.cost and money.is_no_chance:
-        yield "retrain", "money", ""
-    yield "skip", "not_worth_it", _why_not(money)
-
-
-def _why_not(money: _Money) -> str:
-    if money.waiting is None:
-        return "Without it, only the calendar and the greatest age lead to a retraining."
-    if not money.waiting > money.cost:
-        return "Waiting is cheaper."
-    return "It may be chance: the lower bound is not above zero."
+    why_not = money.why_not()
+    yield ("skip", "not_worth_it", why_not) if why_not else ("retrain", "money", "")
 
 
 def _ended(words: str) -> str:

@@ -1,4 +1,7 @@
-"""How everything is shown: pages, charts, sentences and tables for the terminal."""
+"""How everything is shown: pages from `templates/`, charts, sentences, tables for the terminal.
+
+May import every result; results know nothing of it and are shown through `kpi_gate.render`.
+"""
 
 from importlib import import_module
 

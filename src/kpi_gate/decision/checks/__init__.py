@@ -1,1 +1,4 @@
-"""The checks V0 to V5, each from evidence and objective to named facts with their bounds."""
+"""The checks V0 to V5, each from evidence and objective to answers with their bounds.
+
+Only `decision.gate` asks them all; they import `stats`, and the records of `decision`.
+"""

@@ -1,1 +1,4 @@
-"""What a sample can say: intervals, bootstrap, shrinkage, calibration. numpy and scipy only."""
+"""What a sample can say: intervals, bootstrap, shrinkage, calibration.
+
+Imports numpy and scipy, and knows no objective, no check and no model.
+"""

@@ -12,13 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kpi_gate.decision.paired_rows import SIDES, differences
-from kpi_gate.decision.stats.intervals import effective_count
+from kpi_gate.decision.value.weights import ENOUGH, SURE, weigh
 
 Floats = NDArray[np.float64]
 Pair = tuple[Floats, Floats]  # (champion, candidate)
-TOLERANCE = 1e-9
-SURE = 4.0  # standard errors beyond which a difference is no chance
-ENOUGH = 30  # effective rows that such a judgement needs
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def snips(reward: Floats, propensity: Floats, probability: Pair) -> Estimate:
 
 def _weighted(reward: Floats, propensity: Floats, probability: Pair) -> tuple[Estimate, Pair]:
     """Return the weighted rewards, and the weights."""
-    weights, diagnostics, faults = _weigh(propensity, probability)
+    weights, diagnostics, faults = weigh(propensity, probability)
     champion, candidate = (weight * reward for weight in weights)
     stake = at_stake(reward) * np.abs(weights[1] - weights[0])
     found = Estimate(champion, candidate, exposure=stake, diagnostics=diagnostics, faults=faults)
@@ -112,14 +109,11 @@ def doubly_robust(
         model: What it expects of each policy, summed over the actions by their probability.
         switch_above: Rows with a larger weight trust the model alone (switch).
     """
-    weights, diagnostics, faults = _weigh(propensity, probability)
-    numbers = {"model of the logged action": model_logged}
-    numbers |= {f"model of the {side}": m for side, m in zip(SIDES, model, strict=True)}
-    faults += tuple(
-        f"{name}: {bad} of {values.size} rows are not finite"
-        for name, values in numbers.items()
-        if (bad := int((~np.isfinite(values)).sum()))
-    )
+    weights, diagnostics, faults = weigh(propensity, probability)
+    for name, values in zip(("logged action", *SIDES), (model_logged, *model), strict=True):
+        bad = int((~np.isfinite(values)).sum())
+        if bad:
+            faults += (f"model of the {name}: {bad} of {values.size} rows are not finite",)
     if not faults:
         faults = tuple(_odd_models(weights, model_logged, model))
     # NaN > x is false: what is broken stays broken, for the gate to refuse
@@ -160,7 +154,7 @@ def selective(
         exposure: The most that a row's difference could lose, had its outcome been another.
     """
     seen = np.asarray(observed, dtype=bool)
-    weights, diagnostics, faults = _weigh(propensity, (seen * 1.0, seen * 1.0))
+    weights, diagnostics, faults = weigh(propensity, (seen * 1.0, seen * 1.0))
     sure = int((~seen & (propensity >= 1)).sum())
     if sure:
         faults += (f"observed: {sure} of {seen.size} rows were sure to be observed and are not",)
@@ -213,41 +207,6 @@ def at_stake(values: Floats) -> float:
     return float(lost @ lost) / total if total > 0 else 0.0
 
 
-def _weigh(propensity: Floats, probability: Pair) -> tuple[Pair, dict[str, float], tuple[str, ...]]:
-    """Return the importance weights of both sides, their diagnostics, and what is wrong."""
-    faults = tuple(_outside("propensity", propensity, positive=True))
-    for side, chance in zip(SIDES, probability, strict=True):
-        faults += tuple(_outside(f"probability of the {side}", chance, positive=False))
-    usable = np.where(propensity > 0, propensity, np.nan)
-    weights, diagnostics = [], dict[str, float]()
-    for side, chance in zip(SIDES, probability, strict=True):
-        weight = chance / usable
-        weights.append(weight)
-        diagnostics |= {f"{name}_{side}": v for name, v in _concentration(weight).items()}
-        mean = _off_one(weight)
-        diagnostics[f"covered_share_{side}"] = min(mean, 1.0)
-        if mean > 1 and not faults:
-            faults += (
-                f"weights of the {side} average to {mean:.3g}, must be 1: a propensity is too "
-                "small",
-            )
-    return (weights[0], weights[1]), diagnostics, faults
-
-
-def _off_one(weight: Floats) -> float:
-    """Return the mean of weights where it is surely not one, as it is if the log covers the policy.
-
-    It is below one where the policy does what was never logged, or a propensity is too large, and
-    above one only where a propensity is too small.
-    """
-    if weight.size == 0 or not weight.sum() > 0:
-        return 1.0
-    error = float(weight.std()) / np.sqrt(weight.size)
-    mean = float(weight.mean())
-    sure = effective_count(weight) >= ENOUGH and abs(mean - 1) > max(SURE * error, 0.01)
-    return mean if sure else 1.0
-
-
 def _no_base(bases: Pair) -> Iterator[str]:
     """Say where nothing can be divided by."""
     for side, base in zip(SIDES, bases, strict=True):
@@ -256,27 +215,3 @@ def _no_base(bases: Pair) -> Iterator[str]:
             yield f"base of the {side}: {bad} of {base.size} rows are negative or not finite"
         elif base.size and not base.any():
             yield f"base of the {side} is zero in every row"
-
-
-def _outside(name: str, values: Floats, *, positive: bool) -> Iterator[str]:
-    """Say which values are no probability; an event that could not be logged has none."""
-    low = values > 0 if positive else values >= 0
-    broken = ~(low & (values <= 1 + TOLERANCE))
-    if broken.any():
-        where = int(np.flatnonzero(broken)[0])
-        bound = "(0, 1]" if positive else "[0, 1]"
-        yield (
-            f"{name}: {int(broken.sum())} of {values.size} rows are not in {bound}, "
-            f"such as {values[where]:g} in row {where}"
-        )
-
-
-def _concentration(weight: Floats) -> dict[str, float]:
-    """Return the effective share of the rows (Kish 1965) and the share of the largest weight."""
-    effective = effective_count(weight)
-    if not (effective > 0 and np.isfinite(effective)):
-        return {"effective_share": 0.0, "largest_weight_share": 1.0}
-    return {
-        "effective_share": effective / weight.size,
-        "largest_weight_share": float(weight.max() / weight.sum()),
-    }
