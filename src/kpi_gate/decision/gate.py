@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kpi_gate.decision.checks.answers import invalid
 from kpi_gate.decision.checks.gain import (
     check_gain,
     check_link,
@@ -196,24 +197,21 @@ def _no_guardrails() -> Check:
 def _sufficing(checks: Sequence[Check]) -> list[Check]:
     """Let evidence that would not have sufficed to promote reject nothing.
 
-    What breaks a rule on it is on the record, and asks for more evidence.
+    What breaks a rule on it is on the record, and asks for more evidence. V0 says so of the rows;
+    a slice without a number is one that nothing could be measured in.
     """
-    if not any(check.failed and _is_too_little(check) for check in checks):
+    too_little = Verdict.INSUFFICIENT_EVIDENCE
+    unanswered = (
+        check for check in checks if check.failed and (check.rule == "V0" or check.value is None)
+    )
+    if all(check.failing is not too_little for check in unanswered):
         return list(checks)
-    too_little = {"failing": Verdict.INSUFFICIENT_EVIDENCE}
     return [
-        check.model_copy(update=too_little) if check.failing is Verdict.REJECT else check
+        check.model_copy(update={"failing": too_little})
+        if check.failing is Verdict.REJECT
+        else check
         for check in checks
     ]
-
-
-def _is_too_little(check: Check) -> bool:
-    """Tell whether a failure says that even a good candidate could not have been promoted.
-
-    V0 says so of the rows; a slice without a number is one that nothing could be measured in.
-    """
-    asks_for_more = check.failing is Verdict.INSUFFICIENT_EVIDENCE
-    return asks_for_more and (check.rule == "V0" or check.value is None)
 
 
 def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]:
@@ -221,13 +219,7 @@ def _silent_rules(checks: Sequence[Check], *, measured: bool) -> Iterator[Check]
     if not measured and any(check.rule == "V0" and check.failed for check in checks):
         return  # nothing could be said of a gain
     for rule in sorted(REQUIRED_RULES - {check.rule for check in checks}):
-        yield Check(
-            name="every_rule_speaks",
-            rule="V0",
-            passed=False,
-            reason=f"rule {rule} gave no answer",
-            failing=Verdict.INVALID,
-        )
+        yield invalid(name="every_rule_speaks", passed=False, reason=f"rule {rule} gave no answer")
 
 
 def _verdict(checks: Sequence[Check]) -> Verdict:

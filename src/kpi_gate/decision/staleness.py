@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.decision.stats.intervals import Interval, day_factor, interval, widened
+from kpi_gate.decision.stats.intervals import day_factor, interval, widened
 from kpi_gate.text import percent, total
 
 Floats = NDArray[np.float64]
@@ -94,27 +94,25 @@ def measure_staleness(
     if fault:
         return Staleness(unit=unit, confidence=confidence, unknown=fault)
     kept = sizes > 0
-    found = _per_decision(sums[kept], sizes[kept], days[kept], confidence)
-    volume = float(sizes[kept].mean()) if decisions_per_day is None else float(decisions_per_day)
+    judged = sums[kept], sizes[kept]
+    plain = interval(*judged, confidence, few=True)
+    found = widened(plain, plain.standard_error * day_factor(*judged, days[kept]))
+    volume = float(judged[1].mean()) if decisions_per_day is None else float(decisions_per_day)
     per_day, error = found.estimate * volume, found.standard_error * volume
+    shrunk = 0.0
+    if abs(per_day) > error:
+        shrunk = per_day * (1 - (error / per_day) ** 2)
     return Staleness(
         unit=unit,
         per_day=per_day,
         standard_error=error,
         lower=found.lower * volume,
         upper=found.upper * volume,
-        shrunk=_shrink(per_day, error),
+        shrunk=shrunk,
         days=int(kept.sum()),
         decisions_per_day=volume,
         confidence=confidence,
     )
-
-
-def _per_decision(
-    sums: Floats, sizes: Floats, days: NDArray[np.int64], confidence: float
-) -> Interval:
-    plain = interval(sums, sizes, confidence, few=True)
-    return widened(plain, plain.standard_error * day_factor(sums, sizes, days))
 
 
 def _fault(sums: Floats, sizes: Floats, volume: float | None) -> str:
@@ -128,9 +126,3 @@ def _fault(sums: Floats, sizes: Floats, volume: float | None) -> str:
     if judged < 2:
         return f"{judged} days with decisions can be judged, at least 2 are needed"
     return ""
-
-
-def _shrink(per_day: float, error: float) -> float:
-    if error == 0:
-        return per_day
-    return per_day * max(0.0, 1 - (error / per_day) ** 2) if abs(per_day) > error else 0.0

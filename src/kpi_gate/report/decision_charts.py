@@ -4,18 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kpi_gate.report.html import digits
-from kpi_gate.report.svg import (
-    WIDTH,
-    Axis,
-    axis_over,
-    bar,
-    dot,
-    label,
-    line,
-    polyline,
-    scale,
-    svg,
-)
+from kpi_gate.report.svg import WIDTH, Axis, axis_over, bar, dot, label, line, polyline, scale, svg
 from kpi_gate.text import finite
 
 Points = Sequence[tuple[float, float]]
