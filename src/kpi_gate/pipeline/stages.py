@@ -230,7 +230,7 @@ def choose_to_retrain(run: Run) -> "Choice | None":
     if run.use_case.settings.trigger.when == "calendar" or run.history.accepted_choice:
         return None
     watch = _watch(run)
-    cost = measured_staleness(watch, watch.quarantined).staleness
+    cost, _ = measured_staleness(watch, watch.quarantined)
     proposals = [Proposal(by="schedule", reason="the schedule is due")]
     alarm = run.history.standing_alarm
     if alarm:

@@ -95,14 +95,14 @@ def _value_and_drift(watch: Watch, seen: Watched) -> Watched:
         bad = bad | days_of_window(seen.window.start, seen.window.end)
     worth, found = realised_value(watch, bad)
     found += value_findings(worth) if worth is not None else ()
-    drift, cost = _drift(watch), measured_staleness(watch, bad)
+    drift, (cost, measured) = _drift(watch), measured_staleness(watch, bad)
     found += drift.as_findings() if drift is not None else ()
     more = {
         "findings": _sorted([*seen.findings, *found]),
         "realised": worth,
         "drift": drift,
-        "staleness": cost.staleness,
-        "staleness_as_of": cost.as_of,
+        "staleness": cost,
+        "staleness_as_of": measured,
     }
     return seen.model_copy(update=more)
 

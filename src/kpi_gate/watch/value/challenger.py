@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
@@ -103,30 +102,25 @@ def challenge(
         return Challenge(unit=unit, reason=str(refused))
 
 
-class Measured(NamedTuple):
-    """What staleness costs a day, and the moment when that was measured, UTC."""
-
-    staleness: Staleness
-    as_of: datetime
-
-
-def measured_staleness(watch: Watch, quarantined: AbstractSet[date]) -> Measured:
-    """Measure staleness once a week; in between the last measure of this champion stands.
+def measured_staleness(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Staleness, datetime]:
+    """Measure what staleness costs once a week; in between the champion's last measure stands.
 
     Args:
         watch: The look.
         quarantined: Days in UTC that do not count.
+
+    Returns:
+        The measure, and the moment when it was made, UTC.
     """
     run = watch.run
     for entry in reversed(run.history.of_kind("monitor")):
         told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")
         if told and at and entry.body["champion"] == watch.champion.name:
-            last = Measured(Staleness.model_validate(told), datetime.fromisoformat(at))
-            age = run.as_of - last.as_of
-            if last.staleness.is_known and timedelta(0) <= age < BETWEEN_CHALLENGES:
-                return last
+            last, made = Staleness.model_validate(told), datetime.fromisoformat(at)
+            if last.is_known and timedelta(0) <= run.as_of - made < BETWEEN_CHALLENGES:
+                return last, made
     found = challenge(run, watch.rows, watch.champion, run.work / "challenger", quarantined)
-    return Measured(found.staleness(run.use_case.settings.trigger.confidence), run.as_of)
+    return found.staleness(run.use_case.settings.trigger.confidence), run.as_of
 
 
 class _NothingToJudgeError(Exception):

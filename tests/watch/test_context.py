@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
-from kpi_gate.watch.batch_window import cut
+from kpi_gate.watch.context import cut
 
 END = datetime(2024, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
