@@ -12,6 +12,11 @@ def clean(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
+def failure(error: BaseException) -> str:
+    """Return the type and the message of an error on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def shorten(text: str, width: int) -> str:
     """Cut a text to `width` characters."""
     return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

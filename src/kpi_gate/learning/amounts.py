@@ -11,6 +11,7 @@ from sklearn.dummy import DummyRegressor
 
 from kpi_gate.decision.value.model import Floats
 from kpi_gate.learning.expected import AmountError, Expected
+from kpi_gate.text import failure
 
 FEWEST_ROWS = 20  # with an amount under one outcome; fewer are taken at their mean
 
@@ -52,7 +53,7 @@ class WithAmounts(BaseEstimator):  # type: ignore[misc]
             try:
                 pair = [np.asarray(m.predict(rows), dtype=float) for m in (with_it, without)]
             except Exception as error:  # the user's estimator may fail in any way
-                raise AmountError(f"the model of {name!r} fails: {_one_line(error)}") from error
+                raise AmountError(f"the model of {name!r} fails: {failure(error)}") from error
             if any(amount.shape != (len(rows),) for amount in pair):
                 raise AmountError(f"the model of {name!r} gave another shape than ({len(rows)},)")
             found[name] = Expected(*pair)
@@ -99,9 +100,5 @@ def _fitted(name: str, make: Callable[[], Any], inputs: pd.DataFrame, amount: Fl
     try:
         return make().fit(inputs, amount)
     except Exception as error:  # the user's estimator may fail in any way
-        words = f"the model of {name!r} on {amount.size} rows: {_one_line(error)}"
+        words = f"the model of {name!r} on {amount.size} rows: {failure(error)}"
         raise AmountError(words) from error
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.expected import NO_AMOUNTS, NOTHING, Amounts, value_columns
 from kpi_gate.learning.policy import Policy
+from kpi_gate.text import failure
 
 if TYPE_CHECKING:
     from kpi_gate.learning.logged_choices import Choices
@@ -52,7 +53,7 @@ def predict_proba(estimator: Any, inputs: Callable[[], Any], rows: int) -> Float
         with _one_worker():
             answer = np.asarray(estimator.predict_proba(inputs()), dtype=float)
     except Exception as error:
-        raise ScoringError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise ScoringError(failure(error)) from error
     if answer.shape != (rows, 2):
         raise ScoringError(f"predict_proba gave shape {answer.shape}, must be {(rows, 2)}")
     outside = int(((answer[:, 1] < 0) | (answer[:, 1] > 1)).sum())
@@ -154,10 +155,7 @@ def _word(value: Any) -> str:
 
 
 def latencies_ms(scorers: Sequence[Callable[[], Any]], repeats: int = 9) -> list[float]:
-    """Time scorers in turn; return the median milliseconds of each.
-
-    Taking turns lets a busy moment of the machine hit all of them alike.
-    """
+    """Return each one's median milliseconds; they take turns, so that a busy moment hits all."""
     times = np.empty((repeats, len(scorers)))
     for turn in range(repeats):
         for column, scorer in enumerate(scorers):

@@ -17,6 +17,7 @@ from kpi_gate.learning.levels import level_shares
 from kpi_gate.learning.row_scoring import require_scores
 from kpi_gate.learning.scoring import ScoringError, probabilities, row_keys
 from kpi_gate.learning.windows import Windows, mature_before, never_known, within
+from kpi_gate.text import failure
 
 Judge = Callable[[BaseEstimator, pd.DataFrame], float]
 Complete = Callable[[BaseEstimator, pd.DataFrame], BaseEstimator]
@@ -139,12 +140,9 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
         best, model, last = max(fitted, key=lambda entry: entry[0].value)
         final = before_gate if last is None else before_gate.tail(last)
         refit = _fitted(clone(make()), final[columns], final["outcome"])
-    if calibrate:
-        # the map learnt out of sample is kept; only the model beneath it has seen more rows
-        beneath = FrozenEstimator(refit)
-        model.calibrated_classifiers_[0].estimator = beneath
-        model.estimator = beneath
-    with threadpool_limits(threads):
+        if calibrate:
+            # the map learnt out of sample is kept; only the model beneath it has seen more rows
+            model.estimator = model.calibrated_classifiers_[0].estimator = FrozenEstimator(refit)
         whole = complete(model if calibrate else refit, final)
     return Trained(
         estimator=whole,
@@ -164,8 +162,8 @@ def _fitted(estimator: BaseEstimator, inputs: pd.DataFrame, outcome: pd.Series) 
     except NotAClassifierError as error:
         raise FitError(str(error)) from error
     except Exception as error:  # the user's estimator may fail in any way
-        words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise FitError(f"{type(estimator).__name__} on {len(inputs)} rows: {words}") from error
+        name = type(estimator).__name__
+        raise FitError(f"{name} on {len(inputs)} rows: {failure(error)}") from error
     return fitted
 
 
@@ -178,8 +176,8 @@ def _calibrated(
         return found.fit(tune[columns], tune["outcome"])
     except Exception as error:  # the user's estimator may fail in any way
         require_scores(model, tune, columns, f"on the tune window variant {name}")
-        words = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise FitError(f"variant {name} on {len(tune)} rows to tune: {words}") from error
+        words = f"variant {name} on {len(tune)} rows to tune: {failure(error)}"
+        raise FitError(words) from error
 
 
 def _worth_on_tune(

@@ -26,6 +26,7 @@ from kpi_gate.orchestration.runner import REFUSED, SteadyRunner
 from kpi_gate.orchestration.waiting import say, wait_for_server
 from kpi_gate.orchestration.work_pools import CALL_RETRIES
 from kpi_gate.record.lock import BusyError, one_schedule
+from kpi_gate.text import failure
 from kpi_gate.usecase.cron import fires
 from kpi_gate.workspace import Place, UnreachableError
 
@@ -174,4 +175,4 @@ def _root(error: BaseException) -> str:
     """Return the first cause in a nest of groups, in one line."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return failure(error)

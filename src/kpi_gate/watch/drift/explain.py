@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.usecase.contract import UseCase
-from kpi_gate.watch.drift.impact import Joint, Moved, Score, joint_shift, mean_scores, moves_of
+from kpi_gate.watch.drift.impact import Joint, Moved, Score, joint_shift, moves_of, scores_of
 from kpi_gate.watch.drift.profile import Bins, bins_for, profile
 from kpi_gate.watch.drift.result import Bar, ColumnDrift, DriftReport
 from kpi_gate.watch.drift.shift import (
@@ -53,8 +53,8 @@ def explain(
     latest = current[new_ages < LOOKED_BACK]
     seed = int(use_case.settings.model["seed"])
     joint, usual = _joint(reference, latest, old_ages, bins, days, seed)
-    moves = moves_of(list(bins), reference, latest, score, seed)
-    (before, deviation), (now, _) = mean_scores((reference, latest), score, seed)
+    before, now = (scores_of(side, score, seed) for side in (reference, latest))
+    moves = moves_of(bins, reference, latest, score, before, seed)
     columns = [_column(name, bins[name], shifts[name], moves[name]) for name in bins]
     return DriftReport(
         until=_end(current).to_pydatetime(),
@@ -66,9 +66,9 @@ def explain(
         joint_z=joint.z,
         usual_auc=max((other.auc for other in usual), default=0.5),
         joint_drifted=joint.unlikely(usual),
-        score_before=before,
-        score_now=now,
-        score_deviation=deviation,
+        score_before=float(before.mean()),
+        score_now=float(now.mean()),
+        score_deviation=float(before.std()),
     )
 
 

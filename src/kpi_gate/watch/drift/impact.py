@@ -1,6 +1,6 @@
 """What a shift does to the champion's score, and whether a classifier tells old rows from new."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.stats import chi2
 
 from kpi_gate.watch.drift.profile import NULL, Bins, Floats
 
-Score = Callable[[pd.DataFrame], Floats]
+Score = Callable[[pd.DataFrame], Floats]  # shape `(n,)` or `(n, choices)`
 MOST_JOINT_ROWS = 20_000  # a side
 MOST_SCORED_ROWS = 5_000
 FOLDS = 3
@@ -82,24 +82,23 @@ def joint_shift(
     return Joint(auc, float((auc - 0.5) / chance))
 
 
+def scores_of(rows: pd.DataFrame, score: Score, seed: int) -> Floats:
+    """Score a sample of the rows."""
+    return np.asarray(score(_sample(rows, MOST_SCORED_ROWS, seed)), dtype=np.float64)
+
+
 def moves_of(
-    columns: Sequence[str],
+    columns: Iterable[str],
     reference: pd.DataFrame,
     current: pd.DataFrame,
     score: Score,
+    before: Floats,
     seed: int,
 ) -> dict[str, Moved]:
     """Measure what each column's new values do to the score of otherwise old rows.
 
     Permuted and replaced values break the same ties to other columns, so that their difference is
-    the column's own shift.
-
-    Args:
-        columns: Columns, all of them inputs of the model.
-        reference: Good rows.
-        current: New rows.
-        score: Rows to scores, shape `(n,)` or `(n, choices)`.
-        seed: Seed of samples and permutations.
+    the column's own shift. `before` are the scores of the reference by the same seed.
     """
 
     def scored(name: str, values: pd.Series) -> Floats:
@@ -111,21 +110,12 @@ def moves_of(
 
     generator = np.random.default_rng(seed)
     rows = _sample(reference, MOST_SCORED_ROWS, seed)
-    before = np.asarray(score(rows), dtype=np.float64)
     moved = {}
     for name in columns:
         permuted, replaced = scored(name, rows[name]), scored(name, current[name])
         importance = float(np.abs(permuted - before).mean())
         moved[name] = Moved(importance, float(replaced.mean() - permuted.mean()))
     return moved
-
-
-def mean_scores(
-    sides: Sequence[pd.DataFrame], score: Score, seed: int
-) -> list[tuple[float, float]]:
-    """Return mean and standard deviation of the score on a sample of each side."""
-    scores = [np.asarray(score(_sample(side, MOST_SCORED_ROWS, seed)), float) for side in sides]
-    return [(float(found.mean()), float(found.std())) for found in scores]
 
 
 def _sample(rows: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from kpi_gate.usecase.contract import UseCase
 from kpi_gate.watch.finding import Finding, model_finding
 from kpi_gate.watch.health.reference import Floats
 
-Score = Callable[[pd.DataFrame], Floats]
+Score = Callable[[pd.DataFrame], Floats]  # probabilities, shape `(n,)`
 Act = Callable[[Floats, pd.DataFrame], Floats]
 SAME = 1e-9  # greatest difference of two scores that are the same
 SAMPLE = 500  # rows that behaviour is tested on
@@ -62,10 +62,7 @@ def _unlike(check: str, now: Floats, before: Floats, what: str) -> Iterator[Find
 def check_behaviour(score: Score, rows: pd.DataFrame, use_case: UseCase) -> list[Finding]:
     """Change rows in ways that must not matter, and in ways whose direction the YAML declares.
 
-    Args:
-        score: Rows to probabilities, shape `(n,)`.
-        rows: Recent rows; 500 of them at most are used, drawn by the model's seed.
-        use_case: Whose `monitor.invariant` and `monitor.directions`.
+    Of the rows 500 at most are used, drawn by the model's seed.
 
     Raises:
         ConfigurationError: If the YAML names a column that the rows have not, or that is no number.

@@ -97,14 +97,14 @@ def _null(column: pd.Series) -> NDArray[np.bool_]:
 def count_numbers(
     name: str, good: GoodDays, day: Ints, usual: Floats, found: Floats, alarm: float
 ) -> Column | None:
-    """Count numbers in bins that hold equal shares of the good days' rows.
+    """Count numbers in bins that hold equal shares of the good days' rows; NaN is left out.
 
     Args:
         name: What the numbers are.
         good: The good days.
         day: Good day of each usual number, shape `(rows,)`.
-        usual: Numbers of good days; NaN is left out.
-        found: Numbers of the day; NaN is left out.
+        usual: Numbers of good days.
+        found: Numbers of the day.
         alarm: Two-sided chance below which a share is a surprise.
     """
     known, found = np.isfinite(usual), found[np.isfinite(found)]

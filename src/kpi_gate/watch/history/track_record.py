@@ -19,11 +19,11 @@ KINDS = ("decision", "done", "rollback", "choice", "monitor")
 def history(
     use_case: str, entries: Iterable[Entry], now: datetime, *, title: str = "", fault: str = ""
 ) -> History:
-    """Tell the history of one use case.
+    """Tell the history of one use case; whatever a row of the ledger does not say is not known.
 
     Args:
         use_case: Its name.
-        entries: Its entries in the ledger; whatever a row does not say is not known.
+        entries: Its entries in the ledger.
         now: The present moment, UTC.
         title: Its title; by default its name.
         fault: Why it cannot be loaded, for the reader.

@@ -103,15 +103,7 @@ def challenge(
 
 
 def measured_staleness(watch: Watch, quarantined: AbstractSet[date]) -> tuple[Staleness, datetime]:
-    """Measure what staleness costs once a week; in between the champion's last measure stands.
-
-    Args:
-        watch: The look.
-        quarantined: Days in UTC that do not count.
-
-    Returns:
-        The measure, and the moment when it was made, UTC.
-    """
+    """Return what staleness costs, and when that was measured: once a week for each champion."""
     run = watch.run
     for entry in reversed(run.history.of_kind("monitor")):
         told, at = entry.body.get("staleness"), entry.body.get("staleness_as_of")

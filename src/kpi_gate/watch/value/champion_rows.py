@@ -91,13 +91,7 @@ class ChampionRows:
 
 
 def score_champion(run: Run, rows: pd.DataFrame, champion: Model, begin: datetime) -> ChampionRows:
-    """Score the champion on the rows since a moment, and mark those that can be judged.
-
-    Args:
-        run: The use case and the moment.
-        rows: The rows known then, at least one.
-        champion: The champion, or the baseline.
-        begin: Earlier rows are left out.
+    """Score the champion on the rows since `begin`, and mark those that can be judged.
 
     Raises:
         ScoringError: If it cannot score.

@@ -71,14 +71,9 @@ class Realised(Frozen):
 def realised_value(
     watch: Watch, quarantined: AbstractSet[date]
 ) -> tuple[Realised | None, list[Finding]]:
-    """Value the champion in use since its promotion, with what stands in the way of it.
+    """Value the champion in use without days in quarantine, and say what stands in the way of it.
 
-    Args:
-        watch: The look.
-        quarantined: Days in UTC that do not count.
-
-    Returns:
-        None for the baseline, which nobody promoted.
+    It is None of the baseline, which nobody promoted.
     """
     run, name, found = watch.run, watch.champion.name, []
     decided = run.history.decision_on(name)
