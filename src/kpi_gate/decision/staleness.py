@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.decision.stats.intervals import day_factor, interval, widened
+from kpi_gate.decision.stats.intervals import over_days
 from kpi_gate.text import percent, total
 
 Floats = NDArray[np.float64]
@@ -95,8 +95,7 @@ def measure_staleness(
         return Staleness(unit=unit, confidence=confidence, unknown=fault)
     kept = sizes > 0
     judged = sums[kept], sizes[kept]
-    plain = interval(*judged, confidence, few=True)
-    found = widened(plain, plain.standard_error * day_factor(*judged, days[kept]))
+    _, found = over_days(*judged, days[kept], confidence)
     volume = float(judged[1].mean()) if decisions_per_day is None else float(decisions_per_day)
     per_day, error = found.estimate * volume, found.standard_error * volume
     shrunk = 0.0

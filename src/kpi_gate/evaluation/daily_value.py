@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.stats.confidence_sequence import half_width
-from kpi_gate.decision.stats.intervals import day_factor, interval, widened
+from kpi_gate.decision.stats.intervals import over_days
 from kpi_gate.text import number, percent
 
 TUNED_FOR_DAYS = 28.0  # days after which the bounds of every look are tightest
@@ -85,9 +85,8 @@ def measure_worth(days: pd.DataFrame, confidence: float, unit: str) -> Worth | N
     sums, sizes = (kept[name].to_numpy(dtype=np.float64) for name in ("money", "weight"))
     if kept.empty or not (np.isfinite(sums).all() and np.isfinite(sizes).all()):
         return None
-    plain = interval(sums, sizes, confidence, few=True)
-    factor = day_factor(sums, sizes, kept["number"].to_numpy(dtype=np.int64))
-    found = widened(plain, plain.standard_error * factor)
+    numbers = kept["number"].to_numpy(dtype=np.int64)
+    plain, found = over_days(sums, sizes, numbers, confidence)
     error, alone, low, high = (
         value if np.isfinite(value) else None
         for value in (found.standard_error, plain.standard_error, found.lower, found.upper)

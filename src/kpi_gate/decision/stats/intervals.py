@@ -135,6 +135,17 @@ def day_factor(sums: Floats, sizes: Floats, days: NDArray[np.int64]) -> float:
     return float(np.sqrt((1 + known) / (1 - known)))
 
 
+def over_days(
+    sums: Floats, sizes: Floats, days: NDArray[np.int64], confidence: float
+) -> tuple[Interval, Interval]:
+    """Return the interval of the mean over days as if they were apart, and as they hang together.
+
+    Takes what `day_factor` takes.
+    """
+    plain = interval(sums, sizes, confidence, few=True)
+    return plain, widened(plain, plain.standard_error * day_factor(sums, sizes, days))
+
+
 def two_way_error(
     difference: Floats, unit: ArrayLike, day: ArrayLike, by: tuple[float, float]
 ) -> float:

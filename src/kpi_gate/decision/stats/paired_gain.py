@@ -14,9 +14,9 @@ from kpi_gate.decision.stats.intervals import (
     MIN_DAYS,
     Interval,
     cluster_sums,
-    day_factor,
     effective_count,
     interval,
+    over_days,
     two_way_error,
     widened,
 )
@@ -182,20 +182,19 @@ def paired_gain(
     by_unit = cluster_sums(values, unit)
     views = [interval(*by_unit, confidence)]
     chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
-    days = 0 if day is None else np.unique(np.asarray(day)).size
-    if day is not None and days > 1:  # a shock of one day hits all its units
+    numbers = np.unique(np.asarray(() if day is None else day))
+    if day is not None and numbers.size > 1:  # a shock of one day hits all its units
         by_day = cluster_sums(values, day)
-        plain = interval(*by_day, confidence, few=True)
-        factor = day_factor(*by_day, np.unique(np.asarray(day)))
-        views.append(widened(plain, plain.standard_error * factor))
+        plain, together = over_days(*by_day, numbers, confidence)
+        views.append(together)
         chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
-        if days >= MIN_DAYS:  # fewer do not tell the two apart
-            errors = views[0].standard_error, views[1].standard_error
+        if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
+            errors = views[0].standard_error, together.standard_error
             wider = max(views, key=lambda view: view.standard_error)
             views.append(widened(wider, two_way_error(values, unit, day, errors)))
         widest = max(view.standard_error for view in views)
         if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
-            chances.append(_student(views[-1], days, threshold))
+            chances.append(_student(views[-1], numbers.size, threshold))
     sums = by_unit[0]
     size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
@@ -208,7 +207,7 @@ def paired_gain(
         confidence=confidence,
         rows=values.size,
         units=sums.size,
-        days=days,
+        days=numbers.size,
         effective_units=effective_count(size),
         effective_winners=effective_count(wins),
         changed=float((values != 0).mean()),
@@ -217,7 +216,7 @@ def paired_gain(
         top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
-        day_standard_error=views[1].standard_error if days > 1 else None,
+        day_standard_error=views[1].standard_error if len(views) > 1 else None,
     )
 
 
