@@ -42,7 +42,7 @@ class GoodDays:
 
     def group(self) -> int:
         """Return the number of today's group."""
-        return self.today if np.any(self.groups()) else int(self.groups()[0])
+        return self.today if self.groups().any() else 0
 
 
 class Rates(NamedTuple):

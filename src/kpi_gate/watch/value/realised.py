@@ -139,15 +139,21 @@ def realise(
         other = None
         if replaced is not None:
             other = score_side("replaced", replaced, champion, view.rows, run)
-        found = {**_known(view, since, quarantined), **_compared(view, since, gate, other)}
+        return told.model_copy(update=_measured(view, since, gate, other, quarantined))
     except (ScoringError, ModelError) as refused:
         return told.model_copy(update={"unknown": str(refused)})
-    return told.model_copy(update=found)
 
 
-def _known(view: ChampionRows, since: datetime, quarantined: AbstractSet[date]) -> dict[str, Any]:
-    """Measure what the champion earned since its promotion, and what is to be expected."""
+def _measured(
+    view: ChampionRows,
+    since: datetime,
+    gate: Window | None,
+    replaced: Side | None,
+    quarantined: AbstractSet[date],
+) -> dict[str, Any]:
+    """Measure what it earned since its promotion, beside its own past and whom it replaced."""
     used = view.usable & view.since(since)
+    lately = used & view.since(view.until - timedelta(days=RECENT_DAYS))
     worth, due = view.worth(used), int((view.due & view.since(since)).sum())
     bad = sum(since <= midnight(day) < view.until for day in quarantined)
     days = (view.until - since).total_seconds() / 86_400 - bad
@@ -157,23 +163,16 @@ def _known(view: ChampionRows, since: datetime, quarantined: AbstractSet[date]) 
     known = view.usable & view.rows["outcome"].notna().to_numpy()
     start = max(view.until, since)
     blind = Window(start=start, end=max(view.run.as_of, start))
-    return {
+    found = {
         "until": view.until,
         "worth": worth,
         "per_day": per_day,
+        "lately": view.worth(lately),
+        "loss": _loss(view),
         "blind": expect_value(view.run.use_case, view.side, view.rows, known, blind),
         "labels": view.labels,
         "unknown": "" if worth else _why_unknown(since, view.until, due, view.labels),
     }
-
-
-def _compared(
-    view: ChampionRows, since: datetime, gate: Window | None, replaced: Side | None
-) -> dict[str, Any]:
-    """Compare with the window that promoted it, with who was replaced, and with its own past."""
-    used = view.usable & view.since(since)
-    lately = used & view.since(view.until - timedelta(days=RECENT_DAYS))
-    found = {"lately": view.worth(lately), "loss": _loss(view)}
     if gate is not None:
         found["at_gate"] = view.worth(view.usable & within(view.rows, gate).to_numpy())
     if replaced is not None:
