@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
+BINS = 10  # of a calibration, with equal numbers of rows
+FEWEST_ROWS = 30  # of a group: the rate of fewer is noise
 LARGEST_MEASURE = 1e300  # below it the difference of two is finite
 TIMINGS = ("latency_ms", "latency_ratio")  # never the same twice
 # compare two models, so they say nothing while the champion is the baseline
@@ -29,13 +31,11 @@ def is_finite(value: object) -> TypeGuard[float]:
     return isinstance(number, int | float) and -LARGEST_MEASURE <= number <= LARGEST_MEASURE
 
 
-def calibration_bins(
-    probability: ArrayLike, outcome: ArrayLike, bins: int = 10
-) -> list[tuple[float, float, int]]:
+def calibration_bins(probability: ArrayLike, outcome: ArrayLike) -> list[tuple[float, float, int]]:
     """Return (mean probability, mean outcome, rows) of bins with equal numbers of rows."""
     p, y = np.asarray(probability, dtype=float), np.asarray(outcome, dtype=float)
     order = np.argsort(p, kind="stable")
-    groups = [group for group in np.array_split(order, min(bins, max(p.size, 1))) if group.size]
+    groups = [group for group in np.array_split(order, min(BINS, max(p.size, 1))) if group.size]
     return [(float(p[g].mean()), float(y[g].mean()), int(g.size)) for g in groups]
 
 
@@ -51,12 +51,12 @@ def action_rate(action: ArrayLike) -> float:
     return float((np.asarray(action, dtype=float) != 0).mean())
 
 
-def action_rate_gap(action: ArrayLike, group: ArrayLike, min_rows: int = 30) -> float:
-    """Return the largest difference of the action rate between groups of at least `min_rows`.
+def action_rate_gap(action: ArrayLike, group: ArrayLike) -> float:
+    """Return the largest difference of the action rate between groups of at least 30 rows.
 
-    Demographic parity difference; smaller groups are left out, since their rate is noise.
+    Demographic parity difference.
     """
     acts, groups = np.asarray(action, dtype=float) != 0, np.asarray(group)
     masks = [groups == level for level in np.unique(groups)]
-    rates = [float(acts[mask].mean()) for mask in masks if mask.sum() >= min_rows]
+    rates = [float(acts[mask].mean()) for mask in masks if mask.sum() >= FEWEST_ROWS]
     return max(rates) - min(rates) if rates else float("nan")
