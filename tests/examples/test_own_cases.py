@@ -8,13 +8,13 @@ import pytest
 import yaml
 from conftest import FIRST_TICK
 
+from kpi_gate import pipeline
 from kpi_gate.cli.app import app
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.orchestration import work_pools
 from kpi_gate.orchestration.deployments import plans
-from kpi_gate.pipeline import stages
 from kpi_gate.record import case_list
-from kpi_gate.run.context import open_run
+from kpi_gate.run.opening import plan_run
 from kpi_gate.usecase import discovery
 
 REPOSITORY = Path(__file__).parents[2]
@@ -56,12 +56,12 @@ def own(project):
 
 
 def test_two_files_and_the_first_champion_is_decided_on(own):
-    run = open_run(own, FIRST_TICK)
-    stages.take_snapshot(run)
-    stages.fetch_champion(run)
-    for verb in (stages.validate, stages.train, stages.compare):
+    run = plan_run(own, FIRST_TICK)
+    pipeline.take_snapshot(run)
+    pipeline.fetch_champion(run)
+    for verb in (pipeline.validate, pipeline.train, pipeline.compare):
         assert verb(run)
-    assert stages.decide(run).verdict is Verdict.PROMOTE
+    assert pipeline.decide(run).verdict is Verdict.PROMOTE
 
 
 def test_what_git_keeps_follows_by_itself(own, project):

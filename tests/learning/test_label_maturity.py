@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kpi_gate import pipeline
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.learning.label_maturity import (
     Maturity,
@@ -13,7 +14,6 @@ from kpi_gate.learning.label_maturity import (
     missing_by_day,
 )
 from kpi_gate.learning.windows import WindowSettings, plan_windows
-from kpi_gate.pipeline import stages
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
@@ -210,12 +210,12 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
 
     late = type(use_case)(**{**vars(use_case), "load": load})
     run = Run(late, as_of, Place(root=project))
-    stages.take_snapshot(run)
-    stages.fetch_champion(run)
-    stages.validate(run)
-    stages.train(run)
-    stages.compare(run)
-    decision = stages.decide(run)
+    pipeline.take_snapshot(run)
+    pipeline.fetch_champion(run)
+    pipeline.validate(run)
+    pipeline.train(run)
+    pipeline.compare(run)
+    decision = pipeline.decide(run)
     assert decision.verdict == Verdict.INVALID
     (check,) = (check for check in decision.failed if check.name == "labels_mature")
     assert "90 outcomes of 3 days from 2024-04-26 to 2024-04-28 are due and missing" in check.reason

@@ -10,7 +10,7 @@ from test_retrain import run
 from typer.testing import CliRunner
 
 from kpi_gate.cli.app import app, main
-from kpi_gate.run.context import now
+from kpi_gate.run.opening import now
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
 RUNNER = CliRunner()
@@ -19,11 +19,11 @@ RUNNER = CliRunner()
 @pytest.fixture
 def emitted(monkeypatch):
     """Return the events that the flow emits, as they were given."""
-    import flows.monitor as module
+    from kpi_gate.orchestration import reporting
 
     events = []
     monkeypatch.setattr(
-        module,
+        reporting,
         "emit_event",
         lambda name, resource, payload: events.append((name, resource, payload)),
     )
@@ -46,7 +46,7 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
     import flows.monitor as module
 
     silences = []
-    monkeypatch.setattr(module, "tell_silence", lambda *given: silences.append(given[1:3]))
+    monkeypatch.setattr(module, "tell_silence", lambda run: silences.append(run.as_of))
     seen = module.monitor("toy", LATER)
     assert not seen.severe
     assert (emitted, silences) == ([], [])
@@ -64,7 +64,7 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
     assert name == "kpi-gate.retrain.proposed"
     assert resource == {"prefect.resource.id": "kpi-gate.use-case.toy"}
     assert payload == {"rule": "money", "reason": stale.choice.reason}
-    assert silences == [("toy", AFTER_DRIFT)]
+    assert silences == [AFTER_DRIFT]
     kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds[3:] == ["monitor", "choice", "monitor"]
 
@@ -78,7 +78,7 @@ def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
         settings.write("trigger: {when: money}\n")
     state = retrain("toy", LATER, scheduled=True, return_state=True)
     assert state.is_completed()
-    choice = state.result()
+    choice = state.result().choice
     assert (choice.action, choice.rule) == ("skip", "not_worth_it")
     kinds = [entry.kind for entry in run_at().ledger.entries()]
     assert kinds == ["decision", "intent", "done", "choice"]

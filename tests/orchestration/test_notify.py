@@ -7,11 +7,13 @@ import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from kpi_gate.orchestration import notify
 from kpi_gate.record.ledger import Ledger
+from kpi_gate.run.context import Run
 from kpi_gate.watch.alerts import Notice
 from kpi_gate.workspace import Place
 
@@ -185,7 +187,7 @@ def test_what_a_run_adds_to_the_ledger_is_told_even_where_it_fails(tmp_path):
         ledger.append("toy", "rollback", "old", {"version": "v1", "from": "v2", "reason": "before"})
 
         def run():
-            with notify.telling(place, "toy", print):
+            with notify.telling(Run(SimpleNamespace(name="toy"), datetime.now(UTC), place), print):
                 ledger.append("toy", "done", "new", {"version": "v2", "from": "", "forced": ""})
                 ledger.append("other", "done", "new", {"version": "v7", "from": "", "forced": ""})
                 raise ValueError("a bug")

@@ -61,7 +61,7 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
     }
     assert next(a.data for a in artifacts if a.type == "progress") == 100.0
     named = {task.name.rsplit("-", 1)[0] for task in tasks}
-    verbs = {"heal", "snapshot", "validate", "train", "compare", "decide", "record", "promote"}
+    verbs = {"recover", "take_snapshot", "validate", "train", "compare", "record", "promote"}
     assert verbs <= named
 
 
@@ -91,20 +91,19 @@ def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
     calls = []
 
     def flaky(error):
-        def heal(run):
+        def recover(run):
             calls.append(run.name)
             if len(calls) < 2:
                 raise error
-            return []
 
-        return module.step(heal, minutes=1).with_options(retry_delay_seconds=0.1)
+        return module.step(recover, minutes=1)
 
     locked = OperationalError("select 1", {}, Exception("database is locked"))
-    monkeypatch.setattr(module, "heal", flaky(locked))
+    monkeypatch.setattr(module, "recover", flaky(locked))
     assert module.retrain("toy", FIRST).decision.verdict == "PROMOTE"
     assert len(calls) == 2
     calls.clear()
-    monkeypatch.setattr(module, "heal", flaky(ValueError("a bug")))
+    monkeypatch.setattr(module, "recover", flaky(ValueError("a bug")))
     with pytest.raises(ValueError, match="a bug"):
         module.retrain("toy", LATER)
     assert len(calls) == 1

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from starts import AFTER_DRIFT, LATER, champion, newest_decision, play
 
+from kpi_gate import pipeline
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.pipeline import stages
 from kpi_gate.record import dvc_stages
 from kpi_gate.record.model_files import MODEL_FILE
 from kpi_gate.record.registry import ANCHOR
@@ -64,16 +64,16 @@ def test_the_same_data_settings_and_code_give_the_same_model_to_the_byte(
     model = project / "data/toy/candidate" / MODEL_FILE
     before, card = model.read_bytes(), (model.parent / "card.json").read_text()
     dvc_stages.clear(model.parent)
-    assert stages.train(run_at())
+    assert pipeline.train(run_at())
     assert model.read_bytes() == before
     assert (model.parent / "card.json").read_text() == card
 
 
 def test_a_snapshot_has_one_fingerprint_which_restores_it(run_at, tmp_path):
-    first, second = stages.take_snapshot(run_at()), stages.take_snapshot(run_at())
+    first, second = pipeline.take_snapshot(run_at()), pipeline.take_snapshot(run_at())
     assert first.fingerprint == second.fingerprint
     rows = run_at().snapshot.frozen
-    other = stages.take_snapshot(run_at(LATER))
+    other = pipeline.take_snapshot(run_at(LATER))
     assert other.fingerprint != first.fingerprint
     run_at().stages.restore(first.fingerprint, tmp_path / "back.parquet")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "back.parquet"), rows)
@@ -82,14 +82,14 @@ def test_a_snapshot_has_one_fingerprint_which_restores_it(run_at, tmp_path):
 
 
 def test_a_snapshot_comes_back_from_the_remote_when_the_cache_is_lost(run_at, project, tmp_path):
-    found = stages.take_snapshot(run_at())
+    found = pipeline.take_snapshot(run_at())
     dvc_stages.clear(project / ".dvc/cache")
     run_at().stages.restore(found.fingerprint, tmp_path / "back.parquet")
     assert len(pd.read_parquet(tmp_path / "back.parquet")) == len(found.frozen)
 
 
 def test_a_snapshot_holds_nothing_of_the_future(run_at):
-    stages.take_snapshot(run_at())
+    pipeline.take_snapshot(run_at())
     rows = run_at().snapshot.frozen
     assert (rows["event_time"] < run_at().as_of).all()
     assert not (rows["label_time"] >= run_at().as_of).any()
@@ -192,7 +192,9 @@ def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champio
     from kpi_gate.record.decision_run import client
 
     entry = newest_decision(run_at())
-    again = stages.record(run_at(), stages.decide(run_at()))
+    run = run_at()
+    pipeline.decide(run)
+    again = pipeline.record(run)
     assert again == entry
     with client(run_at().place) as mlflow_client:
         query = f"tags.decision_id = '{entry.subject}'"
@@ -278,6 +280,6 @@ def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(r
     assert entry.body["verdict"] == "INVALID"
     assert "trusted_types" in entry.body["sentence"]
     trusting = decided(trusted_types=(f"{halve.__module__}.halve",))
-    assert stages.train(trusting)
-    assert stages.compare(trusting)
-    assert stages.decide(trusting).verdict is Verdict.PROMOTE
+    assert pipeline.train(trusting)
+    assert pipeline.compare(trusting)
+    assert pipeline.decide(trusting).verdict is Verdict.PROMOTE

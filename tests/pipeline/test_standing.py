@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from kpi_gate.pipeline.standing import repeated
+from kpi_gate.pipeline.repeat import repeated
 from kpi_gate.record.decision_run import client
 from kpi_gate.record.registry import CHAMPION
 from kpi_gate.record.registry_claims import glance_at_claims, read_claims

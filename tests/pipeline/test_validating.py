@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from starts import AFTER_DRIFT, LATER, play
 
+from kpi_gate import pipeline
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.pipeline import stages
 from kpi_gate.release import accept_history
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ def flipped(visits):
 
 
 def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project, first_champion):
-    stages.take_snapshot(run_at(LATER))
+    pipeline.take_snapshot(run_at(LATER))
     with pytest.raises(ConfigurationError, match="found no changed history"):
         accept_history.accept(run_at(LATER), "a reason")
     edit(project, flipped)
@@ -93,7 +93,7 @@ def test_dvc_repro_runs_what_must_run_as_a_retraining_would(run_at, project):
             command, cwd=project, env=environment, capture_output=True, text=True, check=False
         )
 
-    stages.take_snapshot(run_at())
+    pipeline.take_snapshot(run_at())
     module.write_text(module.read_text() + "\n# touched\n")
     answer = run(sys.executable, "-m", "dvc", "repro")
     said = answer.stdout + answer.stderr

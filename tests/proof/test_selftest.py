@@ -8,18 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from starts import champion, play
+from starts import champion, play, promoted
 
+from kpi_gate import pipeline
 from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.pipeline import stages
 from kpi_gate.pipeline.loading import load_rows
+from kpi_gate.pipeline.selftest import proof_fault
 from kpi_gate.proof import adversaries, harness, record
 from kpi_gate.proof.harness import newest_moment, open_arena
 from kpi_gate.proof.selftest import fight, run_selftest
 from kpi_gate.record.ledger import LedgerError
-from kpi_gate.run.context import Run, now
+from kpi_gate.run.context import Run
+from kpi_gate.run.opening import now
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
 
@@ -195,13 +197,13 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
     assert entry.body["verdict"] == "PROMOTE"
     with monkeypatch.context() as broken:
         broken.setattr(gate, "_verdict", lambda checks: Verdict.PROMOTE)
-        outcome = stages.promote(run_at(), entry, proved=True)
+        outcome = promoted(run_at(), entry, scheduled=True)
     assert not outcome.moved
     assert "the gate fails its self-test" in outcome.words
     assert champion(run_at()) == ""
-    assert "fails" in stages.promote(run_at(), entry, proved=True).words  # it is on the record
+    assert "fails" in promoted(run_at(), entry, scheduled=True).words  # it is on the record
     monkeypatch.setattr(record, "subject_of", lambda run: "mended code")
-    assert stages.promote(run_at(), entry, proved=True).moved
+    assert promoted(run_at(), entry, scheduled=True).moved
     assert champion(run_at()) == "v1"
     kinds = [found.kind for found in run_at().ledger.entries()]
     assert kinds == ["decision", "selftest", "selftest", "intent", "done"]
@@ -210,9 +212,9 @@ def test_a_scheduled_promotion_asks_for_the_proof(run_at, monkeypatch):
 def test_too_little_data_is_no_proof(run_at):
     entry, _, _ = play(run_at(), promote=False)
     early = run_at(datetime(2024, 1, 20, tzinfo=UTC))
-    stages.take_snapshot(early)
-    stages.fetch_champion(early)
-    assert "the gate cannot be tested" in stages.proof_fault(early)
+    pipeline.take_snapshot(early)
+    pipeline.fetch_champion(early)
+    assert "the gate cannot be tested" in proof_fault(early)
     assert np.isfinite(entry.body["decision"]["gain"]["estimate"])
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from starts import AFTER_DRIFT, play
 
-from kpi_gate.pipeline import stages
+from kpi_gate import pipeline
 from kpi_gate.record.agreement import agrees_at_a_glance, differences
 from kpi_gate.record.decision_run import client
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
@@ -14,7 +14,7 @@ from kpi_gate.record.registry import CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
 from kpi_gate.release.realign import realign
-from kpi_gate.run.context import Refusal
+from kpi_gate.usecase.refusal import Refusal
 
 pytestmark = pytest.mark.slow
 
@@ -131,7 +131,7 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     attack(world)
     world.run.ledger.entries()
     with pytest.raises(Refusal, match=words) as refusal:
-        stages.fetch_champion(world.run)
+        pipeline.fetch_champion(world.run)
     assert refusal.value.check == check
     assert agrees_at_a_glance(world.place, world.run.history) == (check == "champion_readable")
     assert "`kpi-gate realign toy --reason ...`" in str(refusal.value)
@@ -141,7 +141,7 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     wanted = AFTERWARDS.get(name, "v1")
     assert say(world).champion == wanted
     assert world.run.registry.version_of(CHAMPION) == wanted
-    assert stages.fetch_champion(world.run).name == (wanted or "baseline")
+    assert pipeline.fetch_champion(world.run).name == (wanted or "baseline")
     (row,) = world.run.ledger.entries("toy", "realigned")
     assert (row.body["reason"], bool(row.body["found"])) == ("found on Monday", True)
     with pytest.raises(PromotionError, match="nothing differs"):

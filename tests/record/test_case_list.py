@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from kpi_gate.record import case_list
-from kpi_gate.run.context import follow_use_cases, open_run
+from kpi_gate.run.opening import follow_use_cases, plan_run
 from kpi_gate.usecase import discovery
 
 STAGES = "# mine\nvars:\n- use_cases: [books] # old\nstages: {}\n"
@@ -100,12 +100,12 @@ def test_a_use_case_is_two_files_and_nothing_else(project):
         (cases / f"fair.{ending}").write_text(text.replace('name="toy"', 'name="fair"'))
     (cases / "_shared.py").touch()  # code that several use: no use case
     assert discovery.names() == ["fair", "toy"]
-    open_run("fair")
+    plan_run("fair")
     assert listed(project) == ["fair", "toy"]
     for ending in ("py", "yaml"):
         (cases / f"fair.{ending}").unlink()
     sys.modules.pop("kpi_gate.examples.fair")
-    open_run("toy")
+    plan_run("toy")
     assert listed(project) == ["toy"]
 
 

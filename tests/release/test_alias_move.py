@@ -7,7 +7,7 @@ import sqlalchemy as sql
 from starts import AFTER_DRIFT, champion, newest_decision, play
 from test_promotion import kinds
 
-from kpi_gate.pipeline import stages
+from kpi_gate import pipeline
 from kpi_gate.record.ledger import Ledger, LedgerError
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
@@ -40,13 +40,13 @@ def test_a_broken_chain_closes_the_gate(run_at, second_decision):
             "WHERE number = 1;"
         )
     acts = {
-        "heal": lambda: promotion.heal(broken),
+        "heal": lambda: promotion.recover(broken),
         "promote": lambda: promotion.promote(broken, entry),
         "force": lambda: promotion.promote(broken, entry, forced="please"),
         "rollback": lambda: promotion.rollback(broken, "refunds"),
         "reanchor": lambda: promotion.reanchor(broken, "new year"),
-        "decide": lambda: stages.decide(run_at(AFTER_DRIFT)),
-        "freeze": lambda: stages.fetch_champion(run_at(AFTER_DRIFT)),
+        "decide": lambda: pipeline.decide(run_at(AFTER_DRIFT)),
+        "freeze": lambda: pipeline.fetch_champion(run_at(AFTER_DRIFT)),
         "a whole run": lambda: play(run_at(AFTER_DRIFT)),
     }
     for name, act in acts.items():

@@ -3,11 +3,19 @@
 from datetime import UTC, datetime
 
 import pytest
-from starts import AFTER_DRIFT, LATER, champion, newest_decision, play, waiting_for_approval
+from starts import (
+    AFTER_DRIFT,
+    LATER,
+    champion,
+    newest_decision,
+    play,
+    promoted,
+    waiting_for_approval,
+)
 from typer.testing import CliRunner
 
+from kpi_gate import pipeline
 from kpi_gate.cli.app import app
-from kpi_gate.pipeline import stages
 from kpi_gate.record.model_files import MODEL_FILE
 from kpi_gate.record.registry import ANCHOR, CHAMPION
 from kpi_gate.release import promotion
@@ -25,10 +33,10 @@ def test_evidence_against_another_champion_is_stale(run_at, second_decision):
     assert entry.body["verdict"] == "PROMOTE"
     run_at().registry.point(CHAMPION, "")
     with pytest.raises(PromotionError, match="stale: measured against v1, now there is baseline"):
-        stages.promote(run_at(AFTER_DRIFT), entry)
+        promoted(run_at(AFTER_DRIFT), entry)
     assert champion(run_at()) == ""
     assert kinds(run_at())[-2:] == ["intent", "void"]
-    assert not stages.promote(run_at(AFTER_DRIFT), entry).moved, "a voided promotion stays void"
+    assert not promoted(run_at(AFTER_DRIFT), entry).moved, "a voided promotion stays void"
 
 
 def test_of_two_open_promotions_the_first_in_the_ledger_wins(run_at, second_decision):
@@ -37,7 +45,7 @@ def test_of_two_open_promotions_the_first_in_the_ledger_wins(run_at, second_deci
     rival = run_at().ledger.entries("toy", "decision")[0]
     run_at().ledger.append("toy", "intent", rival.subject, forced)
     with pytest.raises(PromotionError, match="stale"):
-        stages.promote(run_at(AFTER_DRIFT), entry)
+        promoted(run_at(AFTER_DRIFT), entry)
     assert champion(run_at()) == "v1"
 
 
@@ -48,7 +56,7 @@ def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(run_a
     )
     stored[-1].write_bytes(stored[0].read_bytes())
     with pytest.raises(PromotionError, match="golden rows"):
-        stages.promote(run_at(AFTER_DRIFT), entry)
+        promoted(run_at(AFTER_DRIFT), entry)
     assert champion(run_at()) == "v1"
     assert kinds(run_at())[-1] == "void"
 
@@ -57,7 +65,7 @@ def test_a_first_version_that_cannot_be_loaded_leaves_the_baseline(run_at, first
     entry = newest_decision(run_at())
     next((run_at().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
     with pytest.raises(PromotionError, match="The champion is baseline"):
-        stages.promote(run_at(), entry)
+        promoted(run_at(), entry)
     assert champion(run_at()) == ""
 
 
@@ -65,16 +73,16 @@ def test_what_a_crash_left_open_is_finished_or_voided(run_at, first_decision):
     entry = newest_decision(run_at())
     intent = {"version": "v1", "from": "", "approved_by": "", "asked_by": "x", "forced": ""}
     run_at().ledger.append("toy", "intent", entry.subject, intent)
-    outcomes = promotion.heal(run_at())
+    outcomes = promotion.recover(run_at())
     assert [outcome.moved for outcome in outcomes] == [True]
     assert champion(run_at()) == "v1"
     assert kinds(run_at()) == ["decision", "intent", "done"]
-    assert promotion.heal(run_at()) == []
+    assert promotion.recover(run_at()) == []
 
 
 def test_only_a_promote_promotes_unless_a_person_forces_it(run_at, quiet_tick):
     entry = newest_decision(run_at())
-    outcome = stages.promote(run_at(LATER), entry)
+    outcome = promoted(run_at(LATER), entry)
     assert entry.body["verdict"] != "PROMOTE"
     assert outcome.words == "the champion stays"
     with pytest.raises(PromotionError, match="nothing to promote"):
@@ -102,10 +110,10 @@ def tag(run_at, version, **tags):
 def test_a_promotion_that_needs_approval_waits_for_the_reviewers_tag(run_at, waiting):
     here, entry = run_at(**waiting_for_approval(run_at)), newest_decision(run_at())
     assert entry.body["verdict"] == "PROMOTE"
-    assert "waits for approval" in stages.promote(here, entry).words
+    assert "waits for approval" in promoted(here, entry).words
     assert champion(run_at()) == ""
     tag(run_at, "1", approved_by="  ")
-    assert "waits for approval" in stages.promote(here, entry).words
+    assert "waits for approval" in promoted(here, entry).words
     before = datetime.now(UTC).replace(microsecond=0)
     tag(run_at, "1", approved_by="jane")
     again, outcome, _ = play(here)
@@ -120,12 +128,12 @@ def test_a_promotion_that_needs_approval_waits_for_the_reviewers_tag(run_at, wai
 def test_a_rejected_promotion_is_given_up_with_the_reviewers_name(run_at, waiting):
     here, entry = run_at(**waiting_for_approval(run_at)), newest_decision(run_at())
     tag(run_at, "1", approved_by="jane", rejected_by="joe", rejected_reason="margins moved")
-    outcome = stages.promote(here, entry)
+    outcome = promoted(here, entry)
     assert outcome.words == "the promotion was given up: rejected by joe: margins moved"
     assert champion(run_at()) == ""
     last = run_at().ledger.entries()[-1]
     assert (last.kind, last.body["reason"]) == ("void", "rejected by joe: margins moved")
-    assert stages.promote(here, entry) == outcome
+    assert promoted(here, entry) == outcome
     assert kinds(run_at()) == ["decision", "void"]
     forced = promotion.promote(run_at(), entry, forced="joe is wrong")
     assert not forced.moved, "a rejection stands until its tag is taken away"
@@ -138,7 +146,7 @@ def test_a_rejection_reaches_a_promotion_that_a_crash_left_open(run_at, first_de
     for alias in (CHAMPION, ANCHOR):
         run_at().registry.point(alias, "v1")
     tag(run_at, "1", rejected_by="joe")
-    (outcome,) = promotion.heal(run_at())
+    (outcome,) = promotion.recover(run_at())
     assert "rejected by joe: no reason given" in outcome.words
     assert champion(run_at()) == run_at().registry.version_of(ANCHOR) == ""
     assert kinds(run_at()) == ["decision", "intent", "void"]
@@ -155,7 +163,7 @@ def test_an_approval_lifts_no_other_verdict_than_promote(run_at, verdict, first_
     entry, outcome, _ = play(run_at(**changes))
     assert entry.body["verdict"] == verdict, entry.body["sentence"]
     tag(run_at, entry.body["version"][1:], approved_by="jane")
-    outcome = stages.promote(run_at(**changes), entry)
+    outcome = promoted(run_at(**changes), entry)
     assert outcome.words == "the champion stays"
     with pytest.raises(PromotionError, match="nothing to promote"):
         promotion.promote(run_at(), entry)
@@ -165,15 +173,15 @@ def test_an_approval_lifts_no_other_verdict_than_promote(run_at, verdict, first_
 
 def test_an_approval_is_read_at_the_next_tick_before_anything_new_is_decided(run_at, waiting):
     next_tick = run_at(LATER, **waiting_for_approval(run_at))
-    assert stages.settle(next_tick)[0].words.startswith("v1 waits for approval")
+    assert pipeline.apply_reviews(next_tick)[0].words.startswith("v1 waits for approval")
     tag(run_at, "1", approved_by="Ann")
-    outcomes = stages.settle(next_tick)
+    outcomes = pipeline.apply_reviews(next_tick)
     assert [outcome.moved for outcome in outcomes] == [True]
     assert champion(run_at()) == "v1"
     assert run_at().ledger.entries("toy", "done")[-1].body["approved_by"] == "Ann"
-    assert stages.settle(next_tick) == []
-    stages.take_snapshot(next_tick)
-    assert stages.fetch_champion(next_tick).name == "v1"
+    assert pipeline.apply_reviews(next_tick) == []
+    pipeline.take_snapshot(next_tick)
+    assert pipeline.fetch_champion(next_tick).name == "v1"
 
 
 def test_of_two_that_wait_the_approved_one_moves_and_the_other_is_stale(run_at, waiting):
@@ -182,14 +190,14 @@ def test_of_two_that_wait_the_approved_one_moves_and_the_other_is_stale(run_at, 
     waits = [entry.body["version"] for entry in run_at().history.pending_reviews]
     assert waits == ["v1", "v2"]
     tag(run_at, "1", approved_by="Ann")
-    stages.settle(run_at(AFTER_DRIFT, **asked))
+    pipeline.apply_reviews(run_at(AFTER_DRIFT, **asked))
     assert champion(run_at()) == "v1"
     assert run_at().history.pending_reviews == []
 
 
 def test_a_rejection_is_read_at_the_next_tick(run_at, waiting):
     tag(run_at, "1", rejected_by="Bob", rejected_reason="too few rows")
-    (outcome,) = stages.settle(run_at(LATER, **waiting_for_approval(run_at)))
+    (outcome,) = pipeline.apply_reviews(run_at(LATER, **waiting_for_approval(run_at)))
     assert "rejected by Bob: too few rows" in outcome.words
     assert champion(run_at()) == ""
     assert kinds(run_at())[-1] == "void"
@@ -258,7 +266,7 @@ def test_a_champion_that_was_put_in_by_hand_is_refused_until_it_is_put_back(run_
     assert "toy@champion is v2 in MLflow, the ledger's is v1" in entry.body["sentence"]
     assert not outcome.moved
     run_at().registry.point(CHAMPION, "v1")
-    assert stages.fetch_champion(run_at(LATER)).name == "v1"
+    assert pipeline.fetch_champion(run_at(LATER)).name == "v1"
 
 
 @pytest.mark.parametrize("alias", ["v2", "v1", ""])
@@ -267,18 +275,18 @@ def test_a_rollback_that_a_crash_left_open_is_finished(run_at, alias, second_cha
     body = {"version": "v1", "from": "v2", "reason": "refunds rose", "asked_by": "jane"}
     run_at().ledger.append("toy", "rollback_intent", entry.subject, body)
     run_at().registry.point(CHAMPION, alias)
-    (outcome,) = promotion.heal(run_at())
+    (outcome,) = promotion.recover(run_at())
     assert outcome.words == "v1 is champion again, after v2"
     assert champion(run_at()) == "v1"
     assert kinds(run_at())[-2:] == ["rollback_intent", "rollback"]
-    assert promotion.heal(run_at()) == []
+    assert promotion.recover(run_at()) == []
 
 
 def test_a_rollback_left_open_is_given_up_where_the_alias_was_moved(run_at, second_champion):
     entry = newest_decision(run_at())
     body = {"version": "", "from": "v1", "reason": "refunds rose", "asked_by": "jane"}
     run_at().ledger.append("toy", "rollback_intent", entry.subject, body)
-    (outcome,) = promotion.heal(run_at())
+    (outcome,) = promotion.recover(run_at())
     assert "stale: begun at v1, now there is v2" in outcome.words
     assert champion(run_at()) == "v2"
     assert kinds(run_at())[-2:] == ["rollback_intent", "rollback_void"]

@@ -16,16 +16,17 @@ from conftest import FIRST_TICK, REPOSITORY, make_project
 from starts import newest_decision
 from typer.testing import CliRunner
 
+from kpi_gate import pipeline
 from kpi_gate.cli.app import app
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.pipeline import recording, stages
 from kpi_gate.record.decision_run import client
 from kpi_gate.record.ledger import Ledger
 from kpi_gate.reproduce.comparison import Finding, Reproduction
 from kpi_gate.reproduce.rerun import find, reproduce
 from kpi_gate.reproduce.sandbox import ReproductionError
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.workspace import Place
 
 pytestmark = pytest.mark.slow
@@ -47,17 +48,17 @@ def play(root, as_of):
     sys.modules.pop("kpi_gate.examples.toy", None)
     run = Run(discovery.load("toy"), as_of, Place(root=root))
     try:
-        stages.take_snapshot(run)
-        stages.fetch_champion(run)
-        stages.validate(run)
-        stages.train(run)
-        stages.compare(run)
-        decision = stages.decide(run)
+        pipeline.take_snapshot(run)
+        pipeline.fetch_champion(run)
+        pipeline.validate(run)
+        pipeline.train(run)
+        pipeline.compare(run)
+        pipeline.decide(run)
     except Refusal as refusal:
-        decision = recording.refused(run, refusal)
-    entry = stages.record(run, decision)
-    stages.promote(run, entry)
-    return entry
+        run.refuse(refusal)
+    pipeline.record(run)
+    pipeline.promote(run)
+    return run.entry
 
 
 def git(root, *words):
@@ -371,7 +372,7 @@ def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, 
     done = [row.body["version"] for row in Ledger(place.ledger_url).entries("toy", "done")]
     assert [entry.body["verdict"] for entry in entries] == ["PROMOTE", "PROMOTE"]
     assert done == ["v1", "v2"]
-    seen = stages.monitor(Run(discovery.load("toy"), AFTER_DRIFT, place))
+    seen = pipeline.monitor(Run(discovery.load("toy"), AFTER_DRIFT, place))
     assert (seen.champion, seen.those("severe")) == ("v2", [])
     found = reproduce(place, entries[1].subject, tmp_path)  # holds a forest and a booster
     assert found.same, found.sentence()

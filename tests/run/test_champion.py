@@ -3,13 +3,13 @@
 import pytest
 from starts import AFTER_DRIFT, LATER, champion, play
 
-from kpi_gate.pipeline import stages
+from kpi_gate import pipeline
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.record.model_files import MODEL_FILE
 from kpi_gate.record.registry import ANCHOR
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
-from kpi_gate.run.context import Refusal
+from kpi_gate.usecase.refusal import Refusal
 
 pytestmark = pytest.mark.slow
 
@@ -28,28 +28,28 @@ def test_reanchoring_is_a_recorded_act(run_at, second_champion):
     assert last.body["reason"] == "a new year's budget"
     assert "@" in last.body["asked_by"]
     assert run_at().history.anchor == "v2"
-    stages.take_snapshot(run_at(AFTER_DRIFT))
-    assert stages.fetch_champion(run_at(AFTER_DRIFT)).name == "v2"
+    pipeline.take_snapshot(run_at(AFTER_DRIFT))
+    assert pipeline.fetch_champion(run_at(AFTER_DRIFT)).name == "v2"
     assert (run_at().work / "champion/anchor" / MODEL_FILE).exists()
 
 
 def test_an_anchor_moved_by_hand_is_refused_until_it_is_recorded(run_at, second_champion):
     run_at().registry.point(ANCHOR, "v2")
     with pytest.raises(Refusal, match=r"toy@anchor is v2 in MLflow.*v1.*realign toy") as refusal:
-        stages.fetch_champion(run_at())
+        pipeline.fetch_champion(run_at())
     assert refusal.value.check == "anchor_recorded"
     assert refusal.value.verdict == "INVALID"
     run_at().registry.point(ANCHOR, "v1")
-    stages.fetch_champion(run_at())
+    pipeline.fetch_champion(run_at())
     run_at().registry.point(ANCHOR, "v2")
     promotion.reanchor(run_at(), "it was meant")
-    stages.fetch_champion(run_at())
+    pipeline.fetch_champion(run_at())
 
 
 def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(run_at, first_champion):
     run_at().registry.point(ANCHOR, "")
     with pytest.raises(Refusal, match="has no toy@anchor, the ledger released v1"):
-        stages.fetch_champion(run_at())
+        pipeline.fetch_champion(run_at())
     promotion.rollback(run_at(), "back to the baseline")
     entry = run_at().ledger.entries("toy", "decision")[-1]
     assert promotion.promote(run_at(), entry, forced="on again").moved
@@ -75,7 +75,7 @@ def test_a_reanchoring_that_a_crash_left_open_is_finished(run_at, moved, second_
     body = {"version": "v2", "from": "v1", "reason": "x", "asked_by": "jane"}
     run_at().ledger.append("toy", "anchor_intent", subject, body)
     run_at().registry.point(ANCHOR, moved)
-    (outcome,) = promotion.heal(run_at())
+    (outcome,) = promotion.recover(run_at())
     assert outcome.words == "v2 is the anchor now, after v1"
     assert anchor(run_at()) == "v2"
     assert run_at().ledger.entries()[-1].kind == "anchor"

@@ -28,9 +28,9 @@ import pandas as pd
 import skops.io  # noqa: F401
 from starts import AFTER_DRIFT, champion, play
 
+from kpi_gate import pipeline
 from kpi_gate.evaluation import comparison
 from kpi_gate.learning import training  # noqa: F401
-from kpi_gate.pipeline import stages
 from kpi_gate.record import decision_run, dvc_stages, registry
 from kpi_gate.record.ledger import Ledger
 from kpi_gate.record.model_files import MODEL_FILE
@@ -63,16 +63,16 @@ def nth_call(owner, name, number, *, after):
 
 TRAINING = {  # in the order in which a run comes to them
     "within snapshot, before DVC records": (dvc_stages, "_drop_half_written_lock", 1, False),
-    "after snapshot": (stages, "take_snapshot", 1, True),
-    "after the champion was fetched": (stages, "fetch_champion", 1, True),
-    "after validate": (stages, "validate", 1, True),
-    "within train, half the files written": (registry, "digest", 3, True),
-    "after train": (stages, "train", 1, True),
+    "after snapshot": (pipeline, "take_snapshot", 1, True),
+    "after the champion was fetched": (pipeline, "fetch_champion", 1, True),
+    "after validate": (pipeline, "validate", 1, True),
+    "within train, half the files written": (registry, "digest", 2, True),
+    "after train": (pipeline, "train", 1, True),
     "within compare": (comparison, "_table", 1, False),
 }
 RELEASE = {
-    "after compare": (stages, "compare", 1, True),
-    "after decide": (stages, "decide", 1, True),
+    "after compare": (pipeline, "compare", 1, True),
+    "after decide": (pipeline, "decide", 1, True),
     "within record, run begun": (decision_run, "_log_files", 1, False),
     "within record, model logged": (decision_run, "_register", 1, True),
     "within record, not yet in the ledger": (decision_run, "record_run", 1, True),
@@ -313,7 +313,7 @@ def races(same):
         time.sleep(0.5)
         os.close(opened)
         outcomes = [end(*one)[1] for one in both]
-        restart, found = end(*start(lambda: restarted(lambda: promotion.heal(run_of()))))
+        restart, found = end(*start(lambda: restarted(lambda: promotion.recover(run_of()))))
         results[str(number)] = {"outcomes": outcomes, "restart": restart, **(found or {})}
     return results
 

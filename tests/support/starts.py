@@ -12,11 +12,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kpi_gate.pipeline import recording, stages
-from kpi_gate.pipeline.standing import standing_decision
+from kpi_gate import pipeline
 from kpi_gate.record.registry import CHAMPION
-from kpi_gate.release import promotion
-from kpi_gate.run.context import Refusal
+from kpi_gate.usecase.refusal import Refusal
 
 FIRST_TICK, LATER, AFTER_DRIFT = (datetime(2024, month, 1, tzinfo=UTC) for month in (3, 4, 7))
 KEPT = (".kpi-gate", ".dvc/cache", "data", "dvc.lock")
@@ -24,24 +22,30 @@ KEPT = (".kpi-gate", ".dvc/cache", "data", "dvc.lock")
 
 def compared(run):
     """Run the verbs between the snapshot and the decision; tell whether any did anything."""
-    stages.fetch_champion(run)
-    return any([stages.validate(run), stages.train(run), stages.compare(run)])
+    pipeline.fetch_champion(run)
+    return any([pipeline.validate(run), pipeline.train(run), pipeline.compare(run)])
 
 
 def play(run, promote=True):
     """Run every verb of a retraining, as the flow does."""
-    promotion.heal(run)
+    pipeline.recover(run)
     try:
-        stages.take_snapshot(run)
-        standing = standing_decision(run)
-        if standing is not None:
-            return standing, stages.promote(run, standing), False
+        pipeline.take_snapshot(run)
+        if run.decided_before:
+            return run.entry, pipeline.promote(run), False
         trained = compared(run)
-        decision = stages.decide(run)
+        pipeline.decide(run)
     except Refusal as refusal:
-        trained, decision = False, recording.refused(run, refusal)
-    entry = stages.record(run, decision)
-    return entry, stages.promote(run, entry) if promote else None, trained
+        trained = False
+        run.refuse(refusal)
+    pipeline.record(run)
+    return run.entry, pipeline.promote(run) if promote else None, trained
+
+
+def promoted(run, entry, scheduled=False):
+    """Let a run promote a decision that is on the record."""
+    run.entry, run.scheduled = entry, scheduled
+    return pipeline.promote(run)
 
 
 def champion(run):
@@ -60,7 +64,7 @@ def newest_decision(run):
 
 
 def _second_evidence(run_at):
-    stages.take_snapshot(run_at(AFTER_DRIFT))
+    pipeline.take_snapshot(run_at(AFTER_DRIFT))
     compared(run_at(AFTER_DRIFT))
 
 

@@ -6,16 +6,18 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
-from starts import AFTER_DRIFT, LATER, champion, play
+from starts import AFTER_DRIFT, LATER, champion, play, promoted
 
+from kpi_gate import pipeline
 from kpi_gate.decision.watch_settings import TriggerSettings
-from kpi_gate.pipeline import respond, stages
+from kpi_gate.pipeline import respond
 from kpi_gate.pipeline.loading import load_rows
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
 from kpi_gate.record.registry import ANCHOR, CHAMPION, Registry
 from kpi_gate.release import promotion, quarantine
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.context import Watch
 from kpi_gate.watch.look import look
 from kpi_gate.watch.value import challenger
@@ -107,7 +109,7 @@ def test_nine_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
         return found
 
     monkeypatch.setattr(challenger, "challenge", counted)
-    seen = [stages.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(9)]
+    seen = [pipeline.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(9)]
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1
     assert all(look.action == "" and look.champion == "v1" for look in seen)
@@ -138,7 +140,7 @@ def test_nine_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
 def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     spoil(project, bad)
-    seen = stages.monitor(run_at(morning(bad), **going_back(run_at, "rollback")))
+    seen = pipeline.monitor(run_at(morning(bad), **going_back(run_at, "rollback")))
     assert "units" in checks(seen) or "range" in checks(seen), seen.markdown()
     assert seen.those("severe")[0].column == "taste"
     assert seen.action == "quarantined 2024-03-20", "the rows are at fault, not the model"
@@ -146,9 +148,9 @@ def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
     assert run_at(LATER).history.quarantined == {bad.date()}
     assert run_at(bad).history.quarantined == frozenset(), "not known yet"
 
-    again = stages.monitor(run_at(morning(bad)))
+    again = pipeline.monitor(run_at(morning(bad)))
     assert (again.severe, again.action) == (True, ""), "it is in already"
-    assert not stages.monitor(run_at(morning(bad + DAY))).severe
+    assert not pipeline.monitor(run_at(morning(bad + DAY))).severe
 
     entry, _, trained = play(run_at(LATER))
     assert trained, entry.body["sentence"]
@@ -160,7 +162,7 @@ def test_a_day_in_wrong_units_is_left_out_until_it_is_released(project, run_at):
 
     quarantine.put(run_at(LATER), [bad.date()], quarantine.RELEASE, "it was right")
     assert run_at(LATER).history.quarantined == frozenset()
-    after = stages.monitor(run_at(LATER.replace(hour=6)))
+    after = pipeline.monitor(run_at(LATER.replace(hour=6)))
     assert not after.severe
     entry, _, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID", "its rows count again, and are refused"
@@ -176,7 +178,7 @@ def count(units, day):
 def test_a_released_day_is_not_put_back_by_the_next_look(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     spoil(project, bad)
-    stages.monitor(run_at(morning(bad)))
+    pipeline.monitor(run_at(morning(bad)))
     with pytest.raises(quarantine.QuarantineError, match="2024-03-21 is not in quarantine"):
         quarantine.put(run_at(LATER), [(bad + DAY).date()], quarantine.RELEASE, "why not")
     with pytest.raises(quarantine.QuarantineError, match="needs a reason"):
@@ -184,7 +186,7 @@ def test_a_released_day_is_not_put_back_by_the_next_look(project, run_at):
     with pytest.raises(quarantine.QuarantineError, match="must be one at least"):
         quarantine.put(run_at(LATER), [], quarantine.ADD, "nothing")
     quarantine.put(run_at(morning(bad)), [bad.date()], quarantine.RELEASE, "a new shop")
-    again = stages.monitor(run_at(morning(bad)))
+    again = pipeline.monitor(run_at(morning(bad)))
     assert again.severe
     assert again.action == ""
     assert run_at(LATER).history.quarantined == frozenset()
@@ -194,24 +196,24 @@ def test_a_promotion_waits_for_a_look_that_finds_nothing_severe(project, run_at)
     bad = AFTER_DRIFT - DAY
     clean = (project / "data/raw/toy/visits.csv").read_bytes()
     spoil(project, bad)
-    assert stages.monitor(run_at(morning(bad))).severe
+    assert pipeline.monitor(run_at(morning(bad))).severe
     (project / "data/raw/toy/visits.csv").write_bytes(clean)
     entry, outcome, _ = play(run_at(AFTER_DRIFT))
     assert entry.body["verdict"] == "PROMOTE"
     assert not outcome.moved
     assert "waits until a look finds nothing severe: monitor as of 2024-07-01" in outcome.words
-    stages.monitor(run_at(morning(LATER)))
+    pipeline.monitor(run_at(morning(LATER)))
     assert run_at().history.standing_alarm, "a look back at a good day lifts no alarm"
-    assert not stages.promote(run_at(AFTER_DRIFT), entry).moved
-    stages.monitor(run_at(morning(bad + DAY)))
-    assert stages.promote(run_at(AFTER_DRIFT), entry).moved
+    assert not promoted(run_at(AFTER_DRIFT), entry).moved
+    pipeline.monitor(run_at(morning(bad + DAY)))
+    assert promoted(run_at(AFTER_DRIFT), entry).moved
     assert champion(run_at()) == entry.body["version"]
 
 
 @pytest.mark.parametrize("way", ["hold", "rollback", "baseline"])
 def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, run_at, way):
     falsify(stored_files(run_at, GOLDEN_FILE)[-1])
-    seen = stages.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, way)))
+    seen = pipeline.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, way)))
     assert checks(seen)[0] == "champion_readable"
     assert seen.those("severe")[0].about == "model"
     went = {
@@ -231,7 +233,7 @@ def test_a_champion_that_answers_otherwise_than_at_its_promotion(second, run_at,
 def test_a_way_back_passes_over_what_is_broken_too(second, run_at):
     for path in stored_files(run_at, GOLDEN_FILE):
         falsify(path)
-    seen = stages.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback")))
+    seen = pipeline.monitor(run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback")))
     assert seen.action == "rolled back to baseline"
     assert looks(run_at)[-1].body["severe"]
     assert run_at().history.standing_alarm
@@ -259,11 +261,11 @@ def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, run_at):
 def test_a_champion_whose_files_are_broken(project, run_at, file, content, check):
     (stored,) = stored_files(run_at, file)
     stored.write_bytes(content)
-    seen = stages.monitor(run_at(morning(LATER), **going_back(run_at, "rollback")))
+    seen = pipeline.monitor(run_at(morning(LATER), **going_back(run_at, "rollback")))
     assert checks(seen) == [check]
     assert seen.action == "rolled back to baseline"
     assert champion(run_at()) == ""
-    after = stages.monitor(run_at(morning(LATER + DAY)))
+    after = pipeline.monitor(run_at(morning(LATER + DAY)))
     assert after.champion == "baseline"
     assert not after.severe
     assert after.staleness.is_known, after.staleness.unknown
@@ -271,7 +273,7 @@ def test_a_champion_whose_files_are_broken(project, run_at, file, content, check
 
 def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, run_at):
     run_at().registry.point(ANCHOR, "")
-    seen = stages.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
+    seen = pipeline.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert checks(seen) == ["anchor_present"]
     assert seen.action == ""
     assert champion(run_at()) == "v1"
@@ -281,11 +283,11 @@ def test_a_lost_alias_is_severe_and_no_reason_to_go_back(project, run_at):
 def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
     edit(project, lambda rows: rows[~on(rows, day)])
-    seen = stages.monitor(run_at(morning(day), **going_back(run_at, "rollback")))
+    seen = pipeline.monitor(run_at(morning(day), **going_back(run_at, "rollback")))
     assert checks(seen) == ["volume"]
     assert (seen.rows, seen.action) == (0, ""), "of no rows there is nothing to leave out"
     (project / "data/raw/toy/visits.csv").write_text("no,columns\n1,2\n")
-    seen = stages.monitor(run_at(morning(day + DAY), **going_back(run_at, "rollback")))
+    seen = pipeline.monitor(run_at(morning(day + DAY), **going_back(run_at, "rollback")))
     assert checks(seen) == ["rows_loadable"]
     assert "cannot be loaded" in seen.sentence
     assert seen.champion == "unknown"
@@ -295,7 +297,7 @@ def test_rows_that_cannot_be_loaded_and_a_day_without_rows(project, run_at):
 
 def test_a_column_that_is_gone_is_the_fault_of_the_rows(project, run_at):
     edit(project, lambda rows: rows.rename(columns={"taste": "flavour"}))
-    seen = stages.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
+    seen = pipeline.monitor(run_at(morning(LATER), **going_back(run_at, "baseline")))
     assert "missing" in checks(seen)
     assert champion(run_at()) == "v1"
     assert seen.champion == "v1"
@@ -310,7 +312,7 @@ def test_no_labels_for_weeks_is_unknown_and_never_nothing(project, run_at, monke
         rows = load(folder, as_of)
         return rows.assign(label_time=rows["label_time"].mask(rows["label_time"] >= stuck))
 
-    seen = stages.monitor(loading(run_at(morning(LATER)), late))
+    seen = pipeline.monitor(loading(run_at(morning(LATER)), late))
     assert "labels_stuck" in checks(seen, "warning")
     assert not seen.severe
     assert seen.realised.worth is None or seen.realised.worth.last_day < stuck
@@ -332,7 +334,7 @@ def test_outcomes_before_their_events_are_a_wrong_clock(project, run_at):
         early = rows["event_time"] - timedelta(hours=3)
         return rows.assign(label_time=rows["label_time"].mask(wrong, early))
 
-    seen = stages.monitor(loading(run_at(morning(day)), skewed))
+    seen = pipeline.monitor(loading(run_at(morning(day)), skewed))
     found = next(one for one in seen.those("warning") if one.check == "labels_early")
     assert found.sentence.startswith("30 of ")
     assert found.about == "labels"
@@ -346,13 +348,13 @@ def test_events_of_the_future_are_not_looked_at(project, run_at):
         return rows.assign(at=rows["at"].mask(on(rows, day) & (rows.index % 2 == 0), later))
 
     edit(project, hurry)
-    seen = stages.monitor(run_at(morning(day)))
+    seen = pipeline.monitor(run_at(morning(day)))
     assert seen.rows == 15
     assert [look.body["rows"] for look in looks(run_at)] == [15]
 
 
 def test_a_champion_that_is_newer_than_the_rows(project, run_at):
-    seen = stages.monitor(run_at(FIRST - timedelta(days=10, hours=-6)))
+    seen = pipeline.monitor(run_at(FIRST - timedelta(days=10, hours=-6)))
     assert seen.realised.worth is None
     assert "before its promotion" in seen.realised.unknown
     assert not seen.staleness.is_known
@@ -368,14 +370,14 @@ def test_a_batch_that_was_there_before_is_quarantined(project, run_at):
         return rows
 
     edit(project, repeat)
-    seen = stages.monitor(run_at(morning(day)))
+    seen = pipeline.monitor(run_at(morning(day)))
     assert "repeated" in checks(seen)
     assert seen.action == "quarantined 2024-03-20"
 
 
 def test_rows_that_changed_after_they_were_served(project, run_at):
     day = datetime(2024, 3, 20, tzinfo=UTC)
-    stages.monitor(run_at(morning(day)))
+    pipeline.monitor(run_at(morning(day)))
 
     def lag(rows):
         today, before = on(rows, day), on(rows, day - DAY)
@@ -383,11 +385,11 @@ def test_rows_that_changed_after_they_were_served(project, run_at):
         return rows
 
     edit(project, lag)
-    back = stages.monitor(run_at(morning(day - 9 * DAY)))
+    back = pipeline.monitor(run_at(morning(day - 9 * DAY)))
     assert "vanished" not in checks(back, "warning"), "a look at an earlier day"
-    stages.monitor(run_at(morning(day)))
+    pipeline.monitor(run_at(morning(day)))
     edit(project, lambda rows: rows.assign(taste=rows["taste"].where(~on(rows, day), 0.5)))
-    seen = stages.monitor(run_at(morning(day + DAY)))
+    seen = pipeline.monitor(run_at(morning(day + DAY)))
     found = next(one for one in seen.those("warning") if one.check == "skew")
     assert found.column == "taste"
     assert found.value == 1.0
@@ -396,11 +398,18 @@ def test_rows_that_changed_after_they_were_served(project, run_at):
 def test_a_predecessor_that_cannot_be_read_hides_nothing_else(second, run_at):
     promotion.reanchor(run_at(), "so that v1 is only a predecessor")
     stored_files(run_at, MODEL_FILE)[0].write_bytes(b"")
-    seen = stages.monitor(run_at(morning(AFTER_DRIFT + 10 * DAY)))
+    seen = pipeline.monitor(run_at(morning(AFTER_DRIFT + 10 * DAY)))
     assert "replaced_readable" in checks(seen, "warning")
     assert not seen.severe
     assert seen.realised.worth is not None
     assert seen.realised.gain is None
+
+
+def chosen(run):
+    """Let a schedule choose whether to retrain; None where the calendar rules."""
+    run.scheduled = True
+    assert pipeline.should_retrain(run) == (run.choice is None or run.choice.action == "retrain")
+    return run.choice
 
 
 def money(**more):
@@ -408,43 +417,41 @@ def money(**more):
 
 
 def test_the_calendar_asks_nobody(project, run_at):
-    assert stages.choose_to_retrain(run_at(LATER)) is None
+    assert chosen(run_at(LATER)) is None
     assert kinds(run_at)["choice"] == 0
 
 
 def test_money_skips_before_the_taste_turns_and_retrains_after_it(project, run_at):
-    early = stages.choose_to_retrain(run_at(FIRST + 3 * DAY, **money()))
+    early = chosen(run_at(FIRST + 3 * DAY, **money()))
     assert (early.action, early.rule) == ("skip", "cooldown")
-    before = stages.choose_to_retrain(run_at(LATER, **money()))
+    before = chosen(run_at(LATER, **money()))
     assert (before.action, before.rule) == ("skip", "not_worth_it"), before.reason
     assert before.staleness.is_known
-    after = stages.choose_to_retrain(run_at(AFTER_DRIFT, **money()))
+    after = chosen(run_at(AFTER_DRIFT, **money()))
     assert (after.action, after.rule) == ("retrain", "money"), after.reason
     assert after.waiting_cost > after.switch_cost
     rows = run_at().ledger.entries("toy", "choice")
     assert [row.body["rule"] for row in rows] == ["cooldown", "not_worth_it", "money"]
     assert rows[-1].body["sentence"] == f"retrain: {after.reason}"
     assert run_at().history.accepted_choice == rows[-1]
-    assert stages.choose_to_retrain(run_at(AFTER_DRIFT, **money())) is None, (
-        "chosen, and to be done"
-    )
+    assert chosen(run_at(AFTER_DRIFT, **money())) is None, "chosen, and to be done"
     _, outcome, _ = play(run_at(AFTER_DRIFT, **money()))
     assert outcome.moved
     assert run_at().history.accepted_choice is None, "a decision followed it"
-    again = stages.choose_to_retrain(run_at(AFTER_DRIFT + 3 * DAY, **money()))
+    again = chosen(run_at(AFTER_DRIFT + 3 * DAY, **money()))
     assert (again.action, again.rule) == ("skip", "cooldown")
 
 
 def test_the_monitor_proposes_what_pays_and_never_while_ill(project, run_at):
-    seen = stages.monitor(run_at(morning(AFTER_DRIFT)))
+    seen = pipeline.monitor(run_at(morning(AFTER_DRIFT)))
     assert {proposal.by for proposal in seen.choice.proposals} >= {"value"}
     assert (seen.choice.action, seen.choice.rule) == ("retrain", "money"), seen.choice.reason
     assert run_at().history.accepted_choice.body["rule"] == "money"
     spoil(project, AFTER_DRIFT + DAY)
-    ill = stages.monitor(run_at(morning(AFTER_DRIFT + DAY)))
+    ill = pipeline.monitor(run_at(morning(AFTER_DRIFT + DAY)))
     assert (ill.choice.action, ill.choice.rule) == ("skip", "health")
     assert run_at().history.accepted_choice is None
-    asked = stages.choose_to_retrain(run_at(morning(AFTER_DRIFT + DAY), **money()))
+    asked = chosen(run_at(morning(AFTER_DRIFT + DAY), **money()))
     assert (asked.action, asked.rule) == ("skip", "health")
     assert "monitor as of 2024-07-03: taste" in asked.reason
 
@@ -452,7 +459,7 @@ def test_the_monitor_proposes_what_pays_and_never_while_ill(project, run_at):
 def test_no_choice_is_made_on_a_champion_that_cannot_be_read(project, run_at):
     stored_files(run_at, MODEL_FILE)[0].write_bytes(b"")
     with pytest.raises(Refusal, match="toy version 1"):
-        stages.choose_to_retrain(run_at(LATER, **money()))
+        chosen(run_at(LATER, **money()))
     assert kinds(run_at)["choice"] == 0
 
 
@@ -468,7 +475,7 @@ def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, run_at):
         return rows.assign(label_time=rows["event_time"] + timedelta(minutes=1))
 
     spoil(project, bad)
-    seen = stages.monitor(loading(run_at(morning(bad), **at_once), immediate))
+    seen = pipeline.monitor(loading(run_at(morning(bad), **at_once), immediate))
     assert seen.severe
     assert seen.staleness.days == run_at().use_case.settings.trigger.judged_days
     assert seen.realised.worth.last_day < bad, "the day does not count from the first look on"
@@ -477,12 +484,12 @@ def test_a_fault_of_the_rows_is_no_loss_of_the_champion(project, run_at):
 def test_where_a_week_is_looked_at_only_its_new_day_is_suspected(project, run_at):
     bad = datetime(2024, 3, 20, tzinfo=UTC)
     edit(project, lambda rows: rows[rows.index % 2 == 0])
-    well = stages.monitor(run_at(morning(bad - DAY)))
+    well = pipeline.monitor(run_at(morning(bad - DAY)))
     assert (well.severe, well.rows) == (False, 105), well.markdown()
     spoil(project, bad)
-    seen = stages.monitor(run_at(morning(bad)))
+    seen = pipeline.monitor(run_at(morning(bad)))
     assert seen.window.days == 7
     assert seen.severe, seen.markdown()
     assert seen.action == "quarantined 2024-03-20"
-    after = stages.monitor(run_at(morning(bad + DAY)))
+    after = pipeline.monitor(run_at(morning(bad + DAY)))
     assert (after.severe, after.rows, after.action) == (False, 90, ""), after.markdown()

@@ -20,8 +20,8 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import plan_windows, within
 from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.run.candidate import train_candidate
-from kpi_gate.run.context import Refusal
 from kpi_gate.usecase.contract import Feature
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.value.champion_rows import score_champion
 
 PROMOTED, NOW, WEST = day(60), day(100), day(70)

@@ -13,8 +13,7 @@ from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.evaluation.comparison import gate_rows
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.pipeline import stages
-from kpi_gate.pipeline.recording import refused
+from kpi_gate.pipeline import decide, stages
 from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
 from kpi_gate.record.dvc_stages import clear
@@ -66,7 +65,7 @@ def step(scene: Scene, player: str, number: int) -> None:
         check, reason = facts["refused"]
         move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
         if player == GATE:
-            _note(run, refused(run, Refusal(check, reason)), 0, "")
+            _note(run, run.refuse(Refusal(check, reason)), 0, "")
     else:
         _prepare(scene, run, number, before, facts["fingerprint"])
         ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
@@ -110,9 +109,9 @@ def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[
         candidate = f"{GATE}-{number:04d}"
         _keep_model(scene, run, candidate)
         stages.compare_on_snapshot(run, timed=False)
-        decision = stages.decide(run)
+        decision = decide(run)
     except Refusal as refusal:
-        decision = refused(run, refusal)
+        decision = run.refuse(refusal)
     _note(run, decision, facts["rows"], candidate)
     # all players begin with the same model, whatever the gate would have said of it
     moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from kpi_gate.cli.call_checks import require_decision_id, require_file_target, require_rows
 from kpi_gate.cli.installation import add_installation
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import (
@@ -25,10 +26,9 @@ from kpi_gate.cli.stages import add_stages
 from kpi_gate.cli.watch import add_verbs
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.yaml_file import read_mapping
-from kpi_gate.pipeline.call_checks import require_decision_id, require_file_target, require_rows
 
 if TYPE_CHECKING:
-    from kpi_gate.run.context import Retrained
+    from kpi_gate.run.result import RetrainResult
 
 UNEXPECTED, WRONG_CALL = 1, 2
 READING = (
@@ -98,10 +98,10 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     from kpi_gate.files import project
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.temporary_server import prefect_at_hand
-    from kpi_gate.pipeline.standing import repeated
-    from kpi_gate.run.context import open_run
+    from kpi_gate.pipeline.repeat import repeated
+    from kpi_gate.run.opening import plan_run
 
-    run = open_run(name, as_of)
+    run = plan_run(name, as_of)
     if as_of is not None:
         require_rows(run)
     work_pools.follow(run.place.root, name)  # a wrong call has ended before
@@ -109,11 +109,11 @@ def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> N
     if result is None:
         with prefect_at_hand(run.place):
             flow = project.here().flow("retrain")
-            result = cast("Retrained", flow(name, as_of))  # only a schedule may choose to skip
+            result = cast("RetrainResult", flow(name, as_of))
     decision = result.decision
     report_decision(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
     if not as_json:
-        if result.repeated:
+        if result.repeated and result.entry is not None:
             typer.echo(
                 f"Nothing new since the decision of {result.entry.at:%Y-%m-%d %H:%M} UTC: the same "
                 f"snapshot {result.entry.body['snapshot'][:12]}, settings and code. "
@@ -188,18 +188,18 @@ def selftest(
     Exit code 1 where the gate decided wrong. A scheduled retrain promotes nothing until it passes.
     """
     require_file_target(html, "--html")
-    from kpi_gate.pipeline import stages
+    from kpi_gate import pipeline
     from kpi_gate.proof.record import page_of
     from kpi_gate.report.terminal import show_selftest
-    from kpi_gate.run.context import Refusal, open_run
+    from kpi_gate.run.opening import plan_run
 
-    run = open_run(name, as_of)
+    run = plan_run(name, as_of)
     if as_of is not None:
         require_rows(run)
     try:
         with show_selftest(quiet=as_json) as each:
-            result = stages.selftest(run, each)
-    except Refusal as refusal:
+            result = pipeline.selftest(run, each)
+    except pipeline.Refusal as refusal:
         refuse(run, refusal, as_json)
     if html is not None:
         html.parent.mkdir(parents=True, exist_ok=True)

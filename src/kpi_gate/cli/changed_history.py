@@ -7,14 +7,11 @@ from kpi_gate.cli.options import Reason, UseCaseName
 
 def accept_history(name: UseCaseName, reason: Reason = "") -> None:
     """Take what changed since the last tick for right, in the last snapshot alone; recorded."""
-    from kpi_gate.record.lock import one_at_a_time
     from kpi_gate.release.accept_history import accept
-    from kpi_gate.run.context import same_tick
-    from kpi_gate.usecase import discovery
-    from kpi_gate.workspace import Place
+    from kpi_gate.run.opening import held, last_tick
 
-    run = same_tick(discovery.load(name), Place())
-    with one_at_a_time(run.place, name):
+    run = last_tick(name)
+    with held(run):
         entry = accept(run, reason)
     typer.echo(
         f"{name}: the history of snapshot {entry.body['snapshot'][:12]} is accepted. Go on with "

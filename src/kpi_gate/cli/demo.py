@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import shorten
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 from rich.console import Console
@@ -22,7 +22,7 @@ from kpi_gate.record.prefect_key import meet_prefect
 from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
-    from kpi_gate.run.context import Retrained
+    from kpi_gate.run.result import RetrainResult
 
 USE_CASE = "campaign"
 MARK = "demo"  # in the home: hash of the last ledger row that the demo wrote
@@ -77,7 +77,7 @@ def main() -> None:
     )
 
 
-def _played(console: Console, raw: Path, number: int) -> "Retrained":
+def _played(console: Console, raw: Path, number: int) -> "RetrainResult":
     from flows.retrain import retrain
 
     tick = TICKS[number - 1]
@@ -85,7 +85,7 @@ def _played(console: Console, raw: Path, number: int) -> "Retrained":
         console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
         month_in_cents(raw, tick.in_cents),
     ):
-        result = cast("Retrained", retrain(USE_CASE, tick.as_of))
+        result = retrain(USE_CASE, tick.as_of)
     verdict = result.decision.verdict
     console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict}")
     return result
@@ -121,7 +121,7 @@ def month_in_cents(raw: Path, month: str) -> Iterator[None]:
         path.write_bytes(original)
 
 
-def summary(results: "list[Retrained]") -> Table:
+def summary(results: "list[RetrainResult]") -> Table:
     """Return the four decisions as one table, with money."""
     unit = results[0].decision.unit
     table = Table(title="Four ticks of a bank's campaign", title_justify="left", show_lines=True)

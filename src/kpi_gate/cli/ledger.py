@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kpi_gate.cli.call_checks import require_reason
 from kpi_gate.cli.options import AsJson, print_json
-from kpi_gate.pipeline.call_checks import require_reason
 from kpi_gate.usecase.names import require_name
 
 if TYPE_CHECKING:

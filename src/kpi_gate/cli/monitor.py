@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from kpi_gate.cli.call_checks import require_champion, require_reason, require_rows
 from kpi_gate.cli.options import AsJson, AsOf, Reason, UseCaseName, print_json
-from kpi_gate.pipeline.call_checks import require_champion, require_reason, require_rows
 
 if TYPE_CHECKING:
     from kpi_gate.watch.result import Watched
@@ -43,14 +43,13 @@ def monitor(
     from kpi_gate.files import project
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.temporary_server import prefect_at_hand
-    from kpi_gate.run.context import open_run
+    from kpi_gate.run.opening import held, plan_run
 
-    run = open_run(name, as_of)  # a wrong call is told before anything is started
+    run = plan_run(name, as_of)  # a wrong call is told before anything is started
     if release is not None:
-        from kpi_gate.record.lock import one_at_a_time
         from kpi_gate.release import quarantine
 
-        with one_at_a_time(run.place, name):
+        with held(run):
             quarantine.put(run, [release], quarantine.RELEASE, reason)
         typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
         return

@@ -10,7 +10,8 @@ from kpi_gate.usecase.names import require_name
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
-    from kpi_gate.run.context import Refusal, Run
+    from kpi_gate.run.context import Run
+    from kpi_gate.usecase.refusal import Refusal
 
 
 def moment(text: str) -> datetime:
@@ -52,8 +53,6 @@ def report_decision(
 
 def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
     """Print what a refusal comes to, and end with the exit code of its verdict."""
-    from kpi_gate.pipeline.recording import refused
-
-    decision = refused(run, refusal)
+    decision = run.refuse(refusal)
     report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code) from None

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from kpi_gate.cli.call_checks import require_reason
 from kpi_gate.cli.options import AsJson, Reason, UseCaseName, print_json
-from kpi_gate.pipeline.call_checks import require_reason
 
 REFUSED = 1
 
@@ -20,19 +20,16 @@ def promote(
     """Promote the last decision's candidate, if it may be: after an approval, or by force."""
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason go together")
-    from kpi_gate.pipeline import stages
-    from kpi_gate.record.lock import one_at_a_time
+    from kpi_gate.pipeline import apply_reviews, open_run
     from kpi_gate.release import promotion
-    from kpi_gate.run.context import open_run
 
-    run = open_run(name)
-    with one_at_a_time(run.place, name):
-        promotion.heal(run)
+    with open_run(name) as run:
+        promotion.recover(run)
         entries = run.history.of_kind("decision")
         if not entries:
             words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
             raise promotion.PromotionError(words)
-        settled = [] if force else [found for found in stages.settle(run) if found.moved]
+        settled = [] if force else [found for found in apply_reviews(run) if found.moved]
         outcome = (
             settled[-1] if settled else promotion.promote(run, entries[-1], forced=reason.strip())
         )
@@ -47,13 +44,10 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     """Return to the champion before, recorded with its reason."""
     reason = require_reason(reason, "a rollback")
     from kpi_gate.orchestration.notify import telling
-    from kpi_gate.record.lock import one_at_a_time
     from kpi_gate.release import promotion
-    from kpi_gate.run.context import open_run
+    from kpi_gate.run.opening import open_run
 
-    run = open_run(name)
-    told = telling(run.place, name, partial(typer.echo, err=True))
-    with one_at_a_time(run.place, name), told:
+    with open_run(name) as run, telling(run, partial(typer.echo, err=True)):
         version = promotion.rollback(run, reason)
     typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
 
@@ -61,12 +55,10 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
 def reanchor(name: UseCaseName, reason: Reason = "") -> None:
     """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
     reason = require_reason(reason, "an anchor")
-    from kpi_gate.record.lock import one_at_a_time
     from kpi_gate.release import promotion
-    from kpi_gate.run.context import open_run
+    from kpi_gate.run.opening import open_run
 
-    run = open_run(name)
-    with one_at_a_time(run.place, name):
+    with open_run(name) as run:
         version = promotion.reanchor(run, reason)
     typer.echo(f"{name}: the anchor is {version} now.")
 
@@ -74,12 +66,10 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
 def realign(name: UseCaseName, reason: Reason = "") -> None:
     """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason."""
     reason = require_reason(reason, "a realignment")
-    from kpi_gate.record.lock import one_at_a_time
     from kpi_gate.release.realign import realign as put_right
-    from kpi_gate.run.context import open_run
+    from kpi_gate.run.opening import open_run
 
-    run = open_run(name)
-    with one_at_a_time(run.place, name):
+    with open_run(name) as run:
         done = put_right(run, reason)
     typer.echo("\n".join(f"{name}: {words}." for words in done))
 

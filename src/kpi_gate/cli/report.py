@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kpi_gate.cli.call_checks import require_file_target
 from kpi_gate.cli.options import AsJson, print_json
-from kpi_gate.pipeline.call_checks import require_file_target
 
 if TYPE_CHECKING:
     from datetime import datetime

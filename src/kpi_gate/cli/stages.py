@@ -1,21 +1,18 @@
 """The stages one by one, as DVC calls them: snapshot, validate, train, compare, decide."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.options import AsJson, AsOf, UseCaseName, print_json, refuse, report_decision
-from kpi_gate.pipeline.call_checks import (
+from kpi_gate.cli.call_checks import (
     require_file_target,
     require_fingerprint,
     require_rows,
     require_stage,
     require_tick,
 )
-
-if TYPE_CHECKING:
-    from kpi_gate.run.context import Run
+from kpi_gate.cli.options import AsJson, AsOf, UseCaseName, print_json, refuse, report_decision
 
 
 def snapshot(
@@ -32,16 +29,15 @@ def snapshot(
         return
     if same_tick:
         require_tick(name)
-    from kpi_gate.pipeline import stages
-    from kpi_gate.record.lock import one_at_a_time
-    from kpi_gate.run.context import Refusal, open_run
+    from kpi_gate.pipeline import Refusal, fetch_champion, take_snapshot
+    from kpi_gate.run.opening import held, last_tick, plan_run
 
-    run = _last_job(name) if same_tick else open_run(name, as_of)
+    run = last_tick(name) if same_tick else plan_run(name, as_of)
     if as_of is not None:
         require_rows(run)
     try:
-        with one_at_a_time(run.place, name):
-            frozen, champion = stages.take_snapshot(run), stages.fetch_champion(run)
+        with held(run):
+            frozen, champion = take_snapshot(run), fetch_champion(run)
     except Refusal as refusal:
         refuse(run, refusal, as_json)
     facts = {
@@ -90,19 +86,12 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
     """Judge the evidence of the last tick; nothing is recorded and nothing moves."""
     require_tick(name)
     require_stage(name, "evidence/evidence.json", "compare")
-    from kpi_gate.pipeline import stages
+    from kpi_gate import pipeline
+    from kpi_gate.run.opening import last_tick
 
-    decision = stages.decide(_last_job(name))
+    decision = pipeline.decide(last_tick(name))
     report_decision(decision, as_json)
     raise typer.Exit(decision.verdict.exit_code)
-
-
-def _last_job(name: str) -> "Run":
-    from kpi_gate.run.context import same_tick
-    from kpi_gate.usecase import discovery
-    from kpi_gate.workspace import Place
-
-    return same_tick(discovery.load(name), Place())
 
 
 def _stage(name: str, verb: str, words: str) -> None:
@@ -110,15 +99,14 @@ def _stage(name: str, verb: str, words: str) -> None:
     require_tick(name)
     if verb == "compare":
         require_stage(name, "candidate", "train")
-    from kpi_gate.pipeline import stages
-    from kpi_gate.record.lock import one_at_a_time
-    from kpi_gate.run.context import Refusal
+    from kpi_gate import pipeline
+    from kpi_gate.run.opening import held, last_tick
 
-    run = _last_job(name)
+    run = last_tick(name)
     try:
-        with one_at_a_time(run.place, name):
-            ran = getattr(stages, verb)(run)
-    except Refusal as refusal:
+        with held(run):
+            ran = getattr(pipeline, verb)(run)
+    except pipeline.Refusal as refusal:
         refuse(run, refusal, as_json=False)
     unchanged = "" if ran else " (nothing changed)"
     typer.echo(f"{name} as of {run.as_of:%Y-%m-%d}: {words}{unchanged}")

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from kpi_gate.cli.call_checks import require_file_target
 from kpi_gate.cli.changed_history import accept_history
 from kpi_gate.cli.monitor import monitor
 from kpi_gate.cli.options import AsJson, UseCaseName, moment, print_json
 from kpi_gate.cli.report import report
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.pipeline.call_checks import require_file_target
 
 
 def backtest(  # noqa: PLR0913, PLR0917  (options of a command)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kpi_gate.orchestration import notify
 from kpi_gate.record.ledger import open_ledger
-from kpi_gate.run.context import now
+from kpi_gate.run.opening import now
 from kpi_gate.usecase import discovery
 from kpi_gate.watch.alerts import Notice, silence
 from kpi_gate.workspace import Place

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from urllib.parse import urlsplit
 
-from kpi_gate.record.ledger import LedgerError, open_ledger
+from kpi_gate.record.ledger import LedgerError
+from kpi_gate.run.context import Run
 from kpi_gate.watch.alerts import Notice, notices
 from kpi_gate.workspace import Place
 
@@ -18,28 +19,26 @@ TIMEOUT_SECONDS = 10.0
 
 
 @contextmanager
-def telling(place: Place, use_case: str, log: Callable[[str], None]) -> Iterator[None]:
+def telling(run: Run, log: Callable[[str], None]) -> Iterator[None]:
     """Tell what the block inside adds to the ledger of a use case, also where it fails.
 
     Args:
-        place: Where the ledger is, and whom to tell.
-        use_case: Whose entries.
+        run: Says whose entries, and whom to tell.
         log: Is told of each hook that failed.
     """
-    if not (place.webhooks() or place.blocks()):
+    if not (run.place.webhooks() or run.place.blocks()):
         yield
         return
-    ledger = open_ledger(place)
-    known = max((entry.number for entry in ledger.entries(use_case)), default=0)
+    known = len(run.history.entries)
     try:
         yield
     finally:
         try:
-            added = [entry for entry in ledger.entries(use_case) if entry.number > known]
+            added = run.history.entries[known:]
         except LedgerError as error:  # the run that broke it says so itself
-            log(f"nobody is told of what {use_case} did: {error}")
+            log(f"nobody is told of what {run.name} did: {error}")
         else:
-            tell(place, notices(added), log)
+            tell(run.place, notices(added), log)
 
 
 def tell(place: Place, told: Iterable[Notice], log: Callable[[str], None]) -> None:

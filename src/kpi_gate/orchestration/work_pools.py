@@ -9,7 +9,7 @@ from kpi_gate.environment import ENVIRONMENT
 from kpi_gate.files import project
 from kpi_gate.orchestration.deployments import Plan, plans_of
 from kpi_gate.record import case_list
-from kpi_gate.run.context import follow_use_cases
+from kpi_gate.run.opening import follow_use_cases
 from kpi_gate.usecase import discovery
 
 CALL_RETRIES = "8"  # of one call to the server: a flow run in flight waits 8 minutes for it

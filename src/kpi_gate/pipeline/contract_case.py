@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from kpi_gate.pipeline.loading import known_rows
 from kpi_gate.pipeline.raw_folder import NO_FILES
 from kpi_gate.run.candidate import with_its_amounts
-from kpi_gate.run.context import now
+from kpi_gate.run.opening import now
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
 

@@ -7,10 +7,36 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.decision.retrain_rule import Choice, Proposal, choose
 from kpi_gate.decision.staleness import Staleness
+from kpi_gate.pipeline.monitor import watch_over
 from kpi_gate.record.ledger import Entry
 from kpi_gate.run.context import Run
 
 KIND = "choice"
+
+
+def should_retrain(run: Run) -> bool:
+    """Tell whether this tick is followed: a schedule may choose to skip, which is recorded.
+
+    A choice of the monitor to retrain that nothing has followed yet is followed now.
+
+    Raises:
+        Refusal: If the rows cannot be loaded, or the champion cannot be read.
+        LedgerError: If the choice cannot be recorded.
+    """
+    by_calendar = run.use_case.settings.trigger.when == "calendar"
+    if not run.scheduled or by_calendar or run.history.accepted_choice:
+        return True
+    from kpi_gate.watch.value.challenger import measured_staleness
+
+    watch = watch_over(run)
+    cost, _ = measured_staleness(watch, watch.quarantined)
+    proposals = [Proposal(by="schedule", reason="the schedule is due")]
+    alarm = run.history.standing_alarm
+    if alarm:
+        proposals.append(Proposal(by="health", reason=alarm))
+    run.choice = choose_now(run, proposals, cost, watch.champion.card.contender)
+    record_choice(run, run.choice)
+    return run.choice.action == "retrain"
 
 
 def choose_now(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,31 +14,63 @@ from kpi_gate.usecase.calls import Guarded
 from kpi_gate.usecase.refusal import Refusal
 
 
+def note_rows(run: Run, rows: pd.DataFrame) -> None:
+    """Remember what `load()` gave, so that its next call for the same moment is the second."""
+    if not _is_steady(run):
+        _keep(run, [_code(run), run.as_of.isoformat(), _mark(rows)])
+
+
 def require_steady(run: Run, rows: pd.DataFrame) -> bool:
     """Load the rows a second time, unless this code has been asked before; return whether it was.
 
     Args:
         run: The use case and the moment.
-        rows: What it gave the first time.
+        rows: What it gave now.
 
     Raises:
         Refusal: If it gives other rows for the same moment; no decision could be made again.
     """
-    kept = run.place.home / "steady" / f"{run.name}.json"
-    code = _code(run)
-    if kept.exists() and kept.read_text(encoding="utf-8") == code:
+    if _is_steady(run):
         return False
-    found = first_difference(rows, known_rows(run.use_case, run.place.raw(run.name), run.as_of))
-    if found:
-        raise Refusal(
-            "rows_steady",
-            f"load() of {run.name} gives other rows on a second call for {run.as_of.isoformat()}: "
-            f"{found}. Read nothing that changes by itself, such as the time, a random number or "
-            "an unordered query",
-        )
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(code, encoding="utf-8")
+    if _kept(run) != [_code(run), run.as_of.isoformat(), _mark(rows)]:
+        again = known_rows(run.use_case, run.place.raw(run.name), run.as_of)
+        found = first_difference(rows, again)
+        if found:
+            raise Refusal(
+                "rows_steady",
+                f"load() of {run.name} gives other rows on a second call for "
+                f"{run.as_of.isoformat()}: {found}. Read nothing that changes by itself, such as "
+                "the time, a random number or an unordered query",
+            )
+    _keep(run, [_code(run)])
     return True
+
+
+def _is_steady(run: Run) -> bool:
+    """Tell whether this code of the owner's has given the same rows twice."""
+    return _kept(run) == [_code(run)]
+
+
+def _kept(run: Run) -> list[str]:
+    path = _path(run)
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
+
+
+def _keep(run: Run, words: list[str]) -> None:
+    path = _path(run)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(" ".join(words), encoding="utf-8")
+
+
+def _path(run: Run) -> Path:
+    return run.place.home / "steady" / f"{run.name}.json"
+
+
+def _mark(rows: pd.DataFrame) -> str:
+    """Hash a table: its columns, their types, and all values in their order."""
+    types = json.dumps([[str(name), str(rows[name].dtype)] for name in rows.columns])
+    values = pd.util.hash_pandas_object(rows, index=False).to_numpy()
+    return hashlib.sha256(types.encode() + values.tobytes()).hexdigest()
 
 
 def first_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.proof.selftest import Bout, SelfTest, run_selftest
-from kpi_gate.release.promotion import asked_by, policy_hash
+from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
-from kpi_gate.run.provenance import file_hash, machine_hash
+from kpi_gate.run.provenance import file_hash, machine_hash, policy_hash
 from kpi_gate.usecase import discovery
 
 KIND = "selftest"

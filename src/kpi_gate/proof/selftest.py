@@ -10,7 +10,8 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.proof.adversaries import ADVERSARIES, NO_GAIN, Adversary
 from kpi_gate.proof.harness import Arena, CannotTryError, open_arena
 from kpi_gate.render import render
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 
 Answer = Literal["right", "wrong", "not tried"]
 MARKS = {"right": "✓ right", "wrong": "✗ WRONG", "not tried": "– not tried"}

@@ -25,7 +25,7 @@ from kpi_gate.record.model_files import (
     dump_model,
     store_model,
 )
-from kpi_gate.run.context import Refusal
+from kpi_gate.usecase.refusal import Refusal
 
 Floats = NDArray[np.float64]
 

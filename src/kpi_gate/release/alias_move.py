@@ -4,7 +4,6 @@ import contextlib
 import getpass
 import socket
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,25 +17,11 @@ from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.record.registry import ANCHOR
 from kpi_gate.run.context import Run
+from kpi_gate.run.result import Outcome
 
 
 class PromotionError(RuntimeError):
     """The alias was not moved; the message says why, and what to do."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a decision, or of another act on an alias.
-
-    Attributes:
-        moved: Whether the alias points to the version now.
-        words: The same in a sentence.
-        refused: Whether this decision promotes nothing any more.
-    """
-
-    moved: bool
-    words: str
-    refused: bool = False
 
 
 def asked_by() -> str:

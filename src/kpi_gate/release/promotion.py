@@ -1,17 +1,14 @@
-"""Record a decision; promote, roll back and re-anchor so that no crash leaves it half done."""
+"""Promote, roll back and re-anchor so that no crash leaves it half done."""
 
-import hashlib
 from datetime import UTC, datetime
-from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE
-from kpi_gate.decision.verdict import Decision, Verdict
-from kpi_gate.record import decision_run, releases
+from kpi_gate.decision.verdict import Verdict
+from kpi_gate.record import releases
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
 from kpi_gate.record.registry import ANCHOR, CHAMPION
 from kpi_gate.release.alias_move import (
-    Outcome,
     PromotionError,
     asked_by,
     begin,
@@ -20,57 +17,18 @@ from kpi_gate.release.alias_move import (
     rejection,
 )
 from kpi_gate.run.context import Run
+from kpi_gate.run.result import Outcome
 
 __all__ = [
     "Outcome",
     "PromotionError",
     "asked_by",
-    "heal",
-    "policy_hash",
     "promote",
     "reanchor",
-    "record",
+    "recover",
     "rollback",
 ]
 _STEPS = ("decision", "intent", "done", "void", "rollback")
-
-
-def policy_hash(settings_json: str) -> str:
-    """Hash a use case's YAML: everything that can change its decisions."""
-    return hashlib.sha256(settings_json.encode()).hexdigest()[:16]
-
-
-def record(
-    run: Run, decision: Decision, content: decision_run.RunContent, facts: dict[str, Any]
-) -> Entry:
-    """Record a decision in MLflow and then in the ledger; recording it twice changes nothing.
-
-    Raises:
-        TrackingError: If MLflow cannot be reached; the ledger then holds nothing of it.
-        LedgerError: If the ledger cannot be written.
-    """
-    known = run.history.decisions.get(decision.decision_id)
-    if known is not None:
-        return _named(run, known)
-    recorded = decision_run.record_run(run.place, run.name, decision, content)
-    body = {
-        **facts,
-        "verdict": decision.verdict.value,
-        "sentence": decision.sentence,
-        "reasons": [check.reason for check in decision.failed],
-        "champion": decision.lineage.champion.name if decision.lineage else "",
-        "version": recorded.version,
-        "run_id": recorded.run_id,
-        "asked_by": asked_by(),
-        "decision": decision.model_dump(mode="json"),
-    }
-    return _named(run, run.append("decision", decision.decision_id, body, after=0))
-
-
-def _named(run: Run, entry: Entry) -> Entry:
-    """Let the decision's run name its row in the ledger; return the row."""
-    decision_run.name_row(run.place, entry.body["run_id"], entry.number, entry.hash)
-    return entry
 
 
 def promote(run: Run, entry: Entry, *, forced: str = "") -> Outcome:
@@ -136,7 +94,7 @@ def _approval(run: Run, entry: Entry) -> dict[str, str] | None:
     return {"approved_by": who, "approved_seen_at": seen} if who else None
 
 
-def heal(run: Run) -> list[Outcome]:
+def recover(run: Run) -> list[Outcome]:
     """Finish or void what a crash left between an intent and its end, before anything new begins.
 
     Raises:
@@ -160,7 +118,7 @@ def rollback(run: Run, reason: str) -> str:
     """
     if not reason.strip():
         raise PromotionError("a rollback needs a reason: --reason '...'")
-    heal(run)
+    recover(run)
     history = run.history
     if not history.standing:
         raise PromotionError(f"{run.name} has no promotion to roll back")
@@ -215,7 +173,7 @@ def reanchor(run: Run, reason: str) -> str:
     """
     if not reason.strip():
         raise PromotionError("an anchor needs a reason: --reason '...'")
-    heal(run)
+    recover(run)
     version, current = run.history.champion, run.registry.version_of(CHAMPION)
     if current != version:
         raise PromotionError(

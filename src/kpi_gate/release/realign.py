@@ -31,7 +31,7 @@ def realign(run: Run, reason: str) -> list[str]:
     _record(run, [*(one.words for one in found), *broken], found, reason.strip())
     done = [f"row {number} is set aside" for number in faulty]
     done += _tags(run)
-    promotion.heal(run)
+    promotion.recover(run)
     done += _champion(run, reason)
     return done + _anchor(run, reason)
 

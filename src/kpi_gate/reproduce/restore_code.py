@@ -12,9 +12,9 @@ from kpi_gate import __version__
 from kpi_gate.files import project
 from kpi_gate.record import decision_run
 from kpi_gate.record.ledger import Entry
-from kpi_gate.release import promotion
 from kpi_gate.reproduce.sandbox import LIBRARY, ReproductionError, Scratch, last_line
 from kpi_gate.run import provenance
+from kpi_gate.run.provenance import policy_hash
 from kpi_gate.workspace import Place
 
 _PROJECT = (
@@ -161,7 +161,7 @@ def require_settings(entry: Entry, scratch: Scratch) -> list[str]:
     source, settings, trusted = json.loads(answer.stdout)
     if Path(source).resolve().parent != scratch.package:
         raise ReproductionError(f"{source} ran in place of {scratch.package}")
-    found = promotion.policy_hash(settings)
+    found = policy_hash(settings)
     if found != entry.body["policy_hash"]:
         raise ReproductionError(
             f"the settings of decision {entry.subject} cannot be restored: {entry.use_case}.yaml "

@@ -26,8 +26,9 @@ from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.record import dvc_stages, model_files, registry
 from kpi_gate.record.model_files import Model, ModelCard, ModelError
-from kpi_gate.run.context import Refusal, Run, unknown_name
+from kpi_gate.run.context import Run, unknown_name
 from kpi_gate.usecase.contract import UseCase
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.usecase.settings import Settings
 
 Floats = NDArray[np.float64]

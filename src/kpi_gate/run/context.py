@@ -1,30 +1,31 @@
-"""One run of one use case, and how it can end."""
+"""One run of one use case: what it is about, its services, and what it knows so far."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from kpi_gate.data.snapshot import SNAPSHOT, Snapshot
-from kpi_gate.decision.evidence import utc
+from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.files import project
-from kpi_gate.files.yaml_file import read_mapping
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.learning.windows import Windows, plan_windows
-from kpi_gate.record import case_list
 from kpi_gate.record.dvc_stages import Stages
 from kpi_gate.record.ledger import Entry, Ledger, open_ledger
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.model_files import Model
 from kpi_gate.record.registry import Registry
-from kpi_gate.usecase import discovery
-from kpi_gate.usecase.contract import ConfigurationError, UseCase
-from kpi_gate.usecase.refusal import Refusal as Refusal  # noqa: PLC0414
+from kpi_gate.run.result import Outcome, RetrainResult
+from kpi_gate.run.standing import standing_decision
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.workspace import Place
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.retrain_rule import Choice
 
 
 class Run:
@@ -38,17 +39,40 @@ class Run:
         use_case: The problem.
         as_of: Nothing later is known, UTC.
         place: Where files and services are.
+        scheduled: Whether nobody watches: the gate must then have passed its self-test.
+        started_by: Id of the flow run that it is; empty where it is none.
+        told: Is called with the name of each step that has ended.
+        choice: Whether to retrain, where a schedule had to choose.
+        repeated: Whether there was nothing new since the recorded decision.
+        decision: What the gate said, or why a step refused.
+        entry: The decision, as the ledger holds it.
+        outcome: What became of the champion.
     """
 
+    decision: Decision
+    entry: Entry
+    outcome: Outcome
+
     def __init__(
-        self, use_case: UseCase, as_of: datetime, place: Place, ledger: Ledger | None = None
+        self,
+        use_case: UseCase,
+        as_of: datetime,
+        place: Place,
+        *,
+        scheduled: bool = False,
+        ledger: Ledger | None = None,
     ) -> None:
-        self.use_case, self.as_of, self.place = use_case, as_of, place
+        self.use_case, self.as_of, self.place, self.scheduled = use_case, as_of, place, scheduled
+        self.started_by = ""
+        self.told: Callable[[str], None] = lambda step: None
+        self.choice: Choice | None = None
+        self.repeated = False
         self._given_ledger = ledger
 
     def at(self, *, as_of: datetime | None = None, place: Place | None = None) -> "Run":
         """Return a run of the same use case at another moment, or over other files."""
-        return Run(self.use_case, as_of or self.as_of, place or self.place, self.ledger)
+        moment, there = as_of or self.as_of, place or self.place
+        return Run(self.use_case, moment, there, scheduled=self.scheduled, ledger=self.ledger)
 
     @property
     def name(self) -> str:
@@ -161,74 +185,48 @@ class Run:
 
     def begin(self, snapshot: Snapshot) -> None:
         """Go on with rows that were just frozen; what hung on others is forgotten."""
-        for name in ("champion", "anchor", "candidate", "windows"):
+        for name in ("champion", "anchor", "candidate", "windows", "decided_before"):
             vars(self).pop(name, None)
         self.snapshot = snapshot
 
+    @cached_property
+    def decided_before(self) -> Entry | None:
+        """The recorded decision on exactly this tick's files, if DVC sees nothing to do."""
+        found = standing_decision(self)
+        if found is not None:
+            self.entry, self.repeated = found, True
+        return found
+
+    def refuse(self, refusal: Refusal) -> Decision:
+        """Take a step's refusal for the decision, and return it."""
+        frozen = self.snapshot.fingerprint if self.is_frozen else ""
+        notes = {
+            "title": self.use_case.title,
+            "use_case": self.name,
+            "as_of": self.as_of.isoformat(),
+            "snapshot": frozen,
+            "limits": list(self.use_case.limits),
+        }
+        self.decision = refuse(
+            refusal.reason,
+            self.use_case.settings.gate(),
+            check=refusal.check,
+            subject=f"{self.name} {self.as_of.isoformat()} {frozen}",
+            verdict=refusal.verdict,
+            notes=notes,
+        )
+        return self.decision
+
+    def result(self) -> RetrainResult:
+        """Return what the run came to."""
+        if self.choice is not None and self.choice.action == "skip":
+            return RetrainResult(None, "the champion stays", choice=self.choice)
+        return RetrainResult(self.entry, self.outcome.words, self.repeated, self.choice)
+
     def close(self) -> None:
         """Close what holds files open."""
-        self.stages.close()
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """What a retraining came to.
-
-    Attributes:
-        entry: The decision, as the ledger holds it.
-        outcome: What became of the champion, in a sentence.
-        repeated: Whether there was nothing new, and the decision is an earlier one.
-    """
-
-    entry: Entry
-    outcome: str
-    repeated: bool = False
-
-    @property
-    def decision(self) -> Decision:
-        """The decision itself."""
-        return Decision.model_validate(self.entry.body["decision"])
-
-
-def open_run(name: str, as_of: datetime | None = None) -> Run:
-    """Return the run of a use case as of a moment, by default now; DVC gets to know the use case.
-
-    Raises:
-        ConfigurationError: If the use case is unknown or wrong, or the moment is in the future.
-    """
-    moment = now() if as_of is None else utc(as_of)
-    if moment > now():
-        raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
-    run = Run(discovery.load(name), moment, Place())
-    follow_use_cases(run.place.root)
-    return run
-
-
-def follow_use_cases(root: Path) -> None:
-    """Bring DVC's list of use cases in step with them, in the project that they lie in."""
-    if project.here().root == root:
-        case_list.follow(root, discovery.names())
-
-
-def same_tick(use_case: UseCase, place: Place) -> Run:
-    """Return the run of the tick that the last snapshot wrote down."""
-    path = place.work(use_case.name) / "tick.yaml"
-    if not path.exists():
-        raise ConfigurationError(
-            f"{path}: no tick yet; run `kpi-gate snapshot {use_case.name} --as-of DATE`"
-        )
-    try:
-        as_of = datetime.fromisoformat(read_mapping(path).content["as_of"])
-    except (ValueError, KeyError, TypeError) as error:
-        again = f"run `kpi-gate snapshot {use_case.name} --as-of DATE` again"
-        raise ConfigurationError(f"{path}: cannot be read; {again}") from error
-    follow_use_cases(place.root)
-    return Run(use_case, as_of, place)
-
-
-def now() -> datetime:
-    """Return the present moment in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
+        if "stages" in vars(self):
+            self.stages.close()
 
 
 def unknown_name(run: Run, error: KeyError) -> ConfigurationError:

@@ -56,6 +56,11 @@ def replay_facts(run: Run) -> dict[str, Any]:
     return facts
 
 
+def policy_hash(settings_json: str) -> str:
+    """Hash a use case's YAML: everything that can change its decisions."""
+    return hashlib.sha256(settings_json.encode()).hexdigest()[:16]
+
+
 @cache
 def machine_hash(apart: frozenset[str] = EXAMPLES) -> str:
     """Hash the source of the machine that runs, but for some rooms of it."""

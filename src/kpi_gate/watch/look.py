@@ -15,7 +15,8 @@ from kpi_gate.learning.label_maturity import Maturity, measure_maturity
 from kpi_gate.learning.leakage import Auc, column_aucs
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.record.model_files import ModelError
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
 from kpi_gate.watch.drift.explain import explain
 from kpi_gate.watch.drift.result import DriftReport

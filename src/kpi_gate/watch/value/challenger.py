@@ -20,7 +20,8 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import Windows, plan_windows, within
 from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.candidate import train_candidate
-from kpi_gate.run.context import Refusal, Run
+from kpi_gate.run.context import Run
+from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.context import Watch
 
 BETWEEN_CHALLENGES = timedelta(days=7)  # each is a whole training

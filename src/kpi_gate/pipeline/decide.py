@@ -1,33 +1,81 @@
-"""From a decision to its record, and from the record to what was decided before."""
+"""From evidence to a decision, and from the decision to its record."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from kpi_gate.decision.gate import refuse
+from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.record import registry
-from kpi_gate.record.decision_run import RunContent
-from kpi_gate.release import promotion
-from kpi_gate.run.context import Refusal, Run
-from kpi_gate.run.provenance import replay_facts, source_files
+from kpi_gate.record.decision_run import RunContent, name_row, record_run
+from kpi_gate.record.ledger import Entry
+from kpi_gate.release.alias_move import asked_by
+from kpi_gate.run.context import Run
+from kpi_gate.run.provenance import policy_hash, replay_facts, source_files
 
 
-def run_content(
-    run: Run, decision: Decision, prefect_run: str
-) -> tuple[RunContent, dict[str, Any]]:
+def decide(run: Run) -> Decision:
+    """Judge the evidence of this tick by the objective and what past candidates taught."""
+    evidence, history = read_evidence(run.work / "evidence"), run.history
+    lineage = evidence.lineage
+    first = lineage is not None and lineage.champion.is_baseline
+    run.decision = gate.decide(
+        evidence,
+        run.use_case.settings.gate(),
+        history.past_gains(against_baseline=first),
+        tick=run.as_of,
+        looks=history.past_looks(lineage.window) if lineage is not None else 0,
+    )
+    return run.decision
+
+
+def record(run: Run) -> Entry:
+    """Record the decision in MLflow and then in the ledger; recording it twice changes nothing.
+
+    Raises:
+        TrackingError: If MLflow cannot be reached; the ledger then holds nothing of it.
+        LedgerError: If the ledger cannot be written.
+    """
+    decision = run.decision
+    known = run.history.decisions.get(decision.decision_id)
+    run.entry = _write(run, decision) if known is None else known
+    # so that a row that is lost is missed
+    name_row(run.place, run.entry.body["run_id"], run.entry.number, run.entry.hash)
+    return run.entry
+
+
+def _write(run: Run, decision: Decision) -> Entry:
+    content, facts = _content(run)
+    recorded = record_run(run.place, run.name, decision, content)
+    body = {
+        **facts,
+        "verdict": decision.verdict.value,
+        "sentence": decision.sentence,
+        "reasons": [check.reason for check in decision.failed],
+        "champion": decision.lineage.champion.name if decision.lineage else "",
+        "version": recorded.version,
+        "run_id": recorded.run_id,
+        "asked_by": asked_by(),
+        "decision": decision.model_dump(mode="json"),
+    }
+    return run.append("decision", decision.decision_id, body, after=0)
+
+
+def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
     """Return what goes into the MLflow run of a decision, and its facts for the ledger."""
+    decision = run.decision
     settings, trained = run.use_case.settings, decision.lineage is not None
     snapshot = run.snapshot if run.is_frozen else None
     facts: dict[str, Any] = {
         "as_of": run.as_of.isoformat(),
         "snapshot": snapshot.fingerprint if snapshot else "",
         "snapshot_rows": len(snapshot.frozen) if snapshot else 0,
-        "policy_hash": promotion.policy_hash(settings.model_dump_json()),
+        "policy_hash": policy_hash(settings.model_dump_json()),
         "code": run.place.code_version(),
         "environment": run.place.environment_hash(),
-        "prefect_run": prefect_run,
+        "prefect_run": run.started_by,
     }
     names = {"use_case": run.name, "decision_id": decision.decision_id, "verdict": decision.verdict}
     tags = {**names, **{name: str(value) for name, value in facts.items()}}
@@ -72,23 +120,3 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = value
     return flat
-
-
-def refused(run: Run, error: Refusal) -> Decision:
-    """Return the decision of a run that a step refused."""
-    marks = run.snapshot.fingerprint if run.is_frozen else ""
-    notes = {
-        "title": run.use_case.title,
-        "use_case": run.name,
-        "as_of": run.as_of.isoformat(),
-        "snapshot": marks,
-        "limits": list(run.use_case.limits),
-    }
-    return refuse(
-        error.reason,
-        run.use_case.settings.gate(),
-        check=error.check,
-        subject=f"{run.name} {run.as_of.isoformat()} {marks}",
-        verdict=error.verdict,
-        notes=notes,
-    )

@@ -12,11 +12,11 @@ from conftest import FIRST_TICK
 from typer.testing import CliRunner
 
 from kpi_gate.cli.app import app
+from kpi_gate.cli.call_checks import require_rows
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.pipeline import stages
-from kpi_gate.pipeline.call_checks import require_rows
-from kpi_gate.run.context import Refusal
+from kpi_gate.pipeline import loading
 from kpi_gate.usecase.names import names
+from kpi_gate.usecase.refusal import Refusal
 
 RUNNER = CliRunner(env={"COLUMNS": "300"})
 WRONG = [
@@ -112,7 +112,7 @@ def test_what_is_wrong_with_the_rows_is_for_a_run_to_record(run_at, monkeypatch)
     def broken(_):
         raise Refusal("rows_loadable", "it is broken")
 
-    monkeypatch.setattr(stages, "load_rows", broken)
+    monkeypatch.setattr(loading, "load_rows", broken)
     require_rows(run_at(FIRST_TICK))
 
 
@@ -121,7 +121,7 @@ def test_rows_that_are_frozen_need_no_loading(run_at, monkeypatch):
     asked.work.mkdir(parents=True)
     rows = pd.DataFrame({"event_time": [FIRST_TICK - timedelta(days=1)]})
     rows.to_parquet(asked.work / "snapshot.parquet")
-    monkeypatch.delattr(stages, "load_rows")
+    monkeypatch.delattr(loading, "load_rows")
     require_rows(asked)
 
 

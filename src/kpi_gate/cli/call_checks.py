@@ -88,12 +88,14 @@ def require_rows(run: "Run") -> None:
         ConfigurationError: If the first row comes later; the message has the range there is.
     """
     from kpi_gate.pipeline.loading import load_rows
-    from kpi_gate.run.context import Refusal, now
+    from kpi_gate.pipeline.steadiness import note_rows
+    from kpi_gate.run.opening import now
+    from kpi_gate.usecase.refusal import Refusal
 
     if _is_after_known_rows(run):
         return
     try:
-        load_rows(run)
+        note_rows(run, load_rows(run))
     except Refusal as refusal:
         if refusal.check != "rows_present":
             return  # a run records what is wrong with the rows

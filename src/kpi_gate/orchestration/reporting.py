@@ -1,0 +1,82 @@
+"""What a run shows in Prefect: how far it is, what was decided, what a look found."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from prefect import get_run_logger, runtime, tags
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+from prefect.events import emit_event
+
+from kpi_gate.orchestration import missed_runs
+from kpi_gate.orchestration.deployments import PROPOSED, resource
+from kpi_gate.orchestration.notify import telling
+from kpi_gate.run.context import Run
+from kpi_gate.watch.result import Watched
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+STEPS = {"retrain": 10, "monitor": 1}  # of a flow that goes all the way
+
+
+@contextmanager
+def reporting(run: Run) -> Iterator[None]:
+    """Show how far a run is, under its use case's tag; tell people what it adds to the ledger."""
+    flow_run, log = runtime.flow_run, get_run_logger()
+    flow = str(flow_run.flow_name)
+    made = create_progress_artifact(0.0, _key(run, "progress"), f"{flow}, step by step")
+    bar, done, steps = cast("UUID", made), list[str](), STEPS.get(flow, 1)
+
+    def told(step: str) -> None:
+        done.append(step)
+        update_progress_artifact(bar, min(100.0 * len(done) / steps, 100.0))
+
+    run.started_by, run.told = str(flow_run.id), told
+    with tags(run.name), telling(run, log.warning):
+        yield
+    if run.choice is not None:
+        log.info(run.choice.reason)
+    update_progress_artifact(bar, 100.0)  # a run that needs no further step is at its end
+
+
+def publish(run: Run) -> None:
+    """Show the decision and its evidence."""
+    decision, sentence = run.decision, run.decision.sentence
+    create_markdown_artifact(decision.to_markdown(), _key(run, "decision"), sentence)
+    get_run_logger().info(sentence)
+    _show_table(run, "evidence", decision.checks, f"checks of decision {run.entry.subject}")
+
+
+def publish_look(run: Run, seen: Watched) -> None:
+    """Show what a look found; where it pays to retrain, ask for it."""
+    get_run_logger().info(seen.sentence)
+    create_markdown_artifact(seen.markdown(), _key(run, "monitor"), seen.sentence)
+    _show_table(run, "findings", seen.findings, f"findings of {seen.window}")
+    if seen.choice is not None and seen.choice.action == "retrain":
+        # an automation of the deployment starts the retraining
+        emit_event(
+            PROPOSED,
+            resource={"prefect.resource.id": resource(run.name)},
+            payload={"rule": seen.choice.rule, "reason": seen.choice.reason},
+        )
+
+
+def tell_silence(run: Run) -> None:
+    """Tell people where the schedule of the use case has fallen silent."""
+    missed_runs.tell_silence(run.place, run.name, run.as_of, get_run_logger().warning)
+
+
+def _show_table(run: Run, what: str, rows: Sequence[Any], words: str) -> None:
+    table = [row.model_dump(mode="json") for row in rows]
+    create_table_artifact(table, _key(run, what), words)
+
+
+def _key(run: Run, what: str) -> str:
+    """Return the key of an artifact; Prefect takes dashes and no underscores."""
+    return f"{run.name}-{what}".replace("_", "-")
