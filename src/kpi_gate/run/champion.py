@@ -1,5 +1,6 @@
 """Freeze who is in use beside the snapshot: the champion, and the anchor of the guardrails."""
 
+import shutil
 from pathlib import Path
 
 from kpi_gate.decision.evidence import BASELINE, Contender
@@ -27,8 +28,20 @@ def fetch_champion(run: Run) -> Model:
         run.champion, run.anchor = stand_in(run, folder), None
     else:
         run.champion = _fetch(run, history.champion, folder, "champion_readable")
-        run.anchor = _fetch(run, history.anchor, folder / "anchor", "anchor_readable")
+        if history.anchor == history.champion:
+            run.anchor = _copied(run.champion, folder / "anchor")
+        else:
+            run.anchor = _fetch(run, history.anchor, folder / "anchor", "anchor_readable")
     return run.champion
+
+
+def _copied(model: Model, folder: Path) -> Model:
+    """Return the same model in another folder."""
+    files = list(model.folder.iterdir())
+    folder.mkdir()
+    for path in files:
+        shutil.copy(path, folder)
+    return Model(folder, model.trusted, card=model.card, estimator=model.estimator)
 
 
 def require_agreement(run: Run) -> None:
