@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def runs_of(root: Path) -> Callable[..., Run]:
         use_case = discovery.load("toy")
         if changes:
             settings = use_case.settings.model_copy(update=changes)
-            use_case = type(use_case)(**{**vars(use_case), "settings": settings})
+            use_case = replace(use_case, settings=settings)
         return Run(use_case, as_of, Place(root=root))
 
     return make

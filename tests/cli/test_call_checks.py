@@ -121,7 +121,7 @@ def test_rows_that_are_frozen_need_no_loading(run_at, monkeypatch):
     asked.work.mkdir(parents=True)
     rows = pd.DataFrame({"event_time": [FIRST_TICK - timedelta(days=1)]})
     rows.to_parquet(asked.work / "snapshot.parquet")
-    monkeypatch.delattr(loading, "load_rows")
+    monkeypatch.setattr(loading, "load_rows", None)
     require_rows(asked)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -208,7 +209,7 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
     def load(folder, moment):
         return stuck(use_case.load(folder, moment), as_of - 3 * DAY)
 
-    late = type(use_case)(**{**vars(use_case), "load": load})
+    late = replace(use_case, load=load)
     run = Run(late, as_of, Place(root=project))
     pipeline.take_snapshot(run)
     pipeline.fetch_champion(run)

@@ -19,11 +19,11 @@ RUNNER = CliRunner()
 @pytest.fixture
 def emitted(monkeypatch):
     """Return the events that the flow emits, as they were given."""
-    from kpi_gate.orchestration import reporting
+    from kpi_gate.orchestration import artifacts
 
     events = []
     monkeypatch.setattr(
-        reporting,
+        artifacts,
         "emit_event",
         lambda name, resource, payload: events.append((name, resource, payload)),
     )

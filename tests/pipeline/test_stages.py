@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -273,7 +274,7 @@ def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(r
         made = run_at()
         model = made.use_case.estimator(made.use_case.settings.model)
         changes = {"estimator": lambda _: make_pipeline(FunctionTransformer(halve), model)}
-        use_case = type(made.use_case)(**{**vars(made.use_case), **changes, **more})
+        use_case = replace(made.use_case, **changes, **more)
         return type(made)(use_case, made.as_of, made.place)
 
     entry, _, _ = play(decided())

@@ -186,9 +186,7 @@ def test_a_proof_holds_for_this_very_gate_only(toys, monkeypatch):
     assert record.last_proof(run) is True
     objective = run.use_case.settings.objective.model_copy(update={"min_effect": 0.06})
     settings = run.use_case.settings.model_copy(update={"objective": objective})
-    other = Run(
-        type(run.use_case)(**{**vars(run.use_case), "settings": settings}), run.as_of, run.place
-    )
+    other = Run(replace(run.use_case, settings=settings), run.as_of, run.place)
     assert record.last_proof(other) is None
 
 

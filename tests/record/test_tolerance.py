@@ -1,5 +1,7 @@
 """Single bad rows are set aside where the settings say so; decisions with an id may repeat."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from test_validation import AS_OF, good_rows, put, toy
@@ -14,7 +16,7 @@ def tolerant(share: float, *more) -> UseCase:
     use_case = toy(*more)
     validation = use_case.settings.validation.model_copy(update={"tolerated_share": share})
     settings = use_case.settings.model_copy(update={"validation": validation})
-    return UseCase(**{**vars(use_case), "settings": settings})
+    return replace(use_case, settings=settings)
 
 
 def checked(rows, share, *more):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -304,7 +306,7 @@ def test_what_the_model_does_not_read_makes_no_day_unusable():
     )
     case = use_case()
     settings = case.settings.model_copy(update={"validation": wide})
-    case = type(case)(**{**vars(case), "settings": settings})
+    case = replace(case, settings=settings)
     broken = TODAY.assign(extra_usd=TODAY["amount_eur"] * 300)
     found = check_batch(broken, past().assign(**unread), case, window())
     assert [(f.check, f.column, f.severity) for f in found] == [("units", "extra_usd", "warning")]

@@ -1,6 +1,7 @@
 """Looks at a champion of the toy by plain steps: what they find, do, and leave in the record."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -73,7 +74,7 @@ def looks(run_at):
 
 def loading(made, load):
     """Return the run with other rows."""
-    use_case = type(made.use_case)(**{**vars(made.use_case), "load": load})
+    use_case = replace(made.use_case, load=load)
     return Run(use_case, made.as_of, made.place)
 
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kpi_gate.orchestration.reporting import (
+    from kpi_gate.orchestration.artifacts import (
         publish,
         publish_look,
         reporting,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["HOURS", "publish", "publish_look", "reporting", "run_name", "step", "tell_silence"]
 
 _WHERE = {
-    "reporting": ("publish", "publish_look", "reporting", "tell_silence"),
+    "artifacts": ("publish", "publish_look", "reporting", "tell_silence"),
     "steps": ("HOURS", "run_name", "step"),
 }
 

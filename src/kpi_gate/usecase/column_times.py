@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 ROLES_AT_DECISION = ("event_time", "unit", "item", "decision_id", "propensity")
 ROLES_WITH_OUTCOME = ("outcome", "label_time", "observed")
@@ -33,12 +34,12 @@ class ColumnTimes:
     learnt: bool = False
     weighed: bool = True
 
-    @property
+    @cached_property
     def with_outcome(self) -> tuple[str, ...]:
         """Columns that are seen only once a decision is over."""
         return tuple(dict.fromkeys((*ROLES_WITH_OUTCOME, *self.amounts, *self.known_later)))
 
-    @property
+    @cached_property
     def at_decision(self) -> tuple[str, ...]:
         """Columns that whatever decides may read."""
         every = (
@@ -58,7 +59,7 @@ class ColumnTimes:
         roles = set(ROLES_AT_DECISION) - declared
         return tuple(name for name in self.at_decision if name not in roles)
 
-    @property
+    @cached_property
     def late_amounts(self) -> tuple[str, ...]:
         """Columns of the value that arrive with the outcome."""
         late = set(self.with_outcome)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -226,7 +227,7 @@ class UseCase:
                 f"declare expected={{{late}: COLUMN}} instead"
             )
 
-    @property
+    @cached_property
     def times(self) -> ColumnTimes:
         """When each column is known."""
         settings = self.settings
