@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from kpi_gate.pipeline.loading import load_rows
-from kpi_gate.pipeline.steadiness import first_difference, require_steady
+from kpi_gate.pipeline.steadiness import first_difference, note_rows, require_steady
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.calls import CodeRefusal
 from kpi_gate.usecase.refusal import Refusal
@@ -91,6 +91,23 @@ def test_a_load_that_gives_other_rows_is_refused_and_a_steady_one_asked_once(run
     settings = made.use_case.settings.model_copy(update={"data": {"drift": True}})
     other = Run(replace(made.use_case, settings=settings), made.as_of, made.place)
     assert require_steady(other, load_rows(other))
+
+
+def test_rows_that_were_loaded_a_moment_ago_are_the_first_call(run_at):
+    made, rows = bare(run_at())
+    calls = []
+
+    def counted(folder, as_of):
+        calls.append(as_of)
+        return rows.assign(taste=rows["taste"] + (len(calls) > 2))
+
+    other = with_load(made, counted)
+    note_rows(other, load_rows(other))
+    assert require_steady(other, load_rows(other))
+    assert len(calls) == 2
+    note_rows(made, rows)
+    with pytest.raises(Refusal, match="on a second call"):
+        require_steady(other, load_rows(other).assign(taste=0.0))
 
 
 def test_the_first_difference_is_named():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from kpi_gate.pipeline.loading import known_rows
 from kpi_gate.run.context import Run
@@ -16,8 +17,9 @@ from kpi_gate.usecase.refusal import Refusal
 
 def note_rows(run: Run, rows: pd.DataFrame) -> None:
     """Remember what `load()` gave, so that its next call for the same moment is the second."""
-    if not _is_steady(run):
-        _keep(run, [_code(run), run.as_of.isoformat(), _mark(rows)])
+    mark = "" if _is_steady(run) else _mark(rows)
+    if mark:
+        _keep(run, [_code(run), run.as_of.isoformat(), mark])
 
 
 def require_steady(run: Run, rows: pd.DataFrame) -> bool:
@@ -32,7 +34,8 @@ def require_steady(run: Run, rows: pd.DataFrame) -> bool:
     """
     if _is_steady(run):
         return False
-    if _kept(run) != [_code(run), run.as_of.isoformat(), _mark(rows)]:
+    kept, here = _kept(run), [_code(run), run.as_of.isoformat()]
+    if kept[:2] != here or kept[2:] != [_mark(rows)]:
         again = known_rows(run.use_case, run.place.raw(run.name), run.as_of)
         found = first_difference(rows, again)
         if found:
@@ -67,10 +70,15 @@ def _path(run: Run) -> Path:
 
 
 def _mark(rows: pd.DataFrame) -> str:
-    """Hash a table: its columns, their types, and all values in their order."""
-    types = json.dumps([[str(name), str(rows[name].dtype)] for name in rows.columns])
-    values = pd.util.hash_pandas_object(rows, index=False).to_numpy()
-    return hashlib.sha256(types.encode() + values.tobytes()).hexdigest()
+    """Hash a table: its columns, their types, all values in their order; empty if it cannot be."""
+    try:
+        table = pa.Table.from_pandas(rows, preserve_index=False)
+    except pa.ArrowException:  # no file could hold it either, which the run says
+        return ""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def first_difference(one: pd.DataFrame, other: pd.DataFrame) -> str:
