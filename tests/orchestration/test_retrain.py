@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 from conftest import REPOSITORY
@@ -229,6 +230,6 @@ def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tm
 
 
 def test_an_artifact_of_any_use_case_has_a_key_that_prefect_takes():
-    from flows.retrain import key
+    from kpi_gate.orchestration import artifacts
 
-    assert key("next_visit", "decision") == "next-visit-decision"
+    assert artifacts._key(SimpleNamespace(name="next_visit"), "decision") == "next-visit-decision"
