@@ -53,7 +53,7 @@ deployments:
 FILE = "prefect.yaml"
 DEPLOYMENT = """\
 - name: {name}
-  entrypoint: flows/{flow}.py:{flow}
+  entrypoint: {folder}/{flow}.py:{flow}
   parameters: {{name: {name}, scheduled: true}}
   schedules: [{{cron: "{cron}", timezone: {timezone}}}]
   tags: [{name}]
@@ -66,7 +66,7 @@ TRIGGER = """\
     match: {{prefect.resource.id: {resource}}}
     parameters: {{name: {name}, scheduled: true}}
 """
-_OURS = re.compile(r"^  entrypoint: flows/(retrain|monitor)\.py:\1$", re.MULTILINE)
+_OURS = re.compile(r"^  entrypoint: \S+/(retrain|monitor)\.py:\1$", re.MULTILINE)
 
 
 def prefect_yaml(planned: Iterable[Plan]) -> str:
@@ -114,7 +114,9 @@ def follow(root: Path, name: str = "") -> None:
 
 
 def _deployment(plan: Plan) -> str:
-    facts = {**vars(plan), "resource": plan.resource}
+    found = project.here()
+    folder = found.shown(found.flows).as_posix()
+    facts = {**vars(plan), "resource": plan.resource, "folder": folder}
     return DEPLOYMENT.format(**facts) + (TRIGGER.format(**facts) if plan.trigger else "")
 
 
