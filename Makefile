@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+TWO := --numprocesses 2 --dist loadgroup --no-loadscope-reorder # conftest.py orders them
 export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
 
@@ -29,10 +30,10 @@ ui: install  ## Start MLflow and Prefect on loopback and print both addresses
 	@$(BIN)/kpi-gate ui
 
 test: check  ## All checks and all tests: what CI runs
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest $(TWO)
 
 quick: install  ## The tests that need no process and no server, in seconds
-	$(BIN)/pytest --numprocesses 2 -m "not slow"
+	$(BIN)/pytest $(TWO) -m "not slow"
 
 check: install  ## Format, lint, types, import contracts, locks in step
 	$(BIN)/ruff format --check .

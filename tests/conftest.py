@@ -23,6 +23,8 @@ from kpi_gate.workspace import Place
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"
+# what takes longest is begun first, so that both processes end together
+LONGEST = ("retrain", "crashes", "selftest", "rerun", "template", "attack", "engine", "dockerfile")
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
 for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
@@ -31,13 +33,19 @@ for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFE
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist puts the groups' names into the ids
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep in one process the tests that share what their module makes: it is made once."""
+    """Begin with what takes longest; keep in one process what shares what its module makes."""
+    items.sort(key=_place_in_the_queue)
     for item in items:
         if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
             continue
         makers = (item._fixtureinfo.name2fixturedefs.get(name) for name in item.fixturenames)
         if any(found and found[-1].scope == "module" for found in makers):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def _place_in_the_queue(item: pytest.Item) -> int:
+    name = item.path.stem.removeprefix("test_")
+    return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

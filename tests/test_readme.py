@@ -17,6 +17,15 @@ def test_what_the_tree_names_is_there():
     assert [name for name in NOTES if not (ROOT / name).exists()] == []
 
 
+def test_the_table_of_promises_names_tests_that_are_there():
+    text = (ROOT / "tests/README.md").read_text(encoding="utf-8")
+    named = re.findall(
+        r"`([\w/]+(?:\.py|/))`", text.partition("\n|---|---|\n")[2].partition("\n\n")[0]
+    )
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
+
+
 def test_every_command_of_the_readme_exists():
     commands = app.registered_commands
     known = {found.name or found.callback.__name__.replace("_", "-") for found in commands}

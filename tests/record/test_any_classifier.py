@@ -19,6 +19,7 @@ from kpi_gate.record.model_files import ModelError, dump_model, load_model, stor
 from kpi_gate.usecase.contract import Feature
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.xdist_group("classifiers"),
     pytest.mark.filterwarnings("ignore"),  # of few rows and few rounds
 ]

@@ -101,14 +101,13 @@ def _recorded_table(place: Place, entry: Entry, scratch: Scratch) -> Path | None
 def _run(
     place: Place, entry: Entry, scratch: Scratch, recorded: Path | None, say: Callable[[str], None]
 ) -> Iterator[Finding]:
-    """Run the stages one by one, as far as they go, and compare what comes out."""
-    for verb in STAGES:
-        say(f"{verb} {entry.use_case} as of {entry.body['as_of'][:10]}")
-        answer = scratch.verb(verb, entry.use_case)
-        verdict = _verdict(answer, verb, entry)
-        if answer.returncode:
-            yield from _compare_refusals(place, entry, scratch, verdict, answer.stdout)
-            return
+    """Run the stages, as far as they go, and compare what comes out."""
+    say(f"{', '.join(STAGES)} {entry.use_case} as of {entry.body['as_of'][:10]}")
+    verb, answer = scratch.verbs(STAGES, entry.use_case)
+    verdict = _verdict(answer, verb, entry)
+    if answer.returncode:
+        yield from _compare_refusals(place, entry, scratch, verdict, answer.stdout)
+        return
     if recorded is None:
         nothing = "no stage refused"
         yield compare_values("verdict", entry.body["verdict"], nothing)
@@ -149,7 +148,7 @@ def _compare_evidence(entry: Entry, scratch: Scratch, recorded: Path) -> Iterato
         yield compare_values(f"files.{provenance.MODEL}", files[provenance.MODEL], now)
     yield from compare_tables(recorded, scratch.work / provenance.TABLE)
     timings = _carry_timings(scratch.work / "evidence" / FACTS_FILE, then["measures"])
-    answer = scratch.verb("decide", entry.use_case, "--json")
+    _, answer = scratch.verbs(["decide"], entry.use_case, "--json")
     _verdict(answer, "decide", entry)
     yield from compare_decisions(then, json.loads(answer.stdout), timings)
 

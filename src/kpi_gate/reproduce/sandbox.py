@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,20 @@ from kpi_gate.run.provenance import PACKAGE
 # they would lead the restored code to the user's own places
 _PLACES = ("KPI_GATE_", "PREFECT_", "MLFLOW_", "DVC_", "GIT_")
 LIBRARY = "library"  # where a wheel of the machine is unpacked
-_VERB = "from kpi_gate.cli import main; main()"
+_NEXT = "\f"  # printed before the words of each verb
+_VERBS = f"""
+import sys
+from kpi_gate.cli import main
+verbs, *words = sys.argv[1:]
+for verb in verbs.split():
+    print({_NEXT!r}, end="", flush=True)
+    sys.argv = ["kpi-gate", verb, *words]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
 
 
 class ReproductionError(RuntimeError):
@@ -56,9 +69,17 @@ class Scratch:
         """Address of its ledger."""
         return f"sqlite:///{self.home / 'ledger.db'}"
 
-    def verb(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run a verb of the restored code's command line."""
-        return self.python(_VERB, *words)
+    def verbs(
+        self, verbs: Sequence[str], *words: str
+    ) -> "tuple[str, subprocess.CompletedProcess[str]]":
+        """Run verbs of the restored code's command line, in one process, until one says no.
+
+        Returns:
+            The last verb that ran, and how it ended; the output is that verb's alone.
+        """
+        answer = self.python(_VERBS, " ".join(verbs), *words)
+        *before, answer.stdout = answer.stdout.split(_NEXT)
+        return verbs[max(len(before) - 1, 0)], answer
 
     def python(self, code: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run Python with the restored code first on its path; it finds no other place."""
