@@ -1,4 +1,7 @@
-"""The command line, one module a noun. Nothing heavy is imported before a verb is chosen."""
+"""The command line, one module a noun; it may import every room, and none imports it.
+
+A module imports at its top only what is light: the tools come with the verb that is chosen.
+"""
 
 import sys
 

@@ -1,17 +1,16 @@
 """What a call must satisfy before anything is started, recorded or written."""
 
-import re
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from kpi_gate.run.context import Run
-    from kpi_gate.workspace import Place
-
-_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
 def require_reason(reason: str, act: str) -> str:
@@ -31,7 +30,7 @@ def require_tick(name: str) -> None:
     Raises:
         ConfigurationError: If there is no tick of it yet.
     """
-    place = _place()
+    place = Place()
     path = place.work(name) / "tick.yaml"
     if not path.exists():
         raise ConfigurationError(
@@ -50,23 +49,10 @@ def require_stage(name: str, made: str, verb: str) -> None:
     Raises:
         ConfigurationError: If it has not.
     """
-    place = _place()
+    place = Place()
     path = place.work(name) / made
     if not path.exists():
         raise ConfigurationError(f"{place.shown(path)}: not there; run `kpi-gate {verb} {name}`")
-
-
-def require_fingerprint(given: str) -> None:
-    """Check that a word can be the fingerprint of a snapshot.
-
-    Raises:
-        ConfigurationError: If it cannot.
-    """
-    if not _FINGERPRINT.fullmatch(given):
-        raise ConfigurationError(
-            f"--restore {given!r}: a fingerprint has 32 digits and letters a to f; "
-            "see `kpi-gate ledger show`"
-        )
 
 
 def require_decision_id(wanted: str) -> None:
@@ -78,7 +64,21 @@ def require_decision_id(wanted: str) -> None:
     from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.ledger_lookup import find
 
-    find(open_ledger(_place()), wanted)
+    find(open_ledger(Place()), wanted)
+
+
+def plan(name: str, as_of: datetime | None) -> "Run":
+    """Return the run of a moment; one that is asked for must have rows before it.
+
+    Raises:
+        ConfigurationError: If the use case or the moment is wrong.
+    """
+    from kpi_gate.run.opening import plan_run
+
+    run = plan_run(name, as_of)
+    if as_of is not None:
+        require_rows(run)
+    return run
 
 
 def require_rows(run: "Run") -> None:
@@ -109,17 +109,11 @@ def require_rows(run: "Run") -> None:
         ) from None
 
 
-def _place() -> "Place":
-    from kpi_gate.workspace import Place
-
-    return Place()
-
-
 def _is_after_known_rows(run: "Run") -> bool:
     """Tell whether the last snapshot has rows before the moment; it is read in no time."""
     import pandas as pd
 
-    path: Path = run.work / "snapshot.parquet"
+    path = run.work / "snapshot.parquet"
     if not path.exists():
         return False
     try:
@@ -137,23 +131,25 @@ def require_champion(name: str) -> None:
     """
     from kpi_gate.record.ledger import open_ledger
 
-    if not open_ledger(_place()).entries(name, "done"):
+    if not open_ledger(Place()).entries(name, "done"):
         raise ConfigurationError(
             f"{name} has no champion to look at: none was ever promoted; run "
             f"`kpi-gate retrain {name}`"
         )
 
 
-def require_file_target(path: "Path | None", option: str) -> None:
+def require_file_target(param: typer.CallbackParam, path: Path | None) -> Path | None:
     """Check that a file can be written where an option says.
 
     Raises:
         ConfigurationError: If a folder is there, or a file where a folder must be.
     """
     if path is None:
-        return
+        return None
+    option = param.opts[0]
     if path.is_dir():
         raise ConfigurationError(f"{option} {path}: is a folder, must be a file to write")
     above = next(folder for folder in path.absolute().parents if folder.exists())
     if not above.is_dir():
         raise ConfigurationError(f"{option} {path}: {above} is a file, must be a folder")
+    return path

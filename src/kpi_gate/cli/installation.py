@@ -12,6 +12,7 @@ from kpi_gate import __version__
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files import project
 from kpi_gate.record import installation
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +42,6 @@ def doctor() -> None:
     """
     from kpi_gate.record.ledger import FORMAT, open_ledger
     from kpi_gate.run.provenance import PACKAGE, machine_hash
-    from kpi_gate.workspace import Place
 
     found = project.here()
     tools = ", ".join(f"{name} {_installed(name)}" for name in TOOLS)
@@ -110,9 +110,3 @@ def changes_since(before: str) -> str:
     sections = {found[1]: found[0].strip() for found in _RELEASE.finditer(text)}
     later = takewhile(lambda name: name != before, sections)
     return "\n\n".join(sections[name] for name in later if "\n" in sections[name])
-
-
-def add_installation(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for verb in (doctor, update):
-        app.command()(verb)

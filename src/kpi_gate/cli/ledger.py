@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 import sys
 from collections.abc import Iterable
@@ -13,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kpi_gate.cli.call_checks import require_reason
-from kpi_gate.cli.options import AsJson, print_json
+from kpi_gate.cli.options import AsJson, Reason, as_json_text, print_json
 from kpi_gate.usecase.names import require_name
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.record.ledger import Entry, Ledger
@@ -44,12 +44,12 @@ class Format(StrEnum):
 @ledger_app.command("show")
 def show_ledger(
     name: OneUseCase = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
     entries = _entries(name, whole=as_json)
     if as_json:
-        typer.echo(_json(entries))
+        print_json([entry.as_json() for entry in entries])
         return
     for entry in entries:
         typer.echo(_line(entry))
@@ -65,7 +65,6 @@ def verify_ledger(
 ) -> None:
     """Check every row, its triggers and what MLflow names; exit code 1 where something is wrong."""
     from kpi_gate.record.ledger_check import check_ledger
-    from kpi_gate.workspace import Place
 
     if noted is not None and not _NOTED.fullmatch(noted):
         raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
@@ -78,9 +77,7 @@ def verify_ledger(
 
 
 @ledger_app.command("key")
-def key_ledger(
-    reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "",
-) -> None:
+def key_ledger(reason: Reason = "") -> None:
     """Key the chain from the next row on, with the key at hand; it is recorded."""
     reason = require_reason(reason, "a key")
     from kpi_gate.release.alias_move import asked_by
@@ -97,7 +94,10 @@ def export_ledger(
 ) -> None:
     """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
     entries = _entries(name, whole=True)
-    text = _csv(entries) if form is Format.CSV else _json(entries) + "\n"
+    if form is Format.CSV:
+        text = _csv(entries)
+    else:
+        text = as_json_text([entry.as_json() for entry in entries]) + "\n"
     if to is None:
         sys.stdout.write(text)  # as it is: echo takes escape codes out
         return
@@ -150,7 +150,6 @@ def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
 
 def _ledger() -> "Ledger":
     from kpi_gate.record.ledger import open_ledger
-    from kpi_gate.workspace import Place
 
     return open_ledger(Place())
 
@@ -170,11 +169,6 @@ def _line(entry: "Entry") -> str:
     text = f"{where} {entry.subject}: {' '.join(words)}"
     # a reason comes from people: neither a new line nor a terminal's commands
     return "".join(letter if letter.isprintable() else " " for letter in text)
-
-
-def _json(entries: Iterable["Entry"]) -> str:
-    whole = [entry.as_json() for entry in entries]
-    return json.dumps(whole, indent=2, allow_nan=False)
 
 
 def _csv(entries: Iterable["Entry"]) -> str:

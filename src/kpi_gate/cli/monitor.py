@@ -1,11 +1,11 @@
 """The look at a champion in use at the door, and the way out of quarantine."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from kpi_gate.cli.call_checks import require_champion, require_reason, require_rows
+from kpi_gate.cli.call_checks import plan, require_champion, require_reason
 from kpi_gate.cli.options import AsJson, AsOf, Reason, UseCaseName, print_json
 
 if TYPE_CHECKING:
@@ -37,24 +37,14 @@ def monitor(
     go into quarantine: they count neither for training nor for judging, until they are released.
     """
     if release is not None:
-        reason = require_reason(reason, "a release from quarantine")
-    else:
-        require_champion(name)
+        _release(name, as_of, release, require_reason(reason, "a release from quarantine"))
+        return
+    require_champion(name)
     from kpi_gate.files import project
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.temporary_server import prefect_at_hand
-    from kpi_gate.run.opening import held, plan_run
 
-    run = plan_run(name, as_of)  # a wrong call is told before anything is started
-    if release is not None:
-        from kpi_gate.release import quarantine
-
-        with held(run):
-            quarantine.put(run, [release], quarantine.RELEASE, reason)
-        typer.echo(f"{name}: {release} is out of quarantine; it counts from now on.")
-        return
-    if as_of is not None:
-        require_rows(run)
+    run = plan(name, as_of)  # a wrong call is told before anything is started
     work_pools.follow(run.place.root, name)
     with prefect_at_hand(run.place):
         from kpi_gate.pipeline.respond import page_of
@@ -66,6 +56,16 @@ def monitor(
         _show(seen)
         typer.echo(f"Page: {run.place.shown(page_of(run))}, and in MLflow.")
     raise typer.Exit(SEVERE if seen.severe else 0)
+
+
+def _release(name: str, as_of: datetime | None, day: date, reason: str) -> None:
+    """Let a day out of quarantine."""
+    from kpi_gate.release import quarantine
+    from kpi_gate.run.opening import open_run
+
+    with open_run(name, as_of) as run:
+        quarantine.put(run, [day], quarantine.RELEASE, reason)
+    typer.echo(f"{name}: {day} is out of quarantine; it counts from now on.")
 
 
 def _show(seen: "Watched") -> None:

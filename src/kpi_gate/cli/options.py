@@ -1,11 +1,13 @@
-"""What several commands take from the line, and how they print for programs."""
+"""What several commands take from the line, and how they print and end."""
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from kpi_gate.cli.call_checks import require_file_target
 from kpi_gate.usecase.names import require_name
 
 if TYPE_CHECKING:
@@ -24,26 +26,43 @@ def moment(text: str) -> datetime:
         raise typer.BadParameter(words) from None
 
 
+def at(*names: str, words: str) -> Any:
+    """Return an option that is a date or a time."""
+    return typer.Option(*names, parser=moment, metavar="DATE", help=words)
+
+
+def file_to_write(words: str) -> Any:
+    """Return an option that names a file to write, which must be possible there."""
+    return typer.Option(help=words, callback=require_file_target)
+
+
 UseCaseName = Annotated[
     str,
     typer.Argument(metavar="USE_CASE", help="As `kpi-gate list` names it.", callback=require_name),
 ]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option(parser=moment, metavar="DATE", help="Nothing later is known (UTC); default now."),
-]
+AsOf = Annotated[datetime | None, at(words="Nothing later is known (UTC); default now.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Html = Annotated[Path | None, file_to_write("Write the page here too.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
+
+
+def as_json_text(content: Any) -> str:
+    """Return strict JSON."""
+    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def print_json(content: Any) -> None:
     """Print strict JSON."""
-    typer.echo(json.dumps(content, indent=2, allow_nan=False))
+    typer.echo(as_json_text(content))
 
 
-def report_decision(
-    decision: "Decision", as_json: bool, more: dict[str, Any] | None = None
-) -> None:
+def write_page(path: Path, html: str) -> None:
+    """Write a page into a folder that need not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(html, encoding="utf-8")
+
+
+def print_decision(decision: "Decision", as_json: bool, more: dict[str, Any] | None = None) -> None:
     """Print a decision: its table, or JSON with what else there is to say."""
     if as_json:
         print_json({**decision.model_dump(mode="json"), **(more or {})})
@@ -51,8 +70,12 @@ def report_decision(
         typer.echo(decision.to_text())
 
 
+def end_with(decision: "Decision", as_json: bool) -> NoReturn:
+    """Print a decision, and end with the exit code of its verdict."""
+    print_decision(decision, as_json)
+    raise typer.Exit(decision.verdict.exit_code) from None
+
+
 def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
     """Print what a refusal comes to, and end with the exit code of its verdict."""
-    decision = run.refuse(refusal)
-    report_decision(decision, as_json)
-    raise typer.Exit(decision.verdict.exit_code) from None
+    end_with(run.refuse(refusal), as_json)

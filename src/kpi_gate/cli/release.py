@@ -74,7 +74,15 @@ def realign(name: UseCaseName, reason: Reason = "") -> None:
     typer.echo("\n".join(f"{name}: {words}." for words in done))
 
 
-def add_releases(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for verb in (promote, rollback, reanchor, realign):
-        app.command()(verb)
+def accept_history(name: UseCaseName, reason: Reason = "") -> None:
+    """Take what changed since the last tick for right, in the last snapshot alone; recorded."""
+    from kpi_gate.release.accept_history import accept
+    from kpi_gate.run.opening import held, last_tick
+
+    run = last_tick(name)
+    with held(run):
+        entry = accept(run, reason)
+    typer.echo(
+        f"{name}: the history of snapshot {entry.body['snapshot'][:12]} is accepted. Go on with "
+        f"`kpi-gate retrain {name} --as-of {run.as_of:%Y-%m-%dT%H:%M:%S}`."
+    )

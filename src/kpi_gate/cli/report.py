@@ -1,16 +1,16 @@
 """The record over time at the door: one page across use cases, from the ledger alone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import require_file_target
-from kpi_gate.cli.options import AsJson, print_json
+from kpi_gate.cli.options import AsJson, file_to_write, print_json, write_page
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from kpi_gate.record.ledger import Entry
     from kpi_gate.watch.history.result import History
 
@@ -21,20 +21,15 @@ def report(
         typer.Argument(metavar="[USE_CASE]...", help="Default: all, also those in the ledger."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(help="Page to write; default report.html in .kpi-gate.")
+        Path | None, file_to_write("Page to write; default report.html in .kpi-gate.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make one page of what became of every use case: promises, rollbacks, alarms, lead times."""
-    require_file_target(to, "--to")
-    from datetime import UTC, datetime
-
     from kpi_gate.record.ledger import WHOLE, open_ledger
     from kpi_gate.report.history_page import page
     from kpi_gate.report.history_wording import lead
     from kpi_gate.usecase import discovery
-    from kpi_gate.usecase.contract import ConfigurationError
-    from kpi_gate.workspace import Place
 
     place, now = Place(), datetime.now(UTC)
     entries = open_ledger(place).whole()
@@ -47,8 +42,7 @@ def report(
     asked = list(dict.fromkeys(names or known))
     told = [_history(name, [one for one in entries if one.use_case == name], now) for name in asked]
     path = place.home / "report.html" if to is None else to
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(told, now), encoding="utf-8")
+    write_page(path, page(told, now))
     if as_json:
         print_json(
             {one.use_case: {**one.model_dump(mode="json"), "kept": one.kept} for one in told}
@@ -59,10 +53,9 @@ def report(
     typer.echo(f"Page: {place.shown(path)}")
 
 
-def _history(name: str, entries: "list[Entry]", now: "datetime") -> "History":
+def _history(name: str, entries: "list[Entry]", now: datetime) -> "History":
     """Tell the history of a use case; one that cannot be loaded still has its past."""
     from kpi_gate.usecase import discovery
-    from kpi_gate.usecase.contract import ConfigurationError
     from kpi_gate.watch.history.track_record import history
 
     try:

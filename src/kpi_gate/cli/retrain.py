@@ -1,18 +1,56 @@
-"""The stages one by one, as DVC calls them: snapshot, validate, train, compare, decide."""
+"""A retraining: whole, or stage by stage as DVC calls them."""
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from kpi_gate.cli.call_checks import (
-    require_file_target,
-    require_fingerprint,
-    require_rows,
-    require_stage,
-    require_tick,
+from kpi_gate.cli.call_checks import plan, require_stage, require_tick
+from kpi_gate.cli.options import (
+    AsJson,
+    AsOf,
+    UseCaseName,
+    end_with,
+    file_to_write,
+    print_decision,
+    print_json,
+    refuse,
 )
-from kpi_gate.cli.options import AsJson, AsOf, UseCaseName, print_json, refuse, report_decision
+from kpi_gate.errors import ConfigurationError
+from kpi_gate.workspace import Place
+
+if TYPE_CHECKING:
+    from kpi_gate.run.result import RetrainResult
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+
+
+def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
+    """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
+    from kpi_gate.files import project
+    from kpi_gate.orchestration import work_pools
+    from kpi_gate.orchestration.temporary_server import prefect_at_hand
+    from kpi_gate.pipeline.repeat import repeated
+
+    run = plan(name, as_of)
+    work_pools.follow(run.place.root, name)  # a wrong call has ended before
+    result = repeated(run)
+    if result is None:
+        with prefect_at_hand(run.place):
+            flow = project.here().flow("retrain")
+            result = cast("RetrainResult", flow(name, as_of))
+    decision = result.decision
+    print_decision(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
+    if not as_json:
+        if result.repeated and result.entry is not None:
+            typer.echo(
+                f"Nothing new since the decision of {result.entry.at:%Y-%m-%d %H:%M} UTC: the same "
+                f"snapshot {result.entry.body['snapshot'][:12]}, settings and code. "
+                "Nothing was trained."
+            )
+        typer.echo(f"Champion: {result.outcome}.")
+    raise typer.Exit(decision.verdict.exit_code)
 
 
 def snapshot(
@@ -20,7 +58,7 @@ def snapshot(
     as_of: AsOf = None,
     same_tick: Annotated[bool, typer.Option("--same-tick", help="As of the last tick.")] = False,
     restore: Annotated[str, typer.Option(help="Fingerprint of rows to bring back.")] = "",
-    to: Annotated[Path | None, typer.Option(help="File to restore into.")] = None,
+    to: Annotated[Path | None, file_to_write("File to restore into.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Freeze the rows known at a moment and the champion in use; or restore a snapshot."""
@@ -30,11 +68,9 @@ def snapshot(
     if same_tick:
         require_tick(name)
     from kpi_gate.pipeline import Refusal, fetch_champion, take_snapshot
-    from kpi_gate.run.opening import held, last_tick, plan_run
+    from kpi_gate.run.opening import held, last_tick
 
-    run = last_tick(name) if same_tick else plan_run(name, as_of)
-    if as_of is not None:
-        require_rows(run)
+    run = last_tick(name) if same_tick else plan(name, as_of)
     try:
         with held(run):
             frozen, champion = take_snapshot(run), fetch_champion(run)
@@ -58,10 +94,12 @@ def _restore(fingerprint: str, to: Path | None) -> None:
     """Bring the rows of a snapshot back into a file."""
     if to is None or not fingerprint:
         raise typer.BadParameter("--restore FINGERPRINT and --to FILE go together")
-    require_fingerprint(fingerprint)
-    require_file_target(to, "--to")
+    if not _FINGERPRINT.fullmatch(fingerprint):
+        raise ConfigurationError(
+            f"--restore {fingerprint!r}: a fingerprint has 32 digits and letters a to f; "
+            "see `kpi-gate ledger show`"
+        )
     from kpi_gate.record.dvc_stages import Stages
-    from kpi_gate.workspace import Place
 
     Stages(Place().root).restore(fingerprint, to)
     typer.echo(f"{to}: restored snapshot {fingerprint}")
@@ -79,6 +117,8 @@ def train(name: UseCaseName) -> None:
 
 def compare(name: UseCaseName) -> None:
     """Score candidate, champion and anchor on the same fresh rows."""
+    require_tick(name)
+    require_stage(name, "candidate", "train")
     _stage(name, "compare", "the evidence is written")
 
 
@@ -89,16 +129,12 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
     from kpi_gate import pipeline
     from kpi_gate.run.opening import last_tick
 
-    decision = pipeline.decide(last_tick(name))
-    report_decision(decision, as_json)
-    raise typer.Exit(decision.verdict.exit_code)
+    end_with(pipeline.decide(last_tick(name)), as_json)
 
 
 def _stage(name: str, verb: str, words: str) -> None:
     """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
     require_tick(name)
-    if verb == "compare":
-        require_stage(name, "candidate", "train")
     from kpi_gate import pipeline
     from kpi_gate.run.opening import held, last_tick
 
@@ -110,9 +146,3 @@ def _stage(name: str, verb: str, words: str) -> None:
         refuse(run, refusal, as_json=False)
     unchanged = "" if ran else " (nothing changed)"
     typer.echo(f"{name} as of {run.as_of:%Y-%m-%d}: {words}{unchanged}")
-
-
-def add_stages(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for verb in (snapshot, validate, train, compare, decide):
-        app.command()(verb)

@@ -1,28 +1,20 @@
-"""The verbs around a champion: is its promotion policy good, is it well, and how did it go?"""
+"""Promotion policies on a use case's own history: is the gate good, and what if it were another?"""
 
 import os
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import require_file_target
-from kpi_gate.cli.changed_history import accept_history
-from kpi_gate.cli.monitor import monitor
-from kpi_gate.cli.options import AsJson, UseCaseName, moment, print_json
-from kpi_gate.cli.report import report
+from kpi_gate.cli.options import AsJson, Html, UseCaseName, at, print_json, write_page
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.workspace import Place
 
 
 def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     name: UseCaseName,
-    start: Annotated[
-        datetime, typer.Option("--from", parser=moment, metavar="DATE", help="First tick (UTC).")
-    ],
-    end: Annotated[
-        datetime, typer.Option("--to", parser=moment, metavar="DATE", help="End of the stretch.")
-    ],
+    start: Annotated[datetime, at("--from", words="First tick (UTC).")],
+    end: Annotated[datetime, at("--to", words="End of the stretch.")],
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="As if the YAML held this value."),
@@ -34,7 +26,7 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     unheld: Annotated[
         bool, typer.Option("--unheld", help="Beside them: models trained on everything known.")
     ] = False,
-    html: Annotated[Path | None, typer.Option(help="Write the page here too.")] = None,
+    html: Html = None,
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Processes; default one a core.")
     ] = os.cpu_count() or 1,
@@ -48,18 +40,23 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     if start >= end:
         words = f"--to == {end:%Y-%m-%d}, must be after --from {start:%Y-%m-%d}"
         raise ConfigurationError(words)
-    require_file_target(html, "--html")
     from kpi_gate.backtest.engine import play
     from kpi_gate.backtest.scenario import lay_out
     from kpi_gate.backtest.sensitivity import combinations, sweep
     from kpi_gate.backtest.store import keep_pages
     from kpi_gate.report.terminal import progress_bar, show_backtest
-    from kpi_gate.workspace import Place
 
     place = Place()
-    asked = _once("--set", [_setting(word, "--set") for word in changes or ()])
-    axes_asked = _once("--sweep", [_axis(word) for word in axes or ()])
-    tried = {key: _values(value) for key, value in axes_asked.items()}
+    asked = {
+        key: _read(value, f"--set {key}")
+        for key, value in _pairs("--set", changes, "KEY=VALUE, such as window.tune_days=14")
+    }
+    example = "KEY=V1,V2,..., such as objective.confidence=0.9,0.95"
+    # a list as YAML has it: a cron expression with commas is quoted
+    tried = {
+        key: list(_read(f"[{values}]", "--sweep"))
+        for key, values in _pairs("--sweep", axes, example, empty=False)
+    }
     combinations(tried)
     scene = lay_out(name, start, end, asked, place, unheld=unheld)
     with progress_bar(f"{name}: {len(scene.ticks)} ticks") as told:
@@ -70,8 +67,7 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
             what_if = sweep(scene, (start, end), tried, place, workers, told)
     page = keep_pages(scene, found, what_if, place)
     if html is not None:
-        html.parent.mkdir(parents=True, exist_ok=True)
-        html.write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+        write_page(html, page.read_text(encoding="utf-8"))
     if as_json:
         print_json(found.as_json(what_if))
         return
@@ -81,37 +77,20 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     )
 
 
-def _once(option: str, given: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that is given twice: which of the two would hold?"""
-    found: dict[str, Any] = {}
-    for key, value in given:
+def _pairs(
+    option: str, words: list[str] | None, form: str, *, empty: bool = True
+) -> list[tuple[str, str]]:
+    """Read KEY=VALUE words; a key that is given twice is refused: which of the two would hold?"""
+    found: dict[str, str] = {}
+    for word in words or ():
+        key, equals, value = word.partition("=")
+        key = key.strip()
+        if not (key and equals and (empty or value.strip())):
+            raise typer.BadParameter(f"{option} {word!r}, must be {form}")
         if key in found:
             raise typer.BadParameter(f"{option} {key} is given twice, must be given once")
         found[key] = value
-    return found
-
-
-def _setting(word: str, option: str) -> tuple[str, Any]:
-    key, equals, value = word.partition("=")
-    if not (key.strip() and equals):
-        raise typer.BadParameter(
-            f"{option} {word!r}, must be KEY=VALUE, such as window.tune_days=14"
-        )
-    return key.strip(), _read(value, f"{option} {key.strip()}")
-
-
-def _axis(word: str) -> tuple[str, str]:
-    key, equals, values = word.partition("=")
-    if not (key.strip() and equals and values.strip()):
-        raise typer.BadParameter(
-            f"--sweep {word!r}, must be KEY=V1,V2,..., such as objective.confidence=0.9,0.95"
-        )
-    return key.strip(), values
-
-
-def _values(words: str) -> list[Any]:
-    """Read a comma-separated list; a cron expression with commas is quoted as in YAML."""
-    return list(_read(f"[{words}]", "--sweep"))
+    return list(found.items())
 
 
 def _read(words: str, name: str) -> Any:
@@ -122,9 +101,3 @@ def _read(words: str, name: str) -> Any:
         return parse_yaml(words, name).content
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def add_verbs(app: typer.Typer) -> None:
-    """Add the commands of this module."""
-    for verb in (backtest, monitor, report, accept_history):
-        app.command()(verb)
