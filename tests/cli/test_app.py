@@ -78,7 +78,7 @@ def test_wrong_calls(project, words, parts):
 @pytest.mark.parametrize(
     ("old", "new", "parts"),
     [
-        ("min_effect: 0.05", "min_efect: 0.05", ["objective.min_effect", "objective.min_efect"]),
+        ("min_effect: 0.05", "min_efect: 0.05", ["objective.min_efect", "there is no such key"]),
         ("measure: action_rate", "measure: action_rat", ["'action_rat'", "must be one of"]),
         ("seed: 1, threads: 1", "threads: 1", ["model.seed"]),
         ("unit: USD", "unit: USD, unit: EUR", ["'unit' is given twice"]),
