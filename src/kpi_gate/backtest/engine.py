@@ -3,8 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from contextlib import contextmanager
 from multiprocessing import get_context
 from typing import Any
@@ -34,7 +41,8 @@ def play(scene: Scene, workers: int, told: Told = lambda done, of: None) -> Back
         act(scene, pool, PLAYERS, progress)
         wanted = accounting.wanted(scene)
         todo = [pool.submit(outcomes.value_models, scene, k, wanted[k]) for k in range(count)]
-        for _ in _as_they_end(todo):
+        for future in as_completed(todo):
+            future.result()
             progress.step()
     return accounting.reckon(scene)
 
@@ -46,7 +54,7 @@ def act(scene: Scene, pool: Executor, who: Sequence[str], progress: "Progress") 
     def submit(key: tuple[str, int], work: Callable[..., None], *given: int | str) -> None:
         todo[pool.submit(work, scene, *given)] = key
 
-    submit(("afterwards", 0), _afterwards)
+    submit(("afterwards", 0), outcomes.look_up)
     for number in range(len(scene.ticks)):
         submit(("freeze", number), snapshots.freeze, number)
     done: set[tuple[str, int]] = set()
@@ -64,10 +72,6 @@ def act(scene: Scene, pool: Executor, who: Sequence[str], progress: "Progress") 
                 submit(key, policies.step, player, number)
 
 
-def _afterwards(scene: Scene) -> None:
-    outcomes.look_up(scene)
-
-
 class Progress:
     """Counts what is done, and tells it."""
 
@@ -78,15 +82,6 @@ class Progress:
         """Count one more."""
         self._done += 1
         self._told(self._done, self._total)
-
-
-def _as_they_end(futures: Iterable[Future[None]]) -> Iterator[None]:
-    left = set(futures)
-    while left:
-        ended = wait(left, return_when=FIRST_COMPLETED).done
-        left -= ended
-        for future in ended:
-            yield future.result()
 
 
 class _Here(Executor):

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from kpi_gate.backtest.scenario import Scene
 from kpi_gate.backtest.snapshots import keep, read_json, write_json
 from kpi_gate.data.snapshot import write_rows
-from kpi_gate.decision.value.estimators import Estimate
 from kpi_gate.evaluation.evidence_files import DAY_US
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.evaluation.valuation import estimate
@@ -21,7 +20,6 @@ from kpi_gate.learning.windows import never_known
 from kpi_gate.pipeline import loading
 from kpi_gate.record.model_files import Model
 from kpi_gate.run.champion import stand_in
-from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"  # in place of a model's name, where there must be one
@@ -131,10 +129,6 @@ def _earned(scene: Scene, name: str, rows: pd.DataFrame) -> Floats:
     side = make_side(name or BASELINE, model, use_case, rows, rate)
     parameters = use_case.settings.base_values()
     found = estimate(use_case, rows, (side.action,) * 2, (side.value,) * 2, parameters)
-    return _shares(use_case, found)
-
-
-def _shares(use_case: UseCase, found: Estimate) -> Floats:
     values: Floats = np.asarray(found.candidate, dtype=np.float64)
     if use_case.settings.estimator.kind != "snips" or found.bases is None:
         return values

@@ -24,6 +24,7 @@ from kpi_gate.usecase.refusal import Refusal
 
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
 NO_CANDIDATE = "no candidate"
+Answer = tuple[str, bool, str, str]  # candidate, whether it moved, verdict, why
 PLAYERS = {
     GATE: "this gate",
     ALWAYS: "always promote the newest candidate",
@@ -63,13 +64,14 @@ def step(scene: Scene, player: str, number: int) -> None:
     in_use = before[-1].model if before else ""
     if "refused" in facts:
         check, reason = facts["refused"]
-        move = Move(in_use, "", moved=False, verdict=Verdict.INVALID.value, sentence=reason)
+        candidate, moved, verdict, sentence = "", False, Verdict.INVALID.value, reason
         if player == GATE:
             _note(run, run.refuse(Refusal(check, reason)), 0, "")
     else:
         _prepare(scene, run, number, before, facts["fingerprint"])
         ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
-        move = ask(scene, run, number, in_use, facts)
+        candidate, moved, verdict, sentence = ask(scene, run, number, in_use, facts)
+    move = Move(candidate if moved else in_use, candidate, moved, verdict, sentence)
     write_json(path, asdict(move))
 
 
@@ -100,7 +102,9 @@ def _prepare(scene: Scene, run: Run, number: int, before: list[Move], frozen: st
     copy(scene.model(next(move.model for move in before if move.model)), folder / "anchor")
 
 
-def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+def _ask_the_gate(
+    scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
+) -> Answer:
     """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
     candidate = ""
     try:
@@ -115,13 +119,7 @@ def _ask_the_gate(scene: Scene, run: Run, number: int, in_use: str, facts: dict[
     _note(run, decision, facts["rows"], candidate)
     # all players begin with the same model, whatever the gate would have said of it
     moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
-    return Move(
-        model=candidate if moved else in_use,
-        candidate=candidate,
-        moved=moved,
-        verdict=decision.verdict.value,
-        sentence=decision.sentence,
-    )
+    return candidate, moved, decision.verdict.value, decision.sentence
 
 
 def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
@@ -143,40 +141,26 @@ def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
 
 def _ask_the_metric(
     scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
-) -> Move:
+) -> Answer:
     """Promote where the metric is higher, as most templates do; the rows at least are the same."""
-    name, fault = _candidate(scene, run, METRIC, number, facts)
+    name, fault = _candidate(scene, run, METRIC, number)
     try:
         ours, theirs = _metrics(run) if name and in_use else (1.0, 0.0)
     except (ModelError, ScoringError) as error:
         name, fault = "", str(error)
     if not name:
-        return Move(in_use, "", moved=False, verdict=NO_CANDIDATE, sentence=fault)
-    moved = ours > theirs
-    return Move(
-        model=name if moved else in_use,
-        candidate=name,
-        moved=moved,
-        verdict="higher" if moved else "not higher",
-        sentence=f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model",
-    )
+        return "", False, NO_CANDIDATE, fault
+    words = f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model"
+    return name, ours > theirs, "higher" if ours > theirs else "not higher", words
 
 
-def _ask_nobody(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Move:
+def _ask_nobody(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Answer:
     """Promote whatever could be trained."""
-    name, fault = _candidate(scene, run, ALWAYS, number, facts)
-    return Move(
-        model=name or in_use,
-        candidate=name,
-        moved=bool(name),
-        verdict="newest" if name else NO_CANDIDATE,
-        sentence=fault,
-    )
+    name, fault = _candidate(scene, run, ALWAYS, number)
+    return name, bool(name), "newest" if name else NO_CANDIDATE, fault
 
 
-def _candidate(
-    scene: Scene, run: Run, player: str, number: int, facts: dict[str, Any]
-) -> tuple[str, str]:
+def _candidate(scene: Scene, run: Run, player: str, number: int) -> tuple[str, str]:
     """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
     name = f"{player}-{number:04d}"
     try:

@@ -172,10 +172,5 @@ def _source(use_case: UseCase, changes: dict[str, Any], place: Place) -> Place:
 
 def _raw(raw: Path) -> list[Any]:
     """Say which raw files there are; their content is not read, which could take minutes."""
-    found = sorted(path for path in raw.rglob("*") if path.is_file())
-    return [[str(path.relative_to(raw)), *_size_and_time(path)] for path in found]
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+    found = [(path, path.stat()) for path in sorted(raw.rglob("*")) if path.is_file()]
+    return [[str(path.relative_to(raw)), it.st_size, it.st_mtime_ns] for path, it in found]

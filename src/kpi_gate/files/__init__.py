@@ -1,1 +1,4 @@
-"""Files that people write: read whole, within bounds, or refused by name."""
+"""Files that people write, read within bounds: YAML, JSON, settings; and the project at work.
+
+May import only `errors` and `text`.
+"""

@@ -25,7 +25,7 @@ from kpi_gate.decision.verdict import Decision
 from kpi_gate.evaluation.comparison import ALIKE, gate_rows, lineage_of, write_comparison
 from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.evaluation.foreknowledge import known_by_columns
-from kpi_gate.evaluation.metrics import measure, time_sides
+from kpi_gate.evaluation.metrics import measure
 from kpi_gate.evaluation.scored_model import Side, actions, make_side, policy_of, under_the_log
 from kpi_gate.evaluation.valuation import estimate, row_values
 from kpi_gate.evaluation.views import rule_of_thumb
@@ -110,14 +110,8 @@ class Arena:
             policy, amounts = policy_of(self.champion.card), self.champion.amounts
             action = actions(policy, self.use_case, scores, self.gate, amounts)
         folder = self.scratch / "candidate"
-        return replace(
-            self.champion,
-            model=Model(folder, estimator=self.champion.estimator),
-            scores=scores,
-            probability=under_the_log(self.use_case, scores, self.gate),
-            action=action,
-            value=self.value(action),
-        )
+        model = Model(folder, estimator=self.champion.estimator)
+        return _at_work(self.champion, model, self.use_case, self.gate, scores, action)
 
     def beside_the_baseline(self) -> "Arena":
         """Return the arena with a champion that acts as the business does without a model.
@@ -133,12 +127,6 @@ class Arena:
     def known_beforehand(self) -> list[Foreknowledge]:
         """What the columns that are read at the decision know of the outcomes."""
         return known_by_columns(self.use_case, self.rows, self.windows)
-
-    def own_files(self, name: str) -> Path:
-        """Return a copy of the candidate's files that an adversary may change."""
-        folder = self.scratch / name
-        shutil.copytree(self.scratch / "candidate", folder, dirs_exist_ok=True)
-        return folder
 
     @cached_property
     def last_month(self) -> Evidence:
@@ -187,10 +175,6 @@ class Arena:
         columns = self.known_beforehand if known is None else known
         write_comparison(folder, sides, self.use_case, self.gate, told, measures, known=columns)
         return read_evidence(folder)
-
-    def timings(self, candidate: Side) -> dict[str, dict[str, float]]:
-        """Time the candidate's model against the champion's."""
-        return time_sides({"champion": self.champion, "candidate": candidate}, self.gate)
 
     def judge(self, evidence: Evidence, **settings: Any) -> Decision:
         """Ask the gate; keywords replace parts of its settings."""
@@ -265,9 +249,22 @@ def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:
     named = Contender.model_validate({**card.contender.model_dump(), "name": "v1"})
     card = card.model_copy(update={"contender": named})
     card.write(folder)
+    model = Model(folder, card=card, estimator=model.estimator)
+    return _at_work(side, model, use_case, gate, scores, action)
+
+
+def _at_work(
+    side: Side,
+    model: Model,
+    use_case: UseCase,
+    gate: pd.DataFrame,
+    scores: Floats,
+    action: Floats,
+) -> Side:
+    """Return a side with another model, its scores and actions, and what follows from them."""
     return replace(
         side,
-        model=Model(folder, card=card, estimator=model.estimator),
+        model=model,
         scores=scores,
         probability=under_the_log(use_case, scores, gate),
         action=action,

@@ -1,6 +1,7 @@
 """Adversaries whose evidence is not what it seems: leaks, replays, broken files and numbers."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,7 +40,8 @@ def not_a_number(arena: Arena) -> Decision:
 
 def percent_for_probability(arena: Arena) -> Decision:
     """Answers in percent."""
-    return _scored_by(arena, _Changed(arena.champion.estimator, lambda scores: 100 * scores))
+    percent = _Changed(arena.champion.estimator, lambda scores: 100 * scores)
+    return _scored(arena, percent, arena.champion.card.features)
 
 
 def trained_on_the_gate(arena: Arena) -> Decision:
@@ -94,13 +96,8 @@ def unloadable_champion(arena: Arena) -> Decision:
 
 def other_schema(arena: Arena) -> Decision:
     """Wants a column that the rows do not have."""
-    card = arena.champion.card
-    other = card.model_copy(update={"features": (*card.features, "a_column_of_next_year")})
-    try:
-        scores = score(arena.champion.estimator, arena.gate, other.features, arena.use_case)
-    except ScoringError as error:
-        return arena.refused("both_sides_score", error)
-    return arena.judge_side(arena.side(scores))
+    features = (*arena.champion.card.features, "a_column_of_next_year")
+    return _scored(arena, arena.champion.estimator, features)
 
 
 def no_guardrails(arena: Arena) -> Decision:
@@ -172,9 +169,10 @@ class _Changed:
         return self.change(self.estimator.predict_proba(rows))
 
 
-def _scored_by(arena: Arena, estimator: Any) -> Decision:
+def _scored(arena: Arena, estimator: Any, features: Sequence[str]) -> Decision:
+    """Return what becomes of a candidate that scores by itself, if it can."""
     try:
-        scores = score(estimator, arena.gate, arena.champion.card.features, arena.use_case)
+        scores = score(estimator, arena.gate, features, arena.use_case)
     except ScoringError as error:
         return arena.refused("both_sides_score", error)
     return arena.judge_side(arena.side(scores))
@@ -182,7 +180,8 @@ def _scored_by(arena: Arena, estimator: Any) -> Decision:
 
 def _that_saw(arena: Arena, rows: pd.DataFrame, side: Side, card: ModelCard) -> Side:
     """Return the side with a card, and files that say it has seen these rows."""
-    folder = arena.own_files("saw")
+    folder = arena.scratch / "saw"
+    shutil.copytree(arena.scratch / "candidate", folder, dirs_exist_ok=True)
     (folder / KEYS_FILE).write_bytes(row_keys(rows).tobytes())
     return replace(side, model=Model(folder, card=card, estimator=side.estimator))
 

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.evaluation.metrics import time_sides
 from kpi_gate.proof.harness import Arena, CannotTryError
 from kpi_gate.proof.oracle import best, nearly_best, worst
 from kpi_gate.record.model_files import Model
 
 Floats = NDArray[np.float64]
+LATENCY = ("latency_ms", "latency_ratio")
 BIG = 5.0  # times the usual saving: what makes a loss big
 
 
@@ -97,12 +99,14 @@ def one_lucky_unit(arena: Arena) -> Decision:
 
 def ten_times_slower(arena: Arena) -> Decision:
     """Is an oracle that takes ten times as long."""
-    _require(arena, "latency_ms", "latency_ratio")
+    if not any(rail.measure in LATENCY for rail in arena.settings.guardrails):
+        raise CannotTryError(f"add a guardrail on {' or '.join(LATENCY)}")
     arena = arena.beside_the_baseline()
     fast = arena.acting(nearly_best(arena))
     model = Model(fast.model.folder, card=fast.card, estimator=_Slow(arena.champion.estimator))
     slow = replace(fast, model=model)
-    return arena.judge(arena.evidence(slow, timings=arena.timings(slow)))
+    timings = time_sides({"champion": arena.champion, "candidate": slow}, arena.gate)
+    return arena.judge(arena.evidence(slow, timings=timings))
 
 
 class _Slow:
@@ -114,11 +118,6 @@ class _Slow:
     def predict_proba(self, rows: pd.DataFrame) -> Any:
         """Return the probabilities, late."""
         return [self.estimator.predict_proba(rows) for _ in range(10)][-1]
-
-
-def _require(arena: Arena, *measures: str) -> None:
-    if not any(rail.measure in measures for rail in arena.settings.guardrails):
-        raise CannotTryError(f"add a guardrail on {' or '.join(measures)}")
 
 
 def _ruin(arena: Arena, group: NDArray[np.intp], rail: Guardrail) -> Floats:
