@@ -33,7 +33,9 @@ def freeze(scene: Scene, number: int) -> None:
     run = scene.run(number)
     try:
         if not path.exists():
-            write_rows(loading.load_rows(run), path)
+            rows = loading.load_rows(run)
+            with loading.must_be_kept(run):
+                write_rows(rows, path)
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return

@@ -1,6 +1,8 @@
 """Rows from the owner's `load()`: made plain, masked to what was known, written once."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -76,14 +78,21 @@ def freeze(run: Run, rows: pd.DataFrame) -> Snapshot:
     Raises:
         Refusal: If they cannot be kept.
     """
-    try:
+    with must_be_kept(run):
         frozen = pd.read_parquet(io.BytesIO(write_rows(rows, run.work / SNAPSHOT)))
         snapshot = run.frozen_as("", frozen)
         told = snapshot.all_maturity.model_dump_json(indent=1)
-    except (ValueError, TypeError) as error:  # a column that Parquet has no type for
-        words = " ".join(str(error).split())
-        raise Refusal("rows_writable", f"the rows of {run.name} cannot be kept: {words}") from error
     kept = snapshot.path.with_name("maturity.json")
     kept.unlink(missing_ok=True)  # it may be a link into DVC's cache
     kept.write_text(told, encoding="utf-8")
     return snapshot
+
+
+@contextmanager
+def must_be_kept(run: Run) -> Iterator[None]:
+    """Refuse rows that cannot be written, such as a column that Parquet has no type for."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        words = " ".join(str(error).split())
+        raise Refusal("rows_writable", f"the rows of {run.name} cannot be kept: {words}") from error
