@@ -1,4 +1,4 @@
-"""Promotion policies played on a use case's own history, tick by tick, before one trusts the gate.
+"""BEFORE YOU TRUST IT: the promotion policy, played on the use case's own history.
 
 May import `pipeline` and what is below it; its pages are in `report`.
 """

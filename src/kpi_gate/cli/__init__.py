@@ -1,6 +1,6 @@
-"""The command line, one module a noun; it may import every room, and none imports it.
+"""The command line, one module a noun. Nothing heavy is imported before a verb is chosen.
 
-A module imports at its top only what is light: the tools come with the verb that is chosen.
+May import every room, and none imports it.
 """
 
 import sys

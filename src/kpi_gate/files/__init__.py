@@ -1,4 +1,4 @@
-"""Files that people write, read within bounds: YAML, JSON, settings; and the project at work.
+"""Files that people write: read whole, within bounds, or refused by name.
 
 May import only `errors` and `text`.
 """

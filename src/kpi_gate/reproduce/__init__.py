@@ -1,4 +1,4 @@
-"""A recorded decision made again in a folder of its own, from its data, code and settings.
+"""A recorded decision, run again: restore, run the stages, compare number by number.
 
 May import `pipeline` and what is below it; the user's places are only read.
 """
