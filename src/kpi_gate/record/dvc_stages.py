@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import chdir
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class Stages:
             return False
         work()
         found = self._stage(stage)
-        with self._repo.lock:
+        with self._repo.lock, chdir(self.root):  # DVC reads some paths from where the process is
             _drop_half_written_lock(self._repo)
             found.save()
             found.commit()
@@ -100,7 +101,8 @@ class Stages:
     def keep_in_remote(self, stage: str) -> None:
         """Copy a stage's outputs to the default DVC remote, where there is one."""
         if not self._within and self._repo.config["core"].get("remote"):
-            self._repo.push(targets=[stage])
+            with chdir(self.root):
+                self._repo.push(targets=[stage])
 
     def restore(self, wanted: str, target: Path) -> None:
         """Write the file with a fingerprint to `target`, from the cache or else the remote.
