@@ -79,8 +79,8 @@ VALUE = ValueModel(
     # FILL IN: Each number that `parts` reads: unit, lowest, usual and highest, and who says so.
     # The YAML's `value` names exactly these, and says what you believe.
     parameters={
-        "margin_share": Parameter("share of the amount", 0.05, 0.10, 0.20, "assumption"),
-        "action_cost": Parameter("money an action", 0.5, 1.0, 2.0, "assumption"),
+        "margin_share": Parameter(0.05, 0.10, 0.20, unit="share of the amount"),
+        "action_cost": Parameter(0.5, 1.0, 2.0, unit="money an action"),
     },
 )
 
