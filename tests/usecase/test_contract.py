@@ -75,6 +75,47 @@ def use_case(folder, change=None, **parts):
     )
 
 
+LEAST = """
+objective: {unit: EUR, horizon_decisions: 1000, switch_cost: 10}
+value: {cost_eur: 1.0}
+window: {label_delay_days: 14}
+"""
+
+
+def test_what_is_left_out_has_its_default(tmp_path):
+    (tmp_path / "shop.yaml").write_text(LEAST)
+    settings = read_settings(tmp_path / "shop.yaml")
+    assert settings.objective.kpi == "shop"
+    assert settings.objective.delta == 0.01
+    assert [(rail.measure, rail.may_rise_by, rail.at_most) for rail in settings.guardrails] == [
+        ("calibration_error", 0.03, None),
+        ("latency_ratio", None, 2.0),
+    ]
+    assert settings.window.model_dump() == {
+        "label_delay_days": 14,
+        "tune_days": 28,
+        "tune_min_rows": 200,
+        "gate_min_days": 28,
+        "gate_max_days": 112,
+        "gate_min_rows": 1000,
+        "train_last_rows": (None,),
+    }
+    assert settings.model == {"seed": 7, "threads": 1}
+    assert settings.schedule.retrain == "0 3 1 * *"
+    assert settings.schedule.monitor == "0 6 * * *"
+    assert settings.freshness_days == 46.5, "half as long again as the longest month"
+    assert settings == type(settings).model_validate(settings.model_dump())
+
+
+def test_what_is_always_watched_stands_between_what_is_said(tmp_path):
+    rails = read_settings(written(tmp_path)).guardrails
+    names = ["calibration_error", "action_rate", "latency_ratio", "slice region"]
+    assert [rail.name for rail in rails] == names
+    own = put("guardrails", value=[{"measure": "latency_ratio", "at_most": 5}])
+    found = read_settings(written(tmp_path, own)).guardrails
+    assert [(rail.name, rail.at_most) for rail in found][1:] == [("latency_ratio", 5)]
+
+
 def test_good_settings_are_read(tmp_path):
     settings = read_settings(written(tmp_path))
     assert settings.base_values() == {"cost_eur": 1.0, "cap_eur": 100.0}
@@ -88,10 +129,10 @@ def test_good_settings_are_read(tmp_path):
     [
         (drop("objective"), "objective: this key is needed"),
         (drop("objective", "unit"), "objective.unit: this key is needed"),
-        (drop("objective", "min_effect"), "objective.min_effect: this key is needed"),
-        (drop("guardrails"), "guardrails: this key is needed"),
-        (drop("window", "tune_days"), "window.tune_days: this key is needed"),
-        (drop("schedule"), "schedule: this key is needed"),
+        (drop("objective", "switch_cost"), "objective.switch_cost: this key is needed, if only as"),
+        (drop("value"), "value: this key is needed"),
+        (drop("window"), "window: this key is needed"),
+        (drop("window", "label_delay_days"), "window.label_delay_days: this key is needed"),
         (put("more", value=1), "more: there is no such key (given: 1)"),
         (put("objective", "min_efect", value=1), "objective.min_efect: there is no such key"),
         (put("window", "gate_days", value=1), "window.gate_days: there is no such key"),
@@ -99,9 +140,8 @@ def test_good_settings_are_read(tmp_path):
         (put("objective", "min_effect", value=-1), "objective.min_effect: Input should be greater"),
         (put("objective", "confidence", value=1), "objective.confidence: Input should be less"),
         (put("objective", "confidence", value=0.5), "(given: 0.5)"),
-        (put("guardrails", value=[]), "guardrails: at least 1 item"),
         (put("guardrails", value="none"), "guardrails: Input should be a valid tuple"),
-        (put("guardrails", 0, value={"measure": "x"}), "guardrails.0: a measure needs `at_most`"),
+        (put("guardrails", 0, value={"measure": "x"}), "guardrails.1: a measure needs `at_most`"),
         (put("value", value={}), "value: at least 1 item"),
         (
             put("value", "cost_eur", "low", value=3),
@@ -109,8 +149,9 @@ def test_good_settings_are_read(tmp_path):
         ),
         (put("value", "cost_eur", value="one"), "value.cost_eur"),
         (put("window", "gate_max_days", value=7), "gate_max_days == 7, must be >= gate_min_days"),
-        (drop("model", "seed"), "model.seed == None, must be a whole number"),
-        (put("model", "threads", value=0), "model.threads == 0"),
+        (put("window", "gate_min_days", value=0), "window.gate_min_days"),
+        (put("model", "seed", value=None), "model: seed == None, must be a whole number >= 0"),
+        (put("model", "threads", value=0), "model: threads == 0, must be a whole number >= 1"),
         (put("schedule", "retrain", value="daily"), "cron == 'daily', must have 5 fields"),
         (put("schedule", "timezone", value="Lisbon"), "timezone == 'Lisbon' is not known"),
         (put("validation", "freshness_days", value=0), "validation.freshness_days"),
@@ -126,11 +167,11 @@ def test_wrong_settings_name_the_file_the_key_and_the_bound(tmp_path, change, wo
 
 def test_every_fault_is_told_at_once(tmp_path):
     def change(content):
-        del content["model"]
+        del content["window"]
         content["objective"]["confidence"] = 2
 
     with pytest.raises(
-        ConfigurationError, match=r"objective.confidence: .*; line 1: model: this key is needed"
+        ConfigurationError, match=r"objective.confidence: .*; line 1: window: this key is needed"
     ):
         read_settings(written(tmp_path, change))
 

@@ -14,6 +14,7 @@ Kind = Literal["time", "outcome", "truth", "identity", "number", "category", "ot
 EXACT = 2**53  # beyond it neighbouring whole numbers are one and the same float
 ZONED = "times_have_a_zone"
 UTC = "datetime64[us, UTC]"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")  # a day in UTC
 OFFSET = re.compile(r"\d[Tt ]\d\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$")
 
 
@@ -41,7 +42,10 @@ def plain_column(column: pd.Series, kind: Kind = "other", positive: object = Non
 
 
 def _moments(column: pd.Series) -> pd.Series:
-    """Return moments in UTC, to the microsecond; a time that could be several is refused."""
+    """Return moments in UTC, to the microsecond; a time that could be several is refused.
+
+    A day is the day in UTC.
+    """
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return column.dt.tz_convert("UTC")
     if column.isna().all():
@@ -54,6 +58,8 @@ def _moments(column: pd.Series) -> pd.Series:
             f"has no time zone ({column.dtype}, such as {example}): say which it is, "
             f"such as rows[{column.name!r}].dt.tz_localize('UTC')"
         )
+    elif pd.api.types.infer_dtype(column, skipna=True) == "date":  # a day in UTC
+        return pd.to_datetime(column, utc=True).dt.as_unit("us")
     elif pd.api.types.is_numeric_dtype(column):
         words = (
             f"holds numbers such as {example}, which could be any unit of time: "
@@ -69,7 +75,8 @@ def _moments(column: pd.Series) -> pd.Series:
 
 def _moments_of_text(column: pd.Series) -> pd.Series:
     words = column.str.strip()
-    unzoned = words.notna() & ~words.str.contains(OFFSET, na=True)
+    said = words.str.contains(OFFSET, na=True) | words.str.fullmatch(_DAY, na=True)
+    unzoned = words.notna() & ~said
     read = pd.to_datetime(words.mask(unzoned), utc=True, format="ISO8601", errors="coerce")
     unread = (read.isna() & words.notna()).to_numpy()
     if unread.any():

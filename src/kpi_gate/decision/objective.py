@@ -221,10 +221,8 @@ class GateSettings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _says_that_nothing_is_watched(cls, given: Any) -> Any:
-        if cls.model_fields["guardrails"].is_required() or not isinstance(given, dict):
-            return given
-        if given.get("guardrails") not in ([], None, "none"):
+    def _says_what_is_watched(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("guardrails") not in ([], None, "none"):
             return given
         return {**given, "guardrails": (), "unguarded": True}
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.value.ready_made import ad_revenue
 from kpi_gate.examples.sources.simulated_ads import GROUPS, prices, simulate, world
-from kpi_gate.usecase.contract import ROLES, Choices, Feature, UseCase, read_settings
+from kpi_gate.usecase.contract import Choices, UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 DATA, DELAY_DAYS = SETTINGS.data, SETTINGS.window.label_delay_days
@@ -59,7 +59,7 @@ def load(folder: Path, as_of: datetime) -> pd.DataFrame:
     """Read the slots filled before `as_of`; a click counts if it comes within a day."""
     files = [path for path in sorted(folder.glob("*.parquet")) if path.stem <= f"{as_of:%Y-%m}"]
     if not files:
-        return pd.DataFrame(columns=list(ROLES))
+        return pd.DataFrame()
     rows = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
     rows = rows[rows["event_time"] < as_of].reset_index(drop=True)
     rows["label_time"] = rows["event_time"] + timedelta(days=DELAY_DAYS)
@@ -110,12 +110,11 @@ def top_ad_share(actions: Floats, rows: pd.DataFrame) -> float:
 
 
 USE_CASE = UseCase(
-    name="ads",
     title="Ads in three slots: which one to show",
     settings=SETTINGS,
     load=load,
     fetch=fetch,
-    features=tuple(Feature(name, "category") for name in ("ad", "slot", "group", "ad_in_group")),
+    categories=("ad", "slot", "group", "ad_in_group"),
     known=("click_price",),
     estimator=estimator,
     value=ad_revenue,

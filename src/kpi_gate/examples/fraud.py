@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.value.ready_made import fraud
 from kpi_gate.examples.sources.simulated_payments import bank_log, simulate
-from kpi_gate.usecase.contract import ROLES, Feature, UseCase, read_settings
+from kpi_gate.usecase.contract import UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 DATA, DELAY_DAYS = SETTINGS.data, SETTINGS.window.label_delay_days
@@ -50,7 +50,7 @@ def load(folder: Path, as_of: datetime) -> pd.DataFrame:
     """Read the payments before `as_of` and describe each by what was known when it was made."""
     files = [path for path in sorted(folder.glob("*.parquet")) if path.stem <= f"{as_of:%Y-%m}"]
     if not files:
-        return pd.DataFrame(columns=list(ROLES))
+        return pd.DataFrame()
     payments = pd.concat([pd.read_parquet(path) for path in files], ignore_index=True)
     payments = payments[payments["time"] < as_of]
     payments = payments.rename(columns={"time": "event_time", "customer": "unit"})
@@ -127,12 +127,11 @@ def blocks_a_day(actions: Floats, rows: pd.DataFrame) -> float:
 
 
 USE_CASE = UseCase(
-    name="fraud",
     title="Card fraud: which payments to block and review",
     settings=SETTINGS,
     load=load,
     fetch=fetch,
-    features=tuple(Feature(name, "number") for name in NUMBERS),
+    numbers=NUMBERS,
     estimator=estimator,
     value=fraud,
     baseline=block_high_amounts,

@@ -7,7 +7,7 @@ The KPI is take-rate, plays per recommendation shown. It is no money until exper
 what a play is worth, so AB_REQUIRED is the best verdict here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.value.ready_made import take_rate
 from kpi_gate.examples.sources import complete_journey
-from kpi_gate.usecase.contract import ROLES, Feature, UseCase, read_settings
+from kpi_gate.usecase.contract import UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 NOTHING_TO_SHOW = ("COUPON/MISC ITEMS", "COUPONS/STORE & MFG", "FUEL")
@@ -36,12 +36,12 @@ def load(folder: Path, as_of: datetime) -> pd.DataFrame:
     """Build a row for each household, category and week that began before `as_of`."""
     lines = complete_journey.read_lines(folder, as_of)
     if lines.empty:
-        return pd.DataFrame(columns=[*ROLES, "item"])
+        return pd.DataFrame()
     monday = lines["day"].min() - (lines["day"].min() + 3) % WEEK
     lines["week"] = (lines["day"] - monday) // WEEK
     weeks = list(_weeks(lines[~lines["category"].isin(NOTHING_TO_SHOW)]))
     if not weeks:
-        return pd.DataFrame(columns=[*ROLES, "item"])
+        return pd.DataFrame()
     rows = pd.DataFrame({name: np.concatenate([week[name] for week in weeks]) for name in weeks[0]})
     for role, column in (("unit", "household"), ("item", "category")):
         rows[role] = pd.Categorical.from_codes(rows[role], lines[column].cat.categories)
@@ -87,20 +87,6 @@ def _weeks(lines: pd.DataFrame) -> Iterator[dict[str, NDArray[Any]]]:
         yield small | {name: values.astype(np.float32) for name, values in numbers.items()}
 
 
-def estimator(model: Mapping[str, Any]) -> Any:
-    """Return gradient-boosted trees."""
-    # here and not above: `kpi-gate list` and a run with nothing new need no scikit-learn
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(
-        max_iter=model["max_iter"],
-        max_leaf_nodes=model["max_leaf_nodes"],
-        learning_rate=model["learning_rate"],
-        early_stopping=False,
-        random_state=model["seed"],
-    )
-
-
 def show_the_usual(rows: pd.DataFrame) -> Floats:
     """Return what a shop shows without a model: what the household bought most often."""
     often = rows["bought_share_26w"] - rows["weeks_since"] / 1_000  # of two, the more recent
@@ -121,13 +107,11 @@ def repeat_share(actions: Floats, rows: pd.DataFrame) -> float:
 
 
 USE_CASE = UseCase(
-    name="recommend",
     title="Recommendations of a grocer: which categories to show a household",
     settings=SETTINGS,
     load=load,
     fetch=complete_journey.fetch,
-    features=tuple(Feature(name, "number") for name in NUMBERS),
-    estimator=estimator,
+    numbers=NUMBERS,
     value=take_rate,
     baseline=show_the_usual,
     baseline_name="show what the household bought most often",

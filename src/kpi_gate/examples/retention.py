@@ -10,7 +10,6 @@ in which a gate that promotes every month is wrong.
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.value.ready_made import retention
 from kpi_gate.examples.sources import complete_journey
-from kpi_gate.usecase.contract import ROLES, Feature, UseCase, read_settings
+from kpi_gate.usecase.contract import UseCase, read_settings
 
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 CYCLE, HISTORY = 28, 56  # days between decisions of a household; days that features look back
@@ -36,7 +35,7 @@ def load(folder: Path, as_of: datetime) -> pd.DataFrame:
     """Build the decisions due before `as_of` from the receipts before each of them."""
     lines = complete_journey.read_lines(folder, as_of)
     if lines.empty:
-        return pd.DataFrame(columns=list(ROLES))
+        return pd.DataFrame()
     first, last = lines["day"].min(), lines["day"].max()
     units = lines["household"].cat.categories
     turn = np.array([crc32(unit.encode()) % CYCLE for unit in units])
@@ -96,21 +95,6 @@ def _features(past: Mapping[str, Floats]) -> dict[str, Floats]:
     }
 
 
-def estimator(model: Mapping[str, Any]) -> Any:
-    """Return gradient-boosted trees."""
-    # here and not above: `kpi-gate list` and a run with nothing new need no scikit-learn
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    return HistGradientBoostingClassifier(
-        max_iter=model["max_iter"],
-        max_leaf_nodes=model["max_leaf_nodes"],
-        learning_rate=model["learning_rate"],
-        min_samples_leaf=model["min_samples_leaf"],
-        early_stopping=False,
-        random_state=model["seed"],
-    )
-
-
 def offer_to_the_silent(rows: pd.DataFrame) -> Floats:
     """Return the offers of a rule of thumb: to the longest silent of each day."""
     silent = rows["recency_days"].where(rows["recency_days"] > SILENT_DAYS)
@@ -120,14 +104,12 @@ def offer_to_the_silent(rows: pd.DataFrame) -> Floats:
 
 
 USE_CASE = UseCase(
-    name="retention",
     title="Lapse of grocery households: whom to make an offer",
     settings=SETTINGS,
     load=load,
     fetch=complete_journey.fetch,
-    features=tuple(Feature(name, "number") for name in NUMBERS),
+    numbers=NUMBERS,
     known=("customer_value",),
-    estimator=estimator,
     value=retention,
     baseline=offer_to_the_silent,
     baseline_name=f"offer to households silent for more than {SILENT_DAYS} days",

@@ -21,18 +21,18 @@ class WindowSettings(Frozen):
         tune_min_rows: The tune window reaches back further until it holds so many rows whose
             outcome is known before the gate window begins.
         gate_min_days: Least length of the gate window.
-        gate_max_days: Greatest length of the gate window.
+        gate_max_days: Greatest length of the gate window; by default four times the least.
         gate_min_rows: The gate window reaches back further until it holds so many rows.
         train_last_rows: One training variant each: that many latest rows; null is all history.
     """
 
     label_delay_days: float = Field(ge=0)
-    tune_days: int = Field(ge=1)
+    tune_days: int = Field(default=28, ge=1)
     tune_min_rows: int = Field(default=200, ge=1)
-    gate_min_days: int = Field(ge=1)
-    gate_max_days: int = Field(ge=1)
-    gate_min_rows: int = Field(ge=1)
-    train_last_rows: tuple[int | None, ...] = Field(min_length=1)
+    gate_min_days: int = Field(default=28, ge=1)
+    gate_max_days: int = Field(default_factory=lambda known: 4 * known["gate_min_days"], ge=1)
+    gate_min_rows: int = Field(default=1_000, ge=1)
+    train_last_rows: tuple[int | None, ...] = Field(default=(None,), min_length=1)
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:

@@ -22,7 +22,8 @@ from kpi_gate.learning.scoring import row_keys
 from kpi_gate.pipeline.contract_case import FITTED, Case, Floats, NotTestedError
 from kpi_gate.pipeline.loading import known_rows, plain_rows
 from kpi_gate.run.candidate import acts, with_its_amounts
-from kpi_gate.usecase.contract import ROLES, ROLES_OF
+from kpi_gate.usecase.consistency import ROLES_OF
+from kpi_gate.usecase.contract import ROLES
 
 _NEAR = 1e-9  # sums of money may differ by so much of themselves
 

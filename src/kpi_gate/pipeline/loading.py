@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -44,9 +44,9 @@ def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:
         Refusal: If they cannot be loaded or read, or lack a role column.
         ConfigurationError: If a column that the settings name is not there.
     """
-    rows = plain_rows(use_case, use_case.load(raw, as_of))
+    rows = with_label_time(use_case, plain_rows(use_case, use_case.load(raw, as_of)))
     missing = [role for role in ROLES if role not in rows.columns]
-    if missing:
+    if missing and len(rows):
         reason = f"load() of {use_case.name} gives no column {', '.join(missing)}"
         raise Refusal("roles_present", reason)
     for rail in use_case.settings.guardrails if len(rows) else ():
@@ -55,6 +55,19 @@ def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:
             words = f"guardrails: {rail.name}: load() gives no column {column!r}"
             raise ConfigurationError(f"use case {use_case.name}: {words}")
     return mask_future(rows, as_of, use_case.times.with_outcome) if len(rows) else rows
+
+
+def with_label_time(use_case: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the moment at which each known outcome became known.
+
+    Where the owner does not say it is the declared delay after the event.
+    """
+    if "label_time" in rows or not {"event_time", "outcome"} <= set(rows.columns):
+        return rows
+    known = rows["event_time"] + timedelta(days=use_case.settings.window.label_delay_days)
+    place = list(rows.columns).index("event_time") + 1
+    rows.insert(place, "label_time", known.where(rows["outcome"].notna()))
+    return rows
 
 
 def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """The contract between a user's problem and the machine: what a use case must say."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.decision.evidence import SCORE
 from kpi_gate.decision.objective import Guardrail
-from kpi_gate.decision.stats.calibration import BUILT_IN
-from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.logged_choices import Choices
 from kpi_gate.usecase import checked_answers
 from kpi_gate.usecase.calls import Answers, guard
 from kpi_gate.usecase.column_times import ColumnTimes
-from kpi_gate.usecase.settings import UNLINKED, ConfigurationError, Settings, read_settings
+from kpi_gate.usecase.consistency import ROLES_OF, faults
+from kpi_gate.usecase.default_model import default_trees
+from kpi_gate.usecase.settings import ConfigurationError, Settings, read_settings
+from kpi_gate.usecase.written import Valued, listed, module_file
 
 __all__ = [
     "ROLES",
@@ -36,16 +36,7 @@ Floats = NDArray[np.float64]
 Measure = Callable[[Floats, pd.DataFrame], float]
 Proxy = Callable[[Floats, Floats, pd.DataFrame], Floats]
 ROLES = ("event_time", "label_time", "unit", "outcome")
-# the further roles that an estimator rests on, and what goes with it
-ROLES_OF: Mapping[str, tuple[str, ...]] = {
-    "paired": (),
-    "ratio": (),
-    "ips": ("propensity",),
-    "snips": ("propensity",),
-    "selective": ("observed", "propensity"),
-    "bounded": ("observed",),
-}
-LOGGED = ("ips", "snips")
+_LISTED = ("features", "limits", "known", "amounts", "known_later", "trusted_types")
 
 
 @dataclass(frozen=True)
@@ -56,15 +47,16 @@ class Feature:
     kind: Literal["number", "category"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UseCase:
     """All that the machine needs to know of one prediction problem.
 
     Rows carry the role columns `event_time` (when the decision was due, UTC), `label_time` (when
-    the outcome became known; null while it is not), `unit` (the cluster: customer, card) and
-    `outcome` (0 or 1; null while unknown). They may carry `item` (what the decision is about, where
-    a unit has several at one moment), `propensity` (chance of what the log did, or of the outcome
-    being observed) and `observed` (False where what was done hides the outcome for ever).
+    the outcome became known; null while it is not; where there is no such column, the settings'
+    `label_delay_days` after the event), `unit` (the cluster: customer, card) and `outcome` (0 or 1;
+    null while unknown). They may carry `item` (what the decision is about, where a unit has several
+    at one moment), `propensity` (chance of what the log did, or of the outcome being observed) and
+    `observed` (False where what was done hides the outcome for ever).
 
     Every column has one time at which it is known. `features`, `known` and what the settings name
     as slice or group are known at the decision; `amounts`, `known_later` and the outcome come with
@@ -75,8 +67,10 @@ class UseCase:
         name: Name of the module, the experiment and the model.
         title: One line for people.
         settings: The YAML beside the module.
-        load: (raw folder, as_of) to all rows with `event_time < as_of`.
-        features: Model inputs, all known at `event_time`.
+        load: (raw folder, as_of) to all rows with `event_time < as_of`; later ones are left out.
+        numbers: Model inputs that are numbers.
+        categories: Model inputs that are text or whole numbers without order.
+        features: Model inputs, all known at `event_time`; `numbers` and `categories` join them.
         known: Further columns known at `event_time`, for value, policy and rule of thumb.
         amounts: Numbers that arrive with the outcome and that the value reads, such as the money
             spent in the 60 days after; null while the outcome is.
@@ -84,10 +78,13 @@ class UseCase:
         expected: Of an amount, the column that says at the decision what it will be.
         amount_estimator: Settings to an unfitted scikit-learn regressor over the feature columns.
             It learns what `expected` does not say of an amount, once for either outcome.
-        estimator: Settings to an unfitted scikit-learn classifier over the feature columns.
-        value: What an action is worth once its outcome is known.
+        estimator: Settings to an unfitted scikit-learn classifier over the feature columns; by
+            default gradient-boosted trees.
+        value: What an action is worth once its outcome is known: a value model, or its function
+            (action, outcome, columns, parameters) to named parts.
+        value_columns: Columns that such a function reads.
         baseline: Rows to the actions that the business takes without a model.
-        baseline_name: The same in words, such as "call everyone".
+        baseline_name: The same in words, such as "call everyone"; by default the function's name.
         limits: What a reader must know before he believes the money.
         measures: Numbers that guardrails may name: (actions, rows) to a number.
         proxies: Counts that people understand, such as frauds stopped: (actions, outcomes, rows) to
@@ -98,39 +95,66 @@ class UseCase:
         trusted_types: Types that your estimator holds and skops does not know, if you trust them.
     """
 
-    name: str
+    name: str = field(default_factory=lambda: module_file().stem)
     title: str
-    settings: Settings
+    settings: Settings = field(
+        default_factory=lambda: read_settings(module_file().with_suffix(".yaml"))
+    )
     load: Callable[[Path, datetime], pd.DataFrame]
-    features: tuple[Feature, ...]
-    estimator: Callable[[Mapping[str, Any]], Any]
-    value: ValueModel
+    numbers: InitVar[Sequence[str]] = ()
+    categories: InitVar[Sequence[str]] = ()
+    features: Sequence[Feature] = ()
+    estimator: Callable[[Mapping[str, Any]], Any] = default_trees
+    value: Valued = Valued()  # noqa: RUF009  (a descriptor)
+    value_columns: InitVar[Sequence[str]] = ()
     baseline: Callable[[pd.DataFrame], Floats]
-    baseline_name: str
-    limits: tuple[str, ...] = ()
-    known: tuple[str, ...] = ()
-    amounts: tuple[str, ...] = ()
-    known_later: tuple[str, ...] = ()
+    baseline_name: str = ""
+    limits: Sequence[str] = ()
+    known: Sequence[str] = ()
+    amounts: Sequence[str] = ()
+    known_later: Sequence[str] = ()
     expected: Mapping[str, str] = field(default_factory=dict)
     amount_estimator: Callable[[Mapping[str, Any]], Any] | None = None
     measures: Mapping[str, Measure] = field(default_factory=dict)
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     choices: Choices | None = None
     fetch: Callable[[Path], None] | None = None
-    trusted_types: tuple[str, ...] = ()
+    trusted_types: Sequence[str] = ()
 
-    def __post_init__(self) -> None:
+    def __post_init__(
+        self, numbers: Sequence[str], categories: Sequence[str], value_columns: Sequence[str]
+    ) -> None:
         """Refuse a use case that would leak, or whose parts do not go together."""
-        for fault in (
-            *self.times.faults(),
-            *self._wrong_amounts(),
-            *self._wrong_exceptions(),
-            *self._unmeasured(),
-            *self._wrong_parameters(),
-            *self._wrong_estimator(),
-        ):
+        self._settle(numbers=numbers, categories=categories, value_columns=value_columns)
+        parts = (self.settings, self.value, self.choices, self.times)
+        learns = self.amount_estimator is not None
+        for fault in (*self.times.faults(), *faults(*parts, self.measures, learns=learns)):
             raise ConfigurationError(f"use case {self.name}: {fault}")
         self._guard()
+
+    def _settle(self, **named: Sequence[str]) -> None:
+        """Make of what is written what is read, with its defaults."""
+        lists = {name: getattr(self, name) for name in _LISTED} | named
+        found = {name: listed(f"use case {self.name}: {name}", it) for name, it in lists.items()}
+        numbers, categories, columns = (found.pop(name) for name in named)
+        found["features"] += (
+            *(Feature(name, "number") for name in numbers),
+            *(Feature(name, "category") for name in categories),
+        )
+        for name, what in found.items():
+            object.__setattr__(self, name, what)
+        if columns:
+            object.__setattr__(self, "value", replace(self.value, columns=columns))
+        model = getattr(self.estimator, "function", self.estimator)
+        if getattr(model, "func", model) is default_trees:
+            kinds: dict[str, list[str]] = {"number": [], "category": []}
+            for feature in self.features:
+                kinds[feature.kind].append(feature.name)
+            trees = partial(default_trees, numbers=kinds["number"], categories=kinds["category"])
+            object.__setattr__(self, "estimator", trees)
+        if not self.baseline_name:
+            words = getattr(self.baseline, "__name__", "rule of thumb").replace("_", " ")
+            object.__setattr__(self, "baseline_name", words)
 
     def _guard(self) -> None:
         """Let whatever the owner's functions do wrong be a refusal that names the place."""
@@ -167,66 +191,6 @@ class UseCase:
         for name, what in guarded.items():
             object.__setattr__(self, name, what)
 
-    def _unmeasured(self) -> Iterator[str]:
-        known = sorted((*BUILT_IN, *self.measures))
-        for rail in self.settings.guardrails:
-            if rail.measure is not None and rail.measure not in known:
-                yield f"guardrails: measure == {rail.measure!r}, must be one of {', '.join(known)}"
-
-    def _wrong_parameters(self) -> Iterator[str]:
-        given, model = self.settings.value, self.value
-        if model.parameters:
-            for name in model.parameters.keys() - given.keys():
-                yield f"value: {name} is missing; {model.name} needs {', '.join(model.parameters)}"
-            for name in given.keys() - model.parameters.keys():
-                yield f"value: {name} is not of {model.name}: {', '.join(model.parameters)}"
-        for name, parameter in given.items():
-            if parameter == UNLINKED and name not in model.money_weight:
-                yield f"value.{name} == {UNLINKED!r}, must be a number: the policy acts by it"
-
-    def _wrong_estimator(self) -> Iterator[str]:
-        kind = self.settings.estimator.kind
-        if kind not in ROLES_OF:
-            yield (
-                f"estimator.kind == {kind!r}, must be one of {', '.join(ROLES_OF)}; the others "
-                "need a model of rewards and are for `kpi-gate judge`"
-            )
-        if (kind == "ratio") != (self.value.base is not None):
-            yield (
-                f"estimator.kind == {kind!r}: kind `ratio` goes with a value model that has a "
-                f"`base`, and {self.value.name} has {'none' if self.value.base is None else 'one'}"
-            )
-        policy = self.settings.policy.kind
-        if (kind in LOGGED) != (self.choices is not None) or (kind in LOGGED) != (
-            policy == "choice"
-        ):
-            yield (
-                f"estimator.kind == {kind!r}, policy.kind == {policy!r}, choices "
-                f"{'missing' if self.choices is None else 'given'}: {' or '.join(LOGGED)}, policy "
-                "`choice` and `choices` go together"
-            )
-
-    def _wrong_exceptions(self) -> Iterator[str]:
-        for name in self.settings.validation.leak_exceptions:
-            if name != SCORE and name not in self.times.at_decision:
-                yield (
-                    f"validation.leak_exceptions: {name!r} is no column known at the decision, "
-                    f"nor {SCORE!r}"
-                )
-
-    def _wrong_amounts(self) -> Iterator[str]:
-        late = ", ".join(self.times.late_amounts)
-        if late and self.settings.estimator.kind == "bounded":
-            yield (
-                f"estimator.kind == 'bounded': {late} comes with the outcome, so there is no bound "
-                "to what a hidden outcome is worth"
-            )
-        if self.amount_estimator is not None and self.choices is not None:
-            yield (
-                "amount_estimator: of logged choices it would have to foresee every choice; "
-                f"declare expected={{{late}: COLUMN}} instead"
-            )
-
     @cached_property
     def times(self) -> ColumnTimes:
         """When each column is known."""
@@ -241,10 +205,10 @@ class UseCase:
         }
         return ColumnTimes(
             features=tuple(self.feature_names),
-            known=self.known,
+            known=tuple(self.known),
             named=named,
-            amounts=self.amounts,
-            known_later=self.known_later,
+            amounts=tuple(self.amounts),
+            known_later=tuple(self.known_later),
             valued=self.value.columns,
             expected=self.expected,
             learnt=self.amount_estimator is not None,

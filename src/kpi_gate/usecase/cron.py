@@ -1,6 +1,7 @@
 """Cron expressions in a time zone: are they sound, and when do they fire?"""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
@@ -33,6 +34,14 @@ def zone_fault(timezone: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return "is not known, such as Europe/Lisbon"
     return ""
+
+
+def longest_gap_days(cron: str, timezone: str) -> float:
+    """Return the longest time between two firings in two years; 365 of one that fires less."""
+    start, end = datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+    fired = fires(cron, timezone, start, end)
+    gaps = [(later - sooner).total_seconds() / 86_400 for sooner, later in pairwise(fired)]
+    return max(gaps, default=365.0)
 
 
 def fires(cron: str, timezone: str, start: datetime, end: datetime) -> list[datetime]:

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from kpi_gate.decision.objective import Finite, GateSettings, Guardrail, Range, Section
+from kpi_gate.decision.objective import Finite, GateSettings, Range, Section
 from kpi_gate.decision.watch_settings import MonitorSettings, TriggerSettings
 from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
 from kpi_gate.files.faults import checked
@@ -24,16 +24,22 @@ from kpi_gate.files.wording import shorten
 from kpi_gate.files.yaml_file import Document, read_mapping
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
-from kpi_gate.usecase.cron import cron_fault, zone_fault
+from kpi_gate.usecase.cron import cron_fault, longest_gap_days, zone_fault
 
 LONGEST_CRON = 1_000  # letters
 
 
 class Schedule(Section):
-    """When the flows run: cron expressions in a time zone."""
+    """When the flows run: cron expressions in a time zone.
 
-    retrain: str = Field(max_length=LONGEST_CRON)
-    monitor: str | None = Field(default=None, max_length=LONGEST_CRON)
+    Attributes:
+        retrain: When to retrain; by default on the first of the month.
+        monitor: When to look at the champion; by default daily, and null is never.
+        timezone: Where the clock is read.
+    """
+
+    retrain: str = Field(default="0 3 1 * *", max_length=LONGEST_CRON)
+    monitor: str | None = Field(default="0 6 * * *", max_length=LONGEST_CRON)
     timezone: str = Field(default="UTC", max_length=100)
 
     @field_validator("retrain", "monitor")
@@ -57,7 +63,7 @@ class RowCount(Section):
     """How the number of rows may move from one snapshot to the next."""
 
     may_shrink_by: float = Field(default=0.0, ge=0, lt=1)
-    may_grow_by: float = Field(default=1.0, gt=0)
+    may_grow_by: float = Field(default=2.0, gt=0)
 
 
 class Expectation(Section):
@@ -80,7 +86,8 @@ class Validation(Section):
     """What the data must satisfy beyond what the contract itself implies.
 
     Attributes:
-        freshness_days: Greatest age of the newest row.
+        freshness_days: Greatest age of the newest row; by default half as long again as two
+            retrainings lie apart.
         recent_days: Greatest length of the recent rows.
         row_count: How the number of rows may move between snapshots.
         one_per_unit: Columns that may have one value for each unit, such as its time zone.
@@ -95,7 +102,7 @@ class Validation(Section):
             now: outcomes and amounts of those that were known, values of all rows.
     """
 
-    freshness_days: float = Field(gt=0)
+    freshness_days: float | None = Field(default=None, gt=0)
     recent_days: int = Field(default=31, ge=1)
     row_count: RowCount = RowCount()
     one_per_unit: tuple[str, ...] = ()
@@ -107,6 +114,11 @@ class Validation(Section):
 
 
 UNLINKED = "unlinked"
+REPRODUCIBLE = MappingProxyType({"seed": 7, "threads": 1})
+ALWAYS_WATCHED = (
+    {"measure": "calibration_error", "may_rise_by": 0.03, "budget": 0.06},
+    {"measure": "latency_ratio", "at_most": 2.0},
+)
 
 
 def _kind(given: object) -> str:
@@ -128,12 +140,13 @@ class Settings(GateSettings):
 
     Attributes:
         objective: KPI and the gain worth a release.
-        guardrails: What must not worsen; at least one, for nobody watches a schedule.
+        guardrails: What must not worsen. Calibration and latency are always watched, by the
+            bounds of `ALWAYS_WATCHED` where none are given.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.
         window: Lengths of train, tune and gate.
-        model: Parameters of the estimator; `seed` and `threads` are required.
+        model: Parameters of the estimator, `seed` and `threads` among them.
         calibration: `sigmoid` maps probabilities onto what happened on the tune window; `none`
             believes the estimator, which is better where the world moves faster than that window.
         validation: What the data must satisfy.
@@ -143,25 +156,58 @@ class Settings(GateSettings):
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
-    guardrails: tuple[Guardrail, ...] = Field(min_length=1)
     value: dict[str, Parameter] = Field(min_length=1)
     policy: PolicySettings = PolicySettings()
     window: WindowSettings
-    model: dict[str, Any]
+    model: dict[str, Any] = Field(default_factory=lambda: dict(REPRODUCIBLE))
     calibration: Literal["sigmoid", "none"] = "sigmoid"
-    validation: Validation
-    schedule: Schedule
+    validation: Validation = Validation()
+    schedule: Schedule = Schedule()
     monitor: MonitorSettings = MonitorSettings()
     trigger: TriggerSettings = TriggerSettings()
     data: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_what_is_watched(cls, given: Any) -> Any:
+        """Watch calibration and latency too: nobody looks at a schedule."""
+        if not isinstance(given, dict):
+            return given
+        rails = given.get("guardrails")
+        rails = [] if rails is None else rails
+        if not isinstance(rails, list | tuple):
+            return given
+        said = [rail if isinstance(rail, dict) else dict(rail) for rail in rails]
+        named = {rail.get("measure") for rail in said}
+        first, last = ([r] if r["measure"] not in named else [] for r in ALWAYS_WATCHED)
+        slices = (at for at, rail in enumerate(said) if rail.get("slice"))
+        place = next(slices, len(said))
+        return {**given, "guardrails": [*first, *said[:place], *last, *said[place:]]}
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _is_reproducible(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        model = {**given, **{k: v for k, v in REPRODUCIBLE.items() if k not in given}}
+        for key, value in model.items():
+            least = {"threads": 1, "seed": 0}.get(key)
+            if least is not None and (type(value) is not int or value < least):
+                raise ValueError(f"{key} == {value!r}, must be a whole number >= {least}")
+        return model
+
     @model_validator(mode="after")
-    def _model_is_reproducible(self) -> Self:
-        for key in ("seed", "threads"):
-            value = self.model.get(key)
-            if not isinstance(value, int) or value < (1 if key == "threads" else 0):
-                raise ValueError(f"model.{key} == {value!r}, must be a whole number (threads >= 1)")
+    def _says_what_a_release_costs(self) -> Self:
+        if "switch_cost" not in self.objective.model_fields_set:
+            raise ValueError("objective.switch_cost: this key is needed, if only as 0")
         return self
+
+    @property
+    def freshness_days(self) -> float:
+        """Greatest age of the newest row."""
+        declared = self.validation.freshness_days
+        schedule = self.schedule
+        return declared or 1.5 * longest_gap_days(schedule.retrain, schedule.timezone)
 
     @property
     def ranges(self) -> list[str]:
@@ -213,7 +259,10 @@ def settings_in(document: Document) -> Settings:
     Raises:
         ConfigurationError: If a key is missing, unknown or out of its range.
     """
-    return checked(Settings, document.content, document, tags=("range", "number", UNLINKED))
+    content = document.content
+    if isinstance(content.get("objective"), dict):
+        content["objective"].setdefault("kpi", Path(document.name).stem)
+    return checked(Settings, content, document, tags=("range", "number", UNLINKED))
 
 
 def _change(content: dict[str, Any], key: str, value: Any) -> None:

@@ -12,7 +12,8 @@ from kpi_gate.data.validation.typed_columns import TIMES, is_category, is_number
 from kpi_gate.learning.label_maturity import measure_maturity
 from kpi_gate.learning.scoring import DECISION_ID, KEY_ROLES
 from kpi_gate.learning.windows import mature_delay, never_known
-from kpi_gate.usecase.contract import ROLES_OF, UseCase
+from kpi_gate.usecase.consistency import ROLES_OF
+from kpi_gate.usecase.contract import UseCase
 from kpi_gate.usecase.settings import Expectation, RowCount
 
 NOBODY = ("", "nan", "NaN", "None", "<NA>", "NaT", "null")  # what a missing name is written as
@@ -86,7 +87,7 @@ def rules_for(
         return rules
     frame = typed(rows, use_case)
     if {"event_time", "unit"} <= set(rows.columns):
-        rules += _event_rules(frame, use_case.settings.validation.freshness_days, as_of)
+        rules += _event_rules(frame, use_case.settings.freshness_days, as_of)
         if previous is not None and previous.as_of <= as_of:
             rules.append(_no_hole(frame, limits, previous))
     if {"event_time", "label_time", "outcome"} <= set(rows.columns):
@@ -94,8 +95,8 @@ def rules_for(
     rules += _role_rules(frame, use_case)
     rules += _kind_rules(rows, use_case)
     rules += _amount_rules(rows, use_case)
-    rules += [_declared(expectation) for expectation in use_case.settings.validation.expectations]
-    return rules
+    declared = [_declared(expectation) for expectation in use_case.settings.validation.expectations]
+    return [*rules, *_filled_rules(rows, use_case, declared), *declared]
 
 
 def _row_count(limits: RowCount, as_of: datetime, previous: PreviousSnapshot | None) -> Rule:
@@ -223,6 +224,16 @@ def _amount_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
         yield _all_true(is_number(rows[name]), name, "finite numbers")
         known = rows[name].notna() | rows["outcome"].isna()
         yield _all_true(known, name, "known wherever the outcome is")
+
+
+def _filled_rules(rows: pd.DataFrame, use_case: UseCase, declared: list[Rule]) -> Iterator[Rule]:
+    """Yield that what the value reads at the decision, and what a slice is made of, is there."""
+    late, kind = set(use_case.times.with_outcome), "expect_column_values_to_not_be_null"
+    asked = {rule.about for rule in declared if rule.type == kind}
+    sliced = (rail.slice for rail in use_case.settings.guardrails if rail.slice)
+    for name in dict.fromkeys((*use_case.value.columns, *sliced)):
+        if name in rows.columns and name not in late | asked:
+            yield Rule(kind, {"column": name}, name, "no nulls")
 
 
 def _declared(expectation: Expectation) -> Rule:
