@@ -100,7 +100,7 @@ def test_what_is_left_out_has_its_default(tmp_path):
         "gate_min_rows": 1000,
         "train_last_rows": (None,),
     }
-    assert settings.model == {"seed": 7, "threads": 1}
+    assert settings.model == {"threads": 1, "seed": 7}
     assert settings.schedule.retrain == "0 3 1 * *"
     assert settings.schedule.monitor == "0 6 * * *"
     assert settings.freshness_days == 46.5, "half as long again as the longest month"

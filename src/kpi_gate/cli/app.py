@@ -24,7 +24,7 @@ from kpi_gate.workspace import Place
 
 UNEXPECTED, WRONG_CALL = 1, 2
 # the others write, and need room to
-READING = ("list", "ledger", "decide", "judge", "doctor", "update")
+READING = ("list", "schema", "ledger", "decide", "judge", "doctor", "update")
 
 app = typer.Typer(
     help="Retrain on a schedule; promote a model only when its offline gain is worth money.",
@@ -35,13 +35,31 @@ app = typer.Typer(
 app.add_typer(ledger_app, name="ledger")
 
 
+def print_schema(asked: bool = True) -> None:
+    """Print the JSON schema of a use case's YAML, for editors."""
+    if asked:
+        from kpi_gate.usecase.schema import json_schema
+
+        print_json(json_schema())
+        raise typer.Exit
+
+
 @app.callback()
-def require_room(context: typer.Context) -> None:
+def require_room(
+    context: typer.Context,
+    schema: Annotated[bool, typer.Option("--schema", callback=print_schema, is_eager=True)] = False,
+) -> None:
     """Refuse to begin what a full disk would end half-way."""
     from kpi_gate.record import disk
 
     if context.invoked_subcommand not in READING:
         disk.require_room(Place())
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of a use case's YAML, for editors."""
+    print_schema()
 
 
 @app.command("list")

@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 LEAST_EVENTS = 30  # of either outcome
@@ -136,7 +135,8 @@ def _rates(column: pd.Series, outcome: NDArray[np.bool_]) -> Floats:
 def auc_of(values: Floats, outcome: NDArray[np.bool_]) -> Auc:
     """Return the area under the curve and its error by Hanley and McNeil (1982)."""
     hits, misses = float(outcome.sum()), float((~outcome).sum())
-    area = (rankdata(values)[outcome].sum() - hits * (hits + 1) / 2) / (hits * misses)
+    ranks = pd.Series(values).rank().to_numpy()  # scipy.stats takes a second to import
+    area = (ranks[outcome].sum() - hits * (hits + 1) / 2) / (hits * misses)
     both, one = area / (2 - area), 2 * area**2 / (1 + area)
     spread = area * (1 - area) + (hits - 1) * (both - area**2) + (misses - 1) * (one - area**2)
     return Auc(float(area), float(np.sqrt(max(spread, 0) / (hits * misses))))

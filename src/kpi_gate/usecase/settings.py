@@ -114,7 +114,7 @@ class Validation(Section):
 
 
 UNLINKED = "unlinked"
-REPRODUCIBLE = MappingProxyType({"seed": 7, "threads": 1})
+REPRODUCIBLE = MappingProxyType({"threads": 1, "seed": 7})
 ALWAYS_WATCHED = (
     {"measure": "calibration_error", "may_rise_by": 0.03, "budget": 0.06},
     {"measure": "latency_ratio", "at_most": 2.0},
@@ -142,6 +142,7 @@ class Settings(GateSettings):
         objective: KPI and the gain worth a release.
         guardrails: What must not worsen. Calibration and latency are always watched, by the
             bounds of `ALWAYS_WATCHED` where none are given.
+        estimator: How the value of each row is estimated; see the README on logs and exploration.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.
