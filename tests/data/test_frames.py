@@ -1,6 +1,6 @@
 """The same values give the same table, whatever they were stored as; what is none is named."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from io import BytesIO
 from uuid import UUID
@@ -160,6 +160,13 @@ def test_identities_that_are_long_or_missing_stay_exact():
     assert list(plain(pd.DataFrame({"unit": uuids}), KINDS)["unit"]) == list(map(str, uuids))
 
 
+@pytest.mark.parametrize("days", [["2024-01-31", None], [date(2024, 1, 31), None]])
+def test_a_day_is_the_day_in_utc(days):
+    found = plain(pd.DataFrame({"event_time": days}), {"event_time": "time"})["event_time"]
+    assert found.iloc[0] == pd.Timestamp("2024-01-31", tz="UTC")
+    assert (found.dtype, found.isna().tolist()) == ("datetime64[us, UTC]", [False, True])
+
+
 @pytest.mark.parametrize(
     ("column", "values", "words"),
     [
@@ -168,11 +175,11 @@ def test_identities_that_are_long_or_missing_stay_exact():
         ("event_time", pd.to_datetime(["2024-01-01"]), r"event_time has no time zone \(datetime64"),
         ("event_time", [datetime(2024, 1, 1)], "event_time has no time zone"),  # noqa: DTZ001
         ("event_time", [1_700_000_000], "event_time holds numbers such as 1700000000"),
-        ("event_time", [date(2024, 1, 1)], "event_time holds values such as datetime.date"),
+        ("event_time", [time(10)], "event_time holds values such as datetime.time"),
         ("event_time", ["2024-01-01T10:00:00Z", "2024-01-01T10:00"], "in row 1 has no offset"),
         ("event_time", ["yesterday"], "'yesterday' in row 0 has no offset from UTC"),
         ("event_time", ["2024-13-01T10:00:00Z"], "in row 0 is no time"),
-        ("event_time", ["2024-01-01"], "'2024-01-01' in row 0 has no offset"),
+        ("event_time", ["2024-01-01", "01.02.2024"], "'01.02.2024' in row 1 has no offset"),
         (
             "event_time",
             [datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1)],  # noqa: DTZ001

@@ -1,38 +1,14 @@
 """Any frame as a plain table: pandas, Arrow or polars, each column by what it is for."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from kpi_gate.data.columns import Kind, plain_column
 from kpi_gate.data.storage import FrameError as FrameError  # noqa: PLC0414
 
-if TYPE_CHECKING:
-    from kpi_gate.usecase.contract import UseCase
-
-IDENTITIES = ("unit", "item", "decision_id")
 SHAPE = "rows_are_a_table"
 _TO_PANDAS = {"pyspark": "toPandas()", "dask": "compute()", "modin": "_to_pandas()"}
-
-
-def kinds_of(use_case: "UseCase") -> dict[str, Kind]:
-    """Return the kind of every column that the use case declares."""
-    settings = use_case.settings
-    sliced = [rail.slice or rail.by for rail in settings.guardrails]
-    levels = [*filter(None, sliced), *settings.policy.within, *settings.validation.one_per_unit]
-    if use_case.choices is not None:
-        levels.append(use_case.choices.column)
-    numbers = ("propensity", *use_case.value.columns, *use_case.amounts)
-    return {
-        **dict.fromkeys(levels, "category"),
-        **dict.fromkeys((*numbers, *use_case.expected.values()), "number"),
-        **{feature.name: feature.kind for feature in use_case.features},
-        **dict.fromkeys(IDENTITIES, "identity"),
-        **dict.fromkeys(("event_time", "label_time"), "time"),
-        "outcome": "outcome",
-        "observed": "truth",
-    }
 
 
 def plain(found: object, kinds: Mapping[str, Kind], positive: object = None) -> pd.DataFrame:

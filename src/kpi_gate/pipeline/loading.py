@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from kpi_gate.data.frames import FrameError, kinds_of, plain
+from kpi_gate.data.columns import Kind
+from kpi_gate.data.frames import FrameError, plain
 from kpi_gate.data.snapshot import SNAPSHOT, Snapshot, mask_future, write_rows
 from kpi_gate.pipeline import raw_folder
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import ROLES, UseCase
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.usecase.settings import ConfigurationError
+
+IDENTITIES = ("unit", "item", "decision_id")
 
 
 def load_rows(run: Run) -> pd.DataFrame:
@@ -68,6 +71,25 @@ def with_label_time(use_case: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     place = list(rows.columns).index("event_time") + 1
     rows.insert(place, "label_time", known.where(rows["outcome"].notna()))
     return rows
+
+
+def kinds_of(use_case: UseCase) -> dict[str, Kind]:
+    """Return the kind of every column that the use case declares."""
+    settings = use_case.settings
+    sliced = [rail.slice or rail.by for rail in settings.guardrails]
+    levels = [*filter(None, sliced), *settings.policy.within, *settings.validation.one_per_unit]
+    if use_case.choices is not None:
+        levels.append(use_case.choices.column)
+    numbers = ("propensity", *use_case.value.columns, *use_case.amounts)
+    return {
+        **dict.fromkeys(levels, "category"),
+        **dict.fromkeys((*numbers, *use_case.expected.values()), "number"),
+        **{feature.name: feature.kind for feature in use_case.features},
+        **dict.fromkeys(IDENTITIES, "identity"),
+        **dict.fromkeys(("event_time", "label_time"), "time"),
+        "outcome": "outcome",
+        "observed": "truth",
+    }
 
 
 def plain_rows(use_case: UseCase, found: object) -> pd.DataFrame:
