@@ -6,6 +6,7 @@ import pytest
 
 from kpi_gate.data.validation.engine import PreviousSnapshot, validate_rows
 from kpi_gate.examples.campaign import USE_CASE, contact_rate
+from kpi_gate.pipeline.loading import known_rows
 from kpi_gate.usecase.contract import ConfigurationError, Feature
 
 CAP, RATE, SHARE, COST = 20_000, 0.02463333, 0.25, 1.0
@@ -44,11 +45,7 @@ def test_everyone_is_called_without_a_model():
 def test_a_good_month_passes_and_one_in_cents_is_stopped(tmp_path):
     USE_CASE.fetch(tmp_path)
     as_of, before = (datetime(2009, month, 1, tzinfo=UTC) for month in (4, 3))
-    calls = USE_CASE.load(tmp_path, as_of)
-    late = calls["label_time"] >= as_of
-    calls = calls.assign(
-        outcome=calls["outcome"].mask(late), label_time=calls["label_time"].mask(late)
-    )
+    calls = known_rows(USE_CASE, tmp_path, as_of)
     march = calls["event_time"] >= before
     previous = PreviousSnapshot(before, int((~march).sum()))
 

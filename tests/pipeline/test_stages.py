@@ -207,8 +207,10 @@ def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_de
     from kpi_gate.evaluation.judge import judge
 
     entry = newest_decision(run_at())
+    found = entry.body["decision"]["measures"]
+    found["candidate"]["latency_ratio"] = 1.0  # the first champion is timed beside none
     measures = tmp_path / "measures.json"
-    measures.write_text(json.dumps(entry.body["decision"]["measures"]))
+    measures.write_text(json.dumps(found))
     decision = judge(
         project / "data/toy/evidence/comparison.parquet",
         project / "src/kpi_gate/examples/toy.yaml",

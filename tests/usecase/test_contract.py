@@ -121,7 +121,9 @@ def test_good_settings_are_read(tmp_path):
     assert settings.base_values() == {"cost_eur": 1.0, "cap_eur": 100.0}
     assert settings.gate().objective == settings.objective
     assert settings.window.train_last_rows == (3000, None)
-    assert gate_settings(written(tmp_path)) == settings
+    of_a_table = gate_settings(written(tmp_path))
+    assert [rail.name for rail in of_a_table.guardrails] == ["action_rate", "slice region"]
+    assert of_a_table.model_copy(update={"guardrails": settings.guardrails}) == settings
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 
 from kpi_gate import load_usecase
 from kpi_gate.data.validation.engine import validate_rows
-from kpi_gate.evaluation.gate_settings import gate_settings
 from kpi_gate.pipeline.loading import known_rows
 
 CASE = Path(__file__).parent / "first_case"
@@ -64,7 +63,12 @@ def test_what_they_do_not_say_follows(bank):
     assert [feature.kind for feature in bank.features] == ["number"] * 5 + ["category"] * 7
     assert bank.value.columns == ("balance_eur",)
     assert bank.settings.objective.kpi == "bank"
-    assert bank.settings == gate_settings(CASE / "bank.yaml")
+    assert [rail.name for rail in bank.settings.guardrails] == [
+        "calibration_error",
+        "action_rate",
+        "latency_ratio",
+        "slice contact",
+    ]
     assert bank.limits == ("Only clients who were called are in the data.",)
 
 

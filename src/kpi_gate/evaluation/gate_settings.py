@@ -53,8 +53,12 @@ def gate_settings(
         if given and content.get(name):
             raise ConfigurationError(f"{name} is given twice: with the objective and beside it")
         content = {**content, name: given} if given else content
-    if "window" in content and isinstance(place, Document):  # of a use case, with all its sections
-        from kpi_gate.usecase.settings import settings_in
+    if "window" not in content or not isinstance(place, Document):
+        return checked(GateSettings, content, place)
+    from kpi_gate.usecase.settings import settings_in  # not imported for others
 
-        return settings_in(replace(place, content=content))
-    return checked(GateSettings, content, place)
+    settings = settings_in(replace(place, content={**content}))
+    # of what a use case always watches, a table shows nothing: what its YAML says is watched
+    own = {name: content[name] for name in ("objective", "guardrails") if name in content}
+    said = checked(GateSettings, own, place)
+    return settings.model_copy(update={"guardrails": said.guardrails, "unguarded": said.unguarded})
