@@ -8,8 +8,8 @@ import pandas as pd
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.evaluation.evidence_files import read_evidence
-from kpi_gate.record import registry
-from kpi_gate.record.decision_run import RunContent, name_row, record_run
+from kpi_gate.record import decision_run, registry
+from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import Entry
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
@@ -42,13 +42,13 @@ def record(run: Run) -> Entry:
     known = run.history.decisions.get(decision.decision_id)
     run.entry = _write(run, decision) if known is None else known
     # so that a row that is lost is missed
-    name_row(run.place, run.entry.body["run_id"], run.entry.number, run.entry.hash)
+    decision_run.name_row(run.place, run.entry.body["run_id"], run.entry.number, run.entry.hash)
     return run.entry
 
 
 def _write(run: Run, decision: Decision) -> Entry:
     content, facts = _content(run)
-    recorded = record_run(run.place, run.name, decision, content)
+    recorded = decision_run.record_run(run.place, run.name, decision, content)
     body = {
         **facts,
         "verdict": decision.verdict.value,
