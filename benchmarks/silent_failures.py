@@ -34,6 +34,7 @@ from benchmarks.silent_world import (
 )
 from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.leakage import numbers
+from kpi_gate.pipeline.loading import known_rows
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.watch.finding import Finding
@@ -123,7 +124,7 @@ def on_real_rows(
         if use_case.fetch is None:
             raise SystemExit(f"{name} fetches no data by itself")
         use_case.fetch(Path(scratch) / "raw")
-        rows = use_case.load(Path(scratch) / "raw", datetime.now(UTC))
+        rows = known_rows(use_case, Path(scratch) / "raw", datetime.now(UTC))
     length = 1 if rows.groupby(rows["event_time"].dt.floor("D")).size().median() >= 50 else 7
     windows = _windows(rows, length)
     past = PAST if length == 1 else PAST // 2

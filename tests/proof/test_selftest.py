@@ -11,10 +11,9 @@ import pytest
 from starts import champion, play, promoted
 
 from kpi_gate import pipeline
-from kpi_gate.data.snapshot import mask_future
 from kpi_gate.decision import gate
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.pipeline.loading import load_rows
+from kpi_gate.pipeline.loading import known_rows, load_rows
 from kpi_gate.pipeline.selftest import proof_fault
 from kpi_gate.proof import adversaries, harness, record
 from kpi_gate.proof.harness import newest_moment, open_arena
@@ -61,7 +60,7 @@ def newest(name, folder):
     objective = use_case.settings.objective.model_copy(update={"resamples": 1_000})
     settings = use_case.settings.model_copy(update={"objective": objective})
     run = Run(replace(use_case, settings=settings), now(), Place(root=folder))
-    rows = mask_future(use_case.load(raw, run.as_of), run.as_of)
+    rows = known_rows(use_case, raw, run.as_of)
     return newest_moment(run, rows), rows
 
 
