@@ -110,7 +110,7 @@ def test_nine_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
         return found
 
     monkeypatch.setattr(challenger, "challenge", counted)
-    seen = [pipeline.monitor(run_at(FIRST + timedelta(days=7 + k, hours=6))) for k in range(9)]
+    seen = [pipeline.monitor(run_at(FIRST + timedelta(days=14 + k, hours=6))) for k in range(9)]
     assert [found.sentence for look in seen for found in look.those("severe")] == []
     assert sum(len(look.those("warning")) for look in seen) <= 1
     assert all(look.action == "" and look.champion == "v1" for look in seen)
