@@ -219,7 +219,7 @@ def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_cha
     kept = next((place.home / "artifacts").rglob("settings/toy.py"))
     good = kept.read_text()
     kept.write_text(f"{good}\nprint('not what ran')\n")
-    refused("settings/toy.py of run .* is not the file that decision")
+    refused("settings/toy.py of run .* is not the file of decision")
     kept.write_text(good)
     for folder in (project / ".dvc/cache", place.home / "dvc-remote"):
         folder.rename(folder.with_suffix(".away"))
