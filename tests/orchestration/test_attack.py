@@ -71,8 +71,15 @@ class Door:
         return {**given, "Prefect-Csrf-Token": token}
 
     def ask(self, method, path, body=None, headers=None):
-        given = self.headers() if headers is None else headers
-        return httpx.request(method, f"{self.address}{path}", json=body, headers=given, timeout=30)
+        """Ask the server; while its database is locked, again, as Prefect's own client does."""
+        for _ in range(5):
+            given = self.headers() if headers is None else headers
+            path_there = f"{self.address}{path}"
+            answer = httpx.request(method, path_there, json=body, headers=given, timeout=30)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            time.sleep(1)
+        return answer
 
     def run(self, deployment, parameters=None):
         """Create a run and return its state when it has ended."""
