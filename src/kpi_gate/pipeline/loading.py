@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,6 +17,9 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import ROLES, UseCase
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.usecase.settings import ConfigurationError
+
+if TYPE_CHECKING:
+    from kpi_gate.watch.context import Watch
 
 IDENTITIES = ("unit", "item", "decision_id")
 
@@ -38,6 +42,18 @@ def load_rows(run: Run) -> pd.DataFrame:
         early = f"{run.name} has 0 rows before {run.as_of:%Y-%m-%d}; choose a later --as-of"
         raise Refusal("rows_present", early)
     return rows
+
+
+def watch_over(run: Run) -> "Watch":
+    """Return a look at the champion, in a folder apart: a retraining's files stay as they are.
+
+    Raises:
+        Refusal: If the rows cannot be loaded.
+    """
+    from kpi_gate.watch.context import Watch
+
+    place = run.place.model_copy(update={"root": run.place.home / "monitor"})
+    return Watch(run.at(place=place), load_rows(run))
 
 
 def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:

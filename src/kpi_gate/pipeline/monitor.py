@@ -2,12 +2,11 @@
 
 from typing import TYPE_CHECKING
 
-from kpi_gate.pipeline.loading import load_rows
+from kpi_gate.pipeline.loading import watch_over
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
 if TYPE_CHECKING:
-    from kpi_gate.watch.context import Watch
     from kpi_gate.watch.result import Watched
 
 
@@ -31,15 +30,3 @@ def monitor(run: Run) -> "Watched":
         seen = respond.act(watch, look(watch))
     respond.keep(run, seen)
     return seen
-
-
-def watch_over(run: Run) -> "Watch":
-    """Return a look at the champion, in a folder apart: a retraining's files stay as they are.
-
-    Raises:
-        Refusal: If the rows cannot be loaded.
-    """
-    from kpi_gate.watch.context import Watch
-
-    place = run.place.model_copy(update={"root": run.place.home / "monitor"})
-    return Watch(run.at(place=place), load_rows(run))

@@ -7,7 +7,7 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.decision.retrain_rule import Choice, Proposal, choose
 from kpi_gate.decision.staleness import Staleness
-from kpi_gate.pipeline.monitor import watch_over
+from kpi_gate.pipeline.loading import watch_over
 from kpi_gate.record.ledger import Entry
 from kpi_gate.run.context import Run
 
