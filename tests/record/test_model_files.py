@@ -59,7 +59,7 @@ def local():
     [
         (lambda rows: rows, "FunctionTransformer.func is a lambda: no other process"),
         (partial(lambda rows: rows), "FunctionTransformer.func is a lambda"),
-        (local(), r"FunctionTransformer.func is test_models.inner, made inside a function"),
+        (local(), r"FunctionTransformer.func is test_model_files.inner, made inside a function"),
     ],
 )
 def test_what_no_other_process_can_find_is_named_by_its_place(function, words, tmp_path):
