@@ -97,9 +97,7 @@ def falsify(path):
     golden.assign(golden_probability=golden["golden_probability"] / 2).to_parquet(path)
 
 
-def test_clean_days_are_quiet_and_staleness_is_measured_once_a_week(
-    project, run_at, monkeypatch
-):
+def test_clean_days_are_quiet_and_staleness_is_measured_once_a_week(project, run_at, monkeypatch):
     from kpi_gate.record.decision_run import client
 
     trained, challenge = [], challenger.challenge
