@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from histories import START, scene_of, toy_found
+from histories import START, scenario_of, toy_found
 
 from kpi_gate.backtest import outcomes
 from kpi_gate.backtest.accounting import Reckoning, Swap, swaps
@@ -29,33 +29,33 @@ def test_swaps(used, found):
 
 
 @pytest.fixture
-def scene(tmp_path):
+def scenario(tmp_path):
     """Three weekly periods of 40 rows, of 20 units on 2 days each; nothing is played."""
     with toy_found():
-        scene = scene_of(tmp_path, end=START + pd.Timedelta(days=20))
-        for number, tick in enumerate(scene.ticks):
+        scenario = scenario_of(tmp_path, end=START + pd.Timedelta(days=20))
+        for number, tick in enumerate(scenario.ticks):
             days = pd.to_timedelta(np.repeat([1, 2], 20), unit="D")
             rows = pd.DataFrame(
                 {"unit": [f"u{k % 20}" for k in range(40)], "event_time": tick + days}
             )
-            path = outcomes.period_path(scene, number)
+            path = outcomes.period_path(scenario, number)
             write_rows(rows, path)
             write_json(path.with_suffix(".json"), {"decisions": 50, "settled": 40})
-        yield scene
+        yield scenario
 
 
-def earn(scene, number, name, values):
-    path = outcomes.earned_path(scene, number, name)
+def earn(scenario, number, name, values):
+    path = outcomes.earned_path(scenario, number, name)
     path.parent.mkdir(exist_ok=True)
     np.save(path, np.asarray(values, dtype=float))
 
 
-def test_bounds_are_those_of_the_sum(scene):
+def test_bounds_are_those_of_the_sum(scenario):
     values = np.random.default_rng(1).normal(2.0, 1.0, (3, 40))
     for number in range(3):
-        earn(scene, number, "a", values[number])
-        earn(scene, number, "b", values[number] - 0.5)
-    tally = Reckoning(scene)
+        earn(scenario, number, "a", values[number])
+        earn(scenario, number, "b", values[number] - 0.5)
+    tally = Reckoning(scenario)
     found = tally.bounds(range(3), ["a"] * 3, ())
     total = values.sum()
     assert found.estimate == pytest.approx(total)
@@ -68,41 +68,46 @@ def test_bounds_are_those_of_the_sum(scene):
     assert tally.bounds([], [], ()).model_dump() == {"estimate": 0, "lower": None, "upper": None}
 
 
-def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_open(scene):
+def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_open(scenario):
     for number in range(3):
         for name, worth in (("a", 1.0), ("b", 1.0), ("c", 2.0)):
-            earn(scene, number, name, np.full(40, worth))
-    tally = Reckoning(scene)
+            earn(scenario, number, name, np.full(40, worth))
+    tally = Reckoning(scenario)
     equal, better = tally.promotions(["a", "b", "c"])
     assert (equal.gained.estimate, equal.false) == (0.0, True)
     assert (better.gained.estimate, better.false) == (40.0, False)
-    assert (equal.as_of, equal.until) == (scene.ticks[1], scene.ticks[2])
-    assert (better.until, better.replaced, better.promoted) == (scene.end, "b", "c")
-    outcomes.period_path(scene, 2).unlink()
-    empty = pd.DataFrame({"unit": ["u"], "event_time": [scene.ticks[2]]}).head(0)
-    write_rows(empty, outcomes.period_path(scene, 2))
+    assert (equal.as_of, equal.until) == (scenario.ticks[1], scenario.ticks[2])
+    assert (better.until, better.replaced, better.promoted) == (scenario.end, "b", "c")
+    outcomes.period_path(scenario, 2).unlink()
+    empty = pd.DataFrame({"unit": ["u"], "event_time": [scenario.ticks[2]]}).head(0)
+    write_rows(empty, outcomes.period_path(scenario, 2))
     due = {"decisions": 50, "settled": 0}
-    write_json(outcomes.period_path(scene, 2).with_suffix(".json"), due)
+    write_json(outcomes.period_path(scenario, 2).with_suffix(".json"), due)
     for name in "bc":
-        earn(scene, 2, name, [])
-    (_, unknown) = Reckoning(scene).promotions(["a", "b", "c"])
+        earn(scenario, 2, name, [])
+    (_, unknown) = Reckoning(scenario).promotions(["a", "b", "c"])
     assert (unknown.gained.lower, unknown.false) == (None, None)
 
 
-def test_what_was_earned_between_two_moments(scene):
-    earn(scene, 0, "a", [*[1.0] * 20, *[10.0] * 20])
-    tick = scene.ticks[0]
+def test_what_was_earned_between_two_moments(scenario):
+    earn(scenario, 0, "a", [*[1.0] * 20, *[10.0] * 20])
+    tick = scenario.ticks[0]
     days = [tick + pd.Timedelta(days=k) for k in range(4)]
     found = [
-        outcomes.earned_between(scene, 0, "a", start, end)
-        for start, end in ((tick, scene.end), (days[1], days[2]), (days[2], days[3]), (tick, tick))
+        outcomes.earned_between(scenario, 0, "a", start, end)
+        for start, end in (
+            (tick, scenario.end),
+            (days[1], days[2]),
+            (days[2], days[3]),
+            (tick, tick),
+        )
     ]
     assert found == [220.0, 20.0, 200.0, 0.0]
 
 
 def test_a_look_that_was_cut_off_is_taken_again(tmp_path, monkeypatch):
     with toy_found():
-        scene = scene_of(tmp_path, end=START + pd.Timedelta(days=20))
+        scenario = scenario_of(tmp_path, end=START + pd.Timedelta(days=20))
         write, written = outcomes.write_rows, []
 
         def cut_off(rows, path):
@@ -114,18 +119,18 @@ def test_a_look_that_was_cut_off_is_taken_again(tmp_path, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(outcomes, "write_rows", cut_off)
             with pytest.raises(KeyboardInterrupt):
-                outcomes.look_up(scene)
-        outcomes.look_up(scene)
-        assert [outcomes.counts(scene, number) for number in range(3)] == [
+                outcomes.look_up(scenario)
+        outcomes.look_up(scenario)
+        assert [outcomes.counts(scenario, number) for number in range(3)] == [
             (210, 210),
             (210, 210),
             (150, 150),
         ]
 
 
-def test_the_baseline_is_never_read_half_written(scene, monkeypatch):
+def test_the_baseline_is_never_read_half_written(scenario, monkeypatch):
     """Several processes value it at once: its folder has its name only when the card is in it."""
-    folder, seen = scene.model(outcomes.BASELINE), []
+    folder, seen = scenario.model(outcomes.BASELINE), []
     write = outcomes.stand_in
 
     def watched(run, target):
@@ -135,6 +140,6 @@ def test_the_baseline_is_never_read_half_written(scene, monkeypatch):
     monkeypatch.setattr(outcomes, "stand_in", watched)
     monkeypatch.setattr(outcomes, "make_side", lambda name, *_: pytest.fail(name))
     with pytest.raises(pytest.fail.Exception, match="baseline"):
-        outcomes.value_models(scene, 0, [""])
+        outcomes.value_models(scenario, 0, [""])
     assert seen == [(False, False)]
     assert (folder / "card.json").exists()

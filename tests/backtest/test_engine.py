@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pandas as pd
 import pytest
-from histories import END, START, TURN, edit_visits, scene_of, toy_found
+from histories import END, START, TURN, edit_visits, scenario_of, toy_found
 from starts import play as retrain_by_steps
 
 from kpi_gate.backtest import accounting, engine, outcomes, policies, snapshots
@@ -31,13 +31,13 @@ def _toy():
 def played(tmp_path_factory):
     """Ten weeks around the turn, played once in this process."""
     with toy_found():
-        scene = scene_of(tmp_path_factory.mktemp("played"), unheld=True)
-        return scene, play(scene, 1)
+        scenario = scenario_of(tmp_path_factory.mktemp("played"), unheld=True)
+        return scenario, play(scenario, 1)
 
 
 def test_the_gate_promotes_once_after_the_turn_and_beats_its_rivals(played):
-    scene, found = played
-    assert len(found.ticks) == len(scene.ticks) == 10
+    scenario, found = played
+    assert len(found.ticks) == len(scenario.ticks) == 10
     gate = found.policies["gate"]
     (made,) = gate.history
     assert made.as_of > TURN
@@ -73,16 +73,16 @@ def test_the_sums_of_the_ticks_are_the_policies_kpi_and_the_oracle_is_never_behi
 
 
 def test_the_gate_measures_against_the_champion_in_use_and_the_first_as_anchor(played):
-    scene, found = played
-    champion = scene.run(len(scene.ticks) - 1, policies.GATE).work / "champion"
+    scenario, found = played
+    champion = scenario.run(len(scenario.ticks) - 1, policies.GATE).work / "champion"
     (made,) = found.policies["gate"].history
     assert ModelCard.read(champion).contender.name == made.promoted
     assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000"
 
 
 def test_the_oracle_may_go_back_to_whatever_anybody_has_used(played):
-    scene, found = played
-    tally, used = accounting.Reckoning(scene), {"baseline"}
+    scenario, found = played
+    tally, used = accounting.Reckoning(scenario), {"baseline"}
     for number, tick in enumerate(found.ticks):
         used |= set(tick.models.values()) - {tick.models["oracle"]}
         best = max(tally.total(number, name.replace("baseline", "")) for name in used)
@@ -90,8 +90,8 @@ def test_the_oracle_may_go_back_to_whatever_anybody_has_used(played):
 
 
 def test_the_metric_promotes_where_it_is_higher_and_only_there(played):
-    scene, found = played
-    moves = policies.moves(scene, policies.METRIC, len(scene.ticks))
+    scenario, found = played
+    moves = policies.moves(scenario, policies.METRIC, len(scenario.ticks))
     assert moves[0].sentence == "the first model"
     for move in moves[1:]:
         _, ours, _, theirs = move.sentence.split()
@@ -103,9 +103,9 @@ def test_the_metric_promotes_where_it_is_higher_and_only_there(played):
 
 
 def test_forgone_is_what_the_waiting_candidate_earned_more(played):
-    scene, found = played
-    tally = accounting.Reckoning(scene)
-    moves = policies.moves(scene, policies.GATE, len(scene.ticks))
+    scenario, found = played
+    tally = accounting.Reckoning(scenario)
+    moves = policies.moves(scenario, policies.GATE, len(scenario.ticks))
     waited = [k for k, move in enumerate(moves) if move.candidate and not move.moved]
     assert waited
     for number, tick in enumerate(found.ticks):
@@ -121,9 +121,9 @@ def test_forgone_is_what_the_waiting_candidate_earned_more(played):
     )
 
 
-def decided(scene, number):
+def decided(scenario, number):
     """Return the gate's numbers at a tick of the play, from the play's own ledger."""
-    run = scene.run(number, policies.GATE)
+    run = scenario.run(number, policies.GATE)
     (body,) = (
         entry.body
         for entry in run.ledger.entries("toy", "decision")
@@ -133,18 +133,18 @@ def decided(scene, number):
 
 
 def test_its_decisions_are_those_of_real_retrainings(played, project):
-    scene, _ = played
+    scenario, _ = played
     found = []
-    for as_of in scene.ticks[:3]:
-        run = Run(scene.use_case, as_of, Place(root=project))
+    for as_of in scenario.ticks[:3]:
+        run = Run(scenario.use_case, as_of, Place(root=project))
         entry, _, _ = retrain_by_steps(run)
         found.append(entry.body)
     assert found[0]["verdict"] == "PROMOTE", "else the two have no common start"
     for number, real in enumerate(found):
-        ours = decided(scene, number)
+        ours = decided(scenario, number)
         assert ours["verdict"] == real["verdict"]
         assert ours["snapshot_rows"] == real["snapshot_rows"]
-        assert snapshots.read_json(scene.facts(number))["fingerprint"] == real["snapshot"]
+        assert snapshots.read_json(scenario.facts(number))["fingerprint"] == real["snapshot"]
         for part in ("gain", "corners"):
             assert ours["decision"].get(part) == real["decision"].get(part)
         assert ours["decision"]["lineage"]["window"] == real["decision"]["lineage"]["window"]
@@ -162,9 +162,9 @@ def looked_at(body):
 
 
 def test_nothing_later_than_a_tick_is_known_at_it(played, tmp_path):
-    scene, _ = played
+    scenario, _ = played
     last = 5
-    moment = scene.ticks[last]
+    moment = scenario.ticks[last]
 
     def poison(visits, at):
         later = at + timedelta(days=2) >= moment  # not known at the tick: outcome, or all of it
@@ -172,42 +172,42 @@ def test_nothing_later_than_a_tick_is_known_at_it(played, tmp_path):
         visits.loc[at >= moment, "taste"] = 99.0
 
     edit_visits(Place(root=tmp_path), poison)
-    other = scene_of(tmp_path)
-    assert other.folder.name != scene.folder.name, "other rows are another play"
+    other = scenario_of(tmp_path)
+    assert other.folder.name != scenario.folder.name, "other rows are another play"
     for number in range(last + 1):
         snapshots.freeze(other, number)
         policies.step(other, policies.GATE, number)
     assert policies.moves(other, policies.GATE, last + 1) == policies.moves(
-        scene, policies.GATE, last + 1
+        scenario, policies.GATE, last + 1
     )
     for number in range(last + 1):
-        assert decided(other, number) == decided(scene, number)
-    frozen = snapshots.read_json(scene.facts(last))["fingerprint"]
+        assert decided(other, number) == decided(scenario, number)
+    frozen = snapshots.read_json(scenario.facts(last))["fingerprint"]
     assert snapshots.read_json(other.facts(last))["fingerprint"] == frozen
     snapshots.freeze(other, last + 1)
     after = snapshots.read_json(other.facts(last + 1))["fingerprint"]
-    assert after != snapshots.read_json(scene.facts(last + 1))["fingerprint"], "poison was there"
+    assert after != snapshots.read_json(scenario.facts(last + 1))["fingerprint"], "poison was there"
 
 
 def test_an_interrupted_play_goes_on_where_it_was(played, tmp_path, monkeypatch):
-    scene, found = played
-    shutil.copytree(scene.source.root, tmp_path, symlinks=True, dirs_exist_ok=True)
-    again = scene_of(tmp_path, unheld=True)
-    assert again.folder.name == scene.folder.name
+    scenario, found = played
+    shutil.copytree(scenario.source.root, tmp_path, symlinks=True, dirs_exist_ok=True)
+    again = scenario_of(tmp_path, unheld=True)
+    assert again.folder.name == scenario.folder.name
     for number in range(6, 10):  # as if it had been cut off
-        for player in engine.PLAYERS:
-            (again.folder / player / "moves" / f"{number:04d}.json").unlink()
+        for policy in engine.ACTING:
+            (again.folder / policy / "moves" / f"{number:04d}.json").unlink()
         (again.folder / "periods" / f"{number:04d}.parquet").unlink()
     shutil.rmtree(again.model("gate-0008"))
     kept = {path: path.stat().st_mtime_ns for path in again.folder.glob("*/moves/*.json")}
     kept |= {path: path.stat().st_mtime_ns for path in again.folder.glob("earned/000[0-5]-*")}
     step, asked = policies.step, []
 
-    def cut_off(scene, player, number):
+    def cut_off(scenario, policy, number):
         asked.append(number)
         if number == 8:
             raise KeyboardInterrupt
-        step(scene, player, number)
+        step(scenario, policy, number)
 
     monkeypatch.setattr(policies, "step", cut_off)
     with pytest.raises(KeyboardInterrupt):
@@ -216,7 +216,7 @@ def test_an_interrupted_play_goes_on_where_it_was(played, tmp_path, monkeypatch)
     monkeypatch.setattr(policies, "step", step)
     assert play(again, 1).as_json() == found.as_json()
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
-    assert play(scene, 1).as_json() == found.as_json(), "played again, the same"
+    assert play(scenario, 1).as_json() == found.as_json(), "played again, the same"
     assert json.loads(json.dumps(found.as_json(), allow_nan=False)) == found.as_json()
 
 
@@ -230,7 +230,7 @@ def test_weeks_in_which_the_newest_model_does_harm(tmp_path):
         visits.loc[during, "bought"] = 1.0 - visits.loc[during, "bought"]
 
     edit_visits(Place(root=tmp_path), flip)
-    found = play(scene_of(tmp_path, start, end), 1)
+    found = play(scenario_of(tmp_path, start, end), 1)
     gate, always = found.policies["gate"], found.policies["always"]
     after = [tick for tick in found.ticks if tick.as_of >= wrong[1]]
     harmed = [tick for tick in after if tick.kpi["always"] < tick.kpi["never"] - 100]
@@ -245,9 +245,9 @@ def test_weeks_in_which_the_newest_model_does_harm(tmp_path):
 def test_processes_play_the_same(tmp_path):
     end = START + timedelta(days=8)
     told = []
-    two = scene_of(tmp_path / "together", end=end)
+    two = scenario_of(tmp_path / "together", end=end)
     many = play(two, 2, lambda done, of: told.append((done, of)))
-    assert many.as_json() == play(scene_of(tmp_path / "alone", end=end), 1).as_json()
+    assert many.as_json() == play(scenario_of(tmp_path / "alone", end=end), 1).as_json()
     assert told == [(done, 11) for done in range(1, 12)]
     sent = pickle.loads(pickle.dumps(two))  # noqa: S301  (used already, and can be sent again)
     assert sent == two
@@ -257,7 +257,7 @@ def test_processes_play_the_same(tmp_path):
 def test_a_model_that_comes_late_is_a_beginning_and_no_promotion(tmp_path):
     """The first ticks have too little to learn from: all begin with the baseline."""
     start = END.replace(month=1, day=14)
-    found = play(scene_of(tmp_path, start, start + timedelta(days=29)), 1)
+    found = play(scenario_of(tmp_path, start, start + timedelta(days=29)), 1)
     models = [tick.models["never"] for tick in found.ticks]
     assert models[0] == "baseline" != models[-1]
     never = found.policies["never"]
@@ -273,15 +273,19 @@ def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monke
         return rows
 
     monkeypatch.setattr(loading, "load_rows", spoiled)
-    scene = scene_of(tmp_path)
-    snapshots.freeze(scene, 0)
-    for player in engine.PLAYERS:
-        policies.step(scene, player, 0)
-    check, reason = snapshots.read_json(scene.facts(0))["refused"]
+    scenario = scenario_of(tmp_path)
+    snapshots.freeze(scenario, 0)
+    for policy in engine.ACTING:
+        policies.step(scenario, policy, 0)
+    check, reason = snapshots.read_json(scenario.facts(0))["refused"]
     assert check == "rows_writable"
     assert "taste" in reason
-    assert decided(scene, 0)["verdict"] == "INVALID"
-    assert [policies.moves(scene, player, 1)[0].model for player in engine.PLAYERS] == ["", "", ""]
+    assert decided(scenario, 0)["verdict"] == "INVALID"
+    assert [policies.moves(scenario, policy, 1)[0].model for policy in engine.ACTING] == [
+        "",
+        "",
+        "",
+    ]
 
 
 def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
@@ -292,11 +296,11 @@ def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
         visits.loc[at == bad, "taste"] = None
 
     edit_visits(Place(root=tmp_path), drop)
-    scene = scene_of(tmp_path, end=START + timedelta(days=13))
-    found = play(scene, 1)
-    rows = pd.read_parquet(outcomes.period_path(scene, 1))
+    scenario = scenario_of(tmp_path, end=START + timedelta(days=13))
+    found = play(scenario, 1)
+    rows = pd.read_parquet(outcomes.period_path(scenario, 1))
     on_it = (rows["event_time"] == bad).to_numpy()
-    ours, baseline = (outcomes.earned(scene, 1, name) for name in ("gate-0000", ""))
+    ours, baseline = (outcomes.earned(scenario, 1, name) for name in ("gate-0000", ""))
     assert on_it.sum() == 30
     assert (ours[on_it] == baseline[on_it]).all()
     assert (ours[~on_it] != baseline[~on_it]).any()

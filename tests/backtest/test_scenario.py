@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from histories import END, START, raw_of, scene_of, toy_found
+from histories import END, START, raw_of, scenario_of, toy_found
 
 from kpi_gate.backtest.scenario import _all_over, lay_out
 from kpi_gate.backtest.snapshots import keep
@@ -49,44 +49,44 @@ def test_an_unknown_use_case_is_named(tmp_path):
 
 
 def test_ticks_are_those_of_the_schedule_and_periods_leave_no_gap(tmp_path):
-    scene = scene_of(tmp_path)
-    assert scene.ticks[0] == START + timedelta(hours=3)
-    assert {b - a for a, b in zip(scene.ticks, scene.ticks[1:], strict=False)} == {
+    scenario = scenario_of(tmp_path)
+    assert scenario.ticks[0] == START + timedelta(hours=3)
+    assert {b - a for a, b in zip(scenario.ticks, scenario.ticks[1:], strict=False)} == {
         timedelta(days=7)
     }
-    ends = [scene.until(number) for number in range(len(scene.ticks))]
-    assert ends == [*scene.ticks[1:], END]
-    assert scene.known == END + timedelta(days=7)
+    ends = [scenario.until(number) for number in range(len(scenario.ticks))]
+    assert ends == [*scenario.ticks[1:], END]
+    assert scenario.known == END + timedelta(days=7)
 
 
 def test_a_first_play_that_fetched_the_rows_is_found_again(tmp_path):
-    first = scene_of(tmp_path)
+    first = scenario_of(tmp_path)
     assert raw_of(first.source).exists(), "fetched once, before several processes want to"
-    assert scene_of(tmp_path).folder == first.folder
+    assert scenario_of(tmp_path).folder == first.folder
 
 
 def test_what_changes_the_play_changes_its_folder_and_shares_rows_where_it_can(tmp_path):
-    plain = scene_of(tmp_path)
-    stricter = scene_of(tmp_path, objective__confidence=0.9)
-    later = scene_of(tmp_path, window__label_delay_days=3)
-    longer = scene_of(tmp_path, end=END + timedelta(days=7))
-    more = scene_of(tmp_path, unheld=True)
-    folders = {scene.folder for scene in (plain, stricter, later, longer, more)}
+    plain = scenario_of(tmp_path)
+    stricter = scenario_of(tmp_path, objective__confidence=0.9)
+    later = scenario_of(tmp_path, window__label_delay_days=3)
+    longer = scenario_of(tmp_path, end=END + timedelta(days=7))
+    more = scenario_of(tmp_path, unheld=True)
+    folders = {scenario.folder for scenario in (plain, stricter, later, longer, more)}
     assert len(folders) == 5
     assert stricter.shared == longer.shared == more.shared == plain.shared != later.shared
     raw = raw_of(plain.source)
     raw.write_text(raw.read_text() + "v,2024-08-29 00:00:00+00:00,1.0,north,1.0\n")
-    assert scene_of(tmp_path).folder not in folders
+    assert scenario_of(tmp_path).folder not in folders
 
 
 def test_other_data_are_fetched_to_a_folder_of_their_own(tmp_path):
-    plain, other = scene_of(tmp_path), scene_of(tmp_path, data__drift=True)
+    plain, other = scenario_of(tmp_path), scenario_of(tmp_path, data__drift=True)
     assert other.source.root != plain.source.root == Place(root=tmp_path).root
     assert other.source.root.is_relative_to(plain.folder.parent)
     assert raw_of(other.source).exists()
     assert other.use_case.settings.data == {"drift": True}
     assert plain.use_case.settings.data == {}
-    assert scene_of(tmp_path, data__drift=False).source.root != other.source.root
+    assert scenario_of(tmp_path, data__drift=False).source.root != other.source.root
 
 
 def test_young_outcomes_are_looked_up_anew_on_another_day_only():

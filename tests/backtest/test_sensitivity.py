@@ -5,7 +5,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from histories import START, scene_of, toy_found
+from histories import START, scenario_of, toy_found
 
 from kpi_gate.backtest import accounting, outcomes, policies
 from kpi_gate.backtest.sensitivity import combinations, sweep
@@ -39,19 +39,21 @@ def test_what_changes_the_money_cannot_be_compared(key):
 
 
 def test_a_wrong_value_is_found_before_anything_is_played(tmp_path):
-    scene = scene_of(tmp_path, *SPAN)
+    scenario = scenario_of(tmp_path, *SPAN)
     with pytest.raises(ConfigurationError, match=r"objective\.confidence"):
-        sweep(scene, SPAN, {"objective.confidence": [0.9, 7]}, scene.source, 1)
-    assert not scene.folder.exists()
+        sweep(scenario, SPAN, {"objective.confidence": [0.9, 7]}, scenario.source, 1)
+    assert not scenario.folder.exists()
 
 
 @pytest.mark.slow
 def test_trials_are_counted_on_the_same_decisions_and_their_halves_add_up(tmp_path):
     """A slower cadence begins later: what the faster one earned before that does not count."""
-    scene = scene_of(tmp_path, *SPAN)
+    scenario = scenario_of(tmp_path, *SPAN)
     told = []
     axes = {"schedule.retrain": ["0 3 16,30 * *"], "objective.switch_cost": [100, 5000]}
-    found = sweep(scene, SPAN, axes, scene.source, 1, lambda done, of: told.append((done, of)))
+    found = sweep(
+        scenario, SPAN, axes, scenario.source, 1, lambda done, of: told.append((done, of))
+    )
     as_it_is, cheap, dear = found.trials
     assert as_it_is.words == "as it is"
     assert dear.words == "schedule.retrain 0 3 16,30 * *, objective.switch_cost 5000"
@@ -59,26 +61,28 @@ def test_trials_are_counted_on_the_same_decisions_and_their_halves_add_up(tmp_pa
         assert sum(trial.halves) == pytest.approx(trial.net)
         assert trial.net == pytest.approx(trial.kpi - 100 * trial.promotions), "as it is for all"
     assert told[-1][0] == told[-1][1] == len(told)
-    slow = scene_of(tmp_path, *SPAN, schedule__retrain="0 3 16,30 * *", objective__switch_cost=100)
+    slow = scenario_of(
+        tmp_path, *SPAN, schedule__retrain="0 3 16,30 * *", objective__switch_cost=100
+    )
     since = slow.ticks[0]
-    assert scene.ticks[0] < since
+    assert scenario.ticks[0] < since
     used = policies.in_use(slow, policies.GATE)
     tally = accounting.Reckoning(slow)
     assert cheap.kpi == pytest.approx(sum(tally.total(k, name) for k, name in enumerate(used)))
     early, gross = 0.0, 0.0
-    for number, name in enumerate(policies.in_use(scene, policies.GATE)):
-        rows = pd.read_parquet(outcomes.period_path(scene, number))
-        values = outcomes.earned(scene, number, name)
+    for number, name in enumerate(policies.in_use(scenario, policies.GATE)):
+        rows = pd.read_parquet(outcomes.period_path(scenario, number))
+        values = outcomes.earned(scenario, number, name)
         gross += values.sum()
         early += values[(rows["event_time"] < since).to_numpy()].sum()
     assert early != 0
     assert as_it_is.kpi == pytest.approx(gross - early)
     half = since + (SPAN[1] - since) / 2
     late = sum(
-        outcomes.earned_between(scene, number, name, half, scene.end)
-        for number, name in enumerate(policies.in_use(scene, policies.GATE))
+        outcomes.earned_between(scenario, number, name, half, scenario.end)
+        for number, name in enumerate(policies.in_use(scenario, policies.GATE))
     )
-    made = list(accounting.Reckoning(scene).promotions(policies.in_use(scene, policies.GATE)))
+    made = list(accounting.Reckoning(scenario).promotions(policies.in_use(scenario, policies.GATE)))
     counted = [one for one in made if one.as_of >= since]
     assert counted
     assert as_it_is.promotions == len(counted)

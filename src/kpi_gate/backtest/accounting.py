@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.backtest import outcomes, policies
 from kpi_gate.backtest.result import Backtest, Bounds, PolicyResult, Promotion, TickResult
-from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.backtest.snapshots import UNHELD
 from kpi_gate.decision.stats.paired_gain import paired_gain
 
@@ -35,49 +35,49 @@ def swaps(used: Sequence[str]) -> list[Swap]:
     return [Swap(k, used[k - 1], used[k], end) for k, end in zip(changes, ends, strict=True)]
 
 
-def wanted(scene: Scene) -> list[set[str]]:
+def wanted(scenario: Scenario) -> list[set[str]]:
     """Return the models whose earnings must be known, period by period."""
-    count = len(scene.ticks)
+    count = len(scenario.ticks)
     found: list[set[str]] = [{""} for _ in range(count)]
-    for number, move in enumerate(policies.moves(scene, policies.GATE, count)):
+    for number, move in enumerate(policies.moves(scenario, policies.GATE, count)):
         found[number].add(move.candidate)  # what was not promoted: the cost of waiting
     made: set[str] = set()
-    for number, names in enumerate(zip(*_all_used(scene).values(), strict=True)):
+    for number, names in enumerate(zip(*_all_used(scenario).values(), strict=True)):
         made |= set(names)
         # the oracle may go back to any of them; a promotion is judged by the one before
         found[number] |= made
     return found
 
 
-def _all_used(scene: Scene) -> dict[str, list[str]]:
+def _all_used(scenario: Scenario) -> dict[str, list[str]]:
     """Return the models in use, period by period, of everybody but the oracle."""
-    asked = (name for name in policies.PLAYERS if name != policies.ORACLE)
-    used = {name: policies.in_use(scene, name) for name in asked}
-    return {**used, UNHELD: policies.unheld(scene)} if scene.unheld else used
+    asked = (name for name in policies.POLICIES if name != policies.ORACLE)
+    used = {name: policies.in_use(scenario, name) for name in asked}
+    return {**used, UNHELD: policies.unheld(scenario)} if scenario.unheld else used
 
 
 class Reckoning:
     """Sums what the models earned; all money is of the settled rows from the first tick on."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.count = len(scene.ticks)
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.count = len(scenario.ticks)
 
     @cached_property
     def clusters(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
         """Units and days of every period."""
-        both = [outcomes.clusters(self.scene, number) for number in range(self.count)]
+        both = [outcomes.clusters(self.scenario, number) for number in range(self.count)]
         return [unit for unit, _ in both], [day for _, day in both]
 
     def total(self, number: int, name: str) -> float:
         """Return what a model earned in a period."""
-        return float(outcomes.earned(self.scene, number, name).sum())
+        return float(outcomes.earned(self.scenario, number, name).sum())
 
     def bounds(self, periods: Sequence[int], ours: Sequence[str], theirs: Sequence[str]) -> Bounds:
         """Return the difference of two rows of models over some periods; theirs may be none."""
         parts = [
-            outcomes.earned(self.scene, number, our)
-            - (outcomes.earned(self.scene, number, their) if theirs else 0.0)
+            outcomes.earned(self.scenario, number, our)
+            - (outcomes.earned(self.scenario, number, their) if theirs else 0.0)
             for number, our, their in zip(periods, ours, theirs or ours, strict=True)
         ]
         values = np.concatenate(parts) if parts else np.empty(0)
@@ -89,7 +89,7 @@ class Reckoning:
             np.concatenate([units[number] for number in periods]),
             np.concatenate([days[number] for number in periods]),
             threshold=0.0,
-            confidence=self.scene.use_case.settings.objective.confidence,
+            confidence=self.scenario.use_case.settings.objective.confidence,
             resamples=RESAMPLES,
         )
         known = np.isfinite(gain.lower) and np.isfinite(gain.upper)
@@ -102,7 +102,7 @@ class Reckoning:
     def oracle(self) -> list[str]:
         """Return the model that earned most in each period; the one in use stays on a tie."""
         used: list[str] = []
-        for number, names in enumerate(wanted(self.scene)):
+        for number, names in enumerate(wanted(self.scenario)):
             order = [used[-1]] if used and used[-1] in names else []
             order += sorted(names - set(order))
             used.append(max(order, key=partial(self.total, number)))
@@ -114,10 +114,10 @@ class Reckoning:
             periods = range(number, end)
             length = len(periods)
             gained = self.bounds(periods, [new] * length, [old] * length)
-            settled = sum(outcomes.counts(self.scene, period)[1] for period in periods)
+            settled = sum(outcomes.counts(self.scenario, period)[1] for period in periods)
             yield Promotion(
-                as_of=self.scene.ticks[number],
-                until=self.scene.until(end - 1),
+                as_of=self.scenario.ticks[number],
+                until=self.scenario.until(end - 1),
                 replaced=old or outcomes.BASELINE,
                 promoted=new or outcomes.BASELINE,
                 gained=gained,
@@ -125,12 +125,12 @@ class Reckoning:
             )
 
 
-def reckon(scene: Scene) -> Backtest:
+def reckon(scenario: Scenario) -> Backtest:
     """Say what every policy came to; all models must have been valued before."""
-    tally = Reckoning(scene)
-    used = _all_used(scene)
+    tally = Reckoning(scenario)
+    used = _all_used(scenario)
     used[policies.ORACLE] = tally.oracle()
-    periods, settings = range(tally.count), scene.use_case.settings
+    periods, settings = range(tally.count), scenario.use_case.settings
     best = sum(tally.total(k, used[policies.ORACLE][k]) for k in periods)
 
     def result(name: str, words: str) -> PolicyResult:
@@ -151,35 +151,39 @@ def reckon(scene: Scene) -> Backtest:
         )
 
     return Backtest(
-        use_case=scene.name,
-        title=scene.use_case.title,
+        use_case=scenario.name,
+        title=scenario.use_case.title,
         kpi=settings.objective.kpi,
         unit=settings.objective.unit,
-        start=scene.ticks[0],
-        end=scene.end,
-        changes={key: str(value) for key, value in scene.changes},
-        policies={name: result(name, words) for name, words in policies.PLAYERS.items()},
-        nothing_held_back=result(UNHELD, NOTHING_HELD_BACK) if scene.unheld else None,
-        ticks=tuple(_ticks(scene, tally, used)),
+        start=scenario.ticks[0],
+        end=scenario.end,
+        changes={key: str(value) for key, value in scenario.changes},
+        policies={name: result(name, words) for name, words in policies.POLICIES.items()},
+        nothing_held_back=result(UNHELD, NOTHING_HELD_BACK) if scenario.unheld else None,
+        ticks=tuple(_ticks(scenario, tally, used)),
     )
 
 
-def _ticks(scene: Scene, tally: Reckoning, used: dict[str, list[str]]) -> Iterator[TickResult]:
-    for number, move in enumerate(policies.moves(scene, policies.GATE, tally.count)):
-        decisions, settled = outcomes.counts(scene, number)
+def _ticks(
+    scenario: Scenario, tally: Reckoning, used: dict[str, list[str]]
+) -> Iterator[TickResult]:
+    for number, move in enumerate(policies.moves(scenario, policies.GATE, tally.count)):
+        decisions, settled = outcomes.counts(scenario, number)
         waits = move.candidate and not move.moved
         forgone = (
             tally.total(number, move.candidate) - tally.total(number, move.model) if waits else 0.0
         )
         yield TickResult(
-            as_of=scene.ticks[number],
-            until=scene.until(number),
+            as_of=scenario.ticks[number],
+            until=scenario.until(number),
             decisions=decisions,
             settled=settled,
             verdict=move.verdict,
             sentence=move.sentence,
-            kpi={name: tally.total(number, used[name][number]) for name in policies.PLAYERS},
-            nothing_held_back=tally.total(number, used[UNHELD][number]) if scene.unheld else None,
-            models={name: used[name][number] or outcomes.BASELINE for name in policies.PLAYERS},
+            kpi={name: tally.total(number, used[name][number]) for name in policies.POLICIES},
+            nothing_held_back=tally.total(number, used[UNHELD][number])
+            if scenario.unheld
+            else None,
+            models={name: used[name][number] or outcomes.BASELINE for name in policies.POLICIES},
             forgone=forgone,
         )

@@ -18,44 +18,44 @@ from typing import Any
 
 from kpi_gate.backtest import accounting, outcomes, policies, snapshots
 from kpi_gate.backtest.result import Backtest
-from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.scenario import Scenario
 
 Told = Callable[[int, int], None]
-PLAYERS = (policies.GATE, policies.ALWAYS, policies.METRIC)
+ACTING = (policies.GATE, policies.ALWAYS, policies.METRIC)
 
 
-def play(scene: Scene, workers: int, told: Told = lambda done, of: None) -> Backtest:
+def play(scenario: Scenario, workers: int, told: Told = lambda done, of: None) -> Backtest:
     """Play all policies on a stretch of history.
 
     Args:
-        scene: What is played.
+        scenario: What is played.
         workers: Processes; 1 plays in this one.
         told: Is called with how many parts are done, and of how many.
 
     Raises:
         Exception: Whatever the use case's own code raises; what was played is kept.
     """
-    count = len(scene.ticks)
-    progress = Progress(told, count * (2 + len(PLAYERS)) + 1)
+    count = len(scenario.ticks)
+    progress = Progress(told, count * (2 + len(ACTING)) + 1)
     with open_pool(workers) as pool:
-        act(scene, pool, PLAYERS, progress)
-        wanted = accounting.wanted(scene)
-        todo = [pool.submit(outcomes.value_models, scene, k, wanted[k]) for k in range(count)]
+        act(scenario, pool, ACTING, progress)
+        wanted = accounting.wanted(scenario)
+        todo = [pool.submit(outcomes.value_models, scenario, k, wanted[k]) for k in range(count)]
         for future in as_completed(todo):
             future.result()
             progress.step()
-    return accounting.reckon(scene)
+    return accounting.reckon(scenario)
 
 
-def act(scene: Scene, pool: Executor, who: Sequence[str], progress: "Progress") -> None:
+def act(scenario: Scenario, pool: Executor, who: Sequence[str], progress: "Progress") -> None:
     """Let policies act at every tick, each after its own tick before."""
     todo: dict[Future[None], tuple[str, int]] = {}
 
     def submit(key: tuple[str, int], work: Callable[..., None], *given: int | str) -> None:
-        todo[pool.submit(work, scene, *given)] = key
+        todo[pool.submit(work, scenario, *given)] = key
 
     submit(("afterwards", 0), outcomes.look_up)
-    for number in range(len(scene.ticks)):
+    for number in range(len(scenario.ticks)):
         submit(("freeze", number), snapshots.freeze, number)
     done: set[tuple[str, int]] = set()
     begun: set[tuple[str, int]] = set()
@@ -64,12 +64,12 @@ def act(scene: Scene, pool: Executor, who: Sequence[str], progress: "Progress") 
             done.add(todo.pop(future))
             future.result()
             progress.step()
-        for player in who:
-            number = sum(1 for name, _ in done if name == player)
-            key = (player, number)
+        for policy in who:
+            number = sum(1 for name, _ in done if name == policy)
+            key = (policy, number)
             if key not in begun and ("freeze", number) in done:
                 begun.add(key)
-                submit(key, policies.step, player, number)
+                submit(key, policies.step, policy, number)
 
 
 class Progress:

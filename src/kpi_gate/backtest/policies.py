@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.backtest.snapshots import UNHELD, copy, keep, read_json, train_once, write_json
 from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import Contender
@@ -25,7 +25,7 @@ from kpi_gate.usecase.refusal import Refusal
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
 NO_CANDIDATE = "no candidate"
 Answer = tuple[str, bool, str, str]  # candidate, whether it moved, verdict, why
-PLAYERS = {
+POLICIES = {
     GATE: "this gate",
     ALWAYS: "always promote the newest candidate",
     NEVER: "never retrain after the first model",
@@ -36,7 +36,7 @@ PLAYERS = {
 
 @dataclass(frozen=True)
 class Move:
-    """What a player did at a tick.
+    """What a policy did at a tick.
 
     Attributes:
         model: Name of the model in use afterwards; empty for the baseline.
@@ -53,43 +53,43 @@ class Move:
     sentence: str
 
 
-def step(scene: Scene, player: str, number: int) -> None:
-    """Let a player act at a tick, after all ticks before; once done it stays done."""
-    path = _path(scene, player, number)
+def step(scenario: Scenario, policy: str, number: int) -> None:
+    """Let a policy act at a tick, after all ticks before; once done it stays done."""
+    path = _path(scenario, policy, number)
     if path.exists():
         return
-    before = moves(scene, player, number)
-    facts = read_json(scene.facts(number))
-    run = scene.run(number, player)
+    before = moves(scenario, policy, number)
+    facts = read_json(scenario.facts(number))
+    run = scenario.run(number, policy)
     in_use = before[-1].model if before else ""
     if "refused" in facts:
         check, reason = facts["refused"]
         candidate, moved, verdict, sentence = "", False, Verdict.INVALID.value, reason
-        if player == GATE:
+        if policy == GATE:
             _note(run, run.refuse(Refusal(check, reason)), 0, "")
     else:
-        _prepare(scene, run, number, before, facts["fingerprint"])
-        ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[player]
-        candidate, moved, verdict, sentence = ask(scene, run, number, in_use, facts)
+        _prepare(scenario, run, number, before, facts["fingerprint"])
+        ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[policy]
+        candidate, moved, verdict, sentence = ask(scenario, run, number, in_use, facts)
     move = Move(candidate if moved else in_use, candidate, moved, verdict, sentence)
     write_json(path, asdict(move))
 
 
-def moves(scene: Scene, player: str, number: int) -> list[Move]:
-    """Return what a player did before a tick, oldest first."""
-    return [Move(**read_json(_path(scene, player, earlier))) for earlier in range(number)]
+def moves(scenario: Scenario, policy: str, number: int) -> list[Move]:
+    """Return what a policy did before a tick, oldest first."""
+    return [Move(**read_json(_path(scenario, policy, earlier))) for earlier in range(number)]
 
 
-def _path(scene: Scene, player: str, number: int) -> Any:
-    return scene.folder / player / "moves" / f"{number:04d}.json"
+def _path(scenario: Scenario, policy: str, number: int) -> Any:
+    return scenario.folder / policy / "moves" / f"{number:04d}.json"
 
 
-def _prepare(scene: Scene, run: Run, number: int, before: list[Move], frozen: str) -> None:
+def _prepare(scenario: Scenario, run: Run, number: int, before: list[Move], frozen: str) -> None:
     """Lay the tick's rows, the champion in use and the anchor where a retraining finds them."""
     run.work.mkdir(parents=True, exist_ok=True)
     link = run.work / SNAPSHOT
     link.unlink(missing_ok=True)
-    link.symlink_to(scene.snapshot(number))
+    link.symlink_to(scenario.snapshot(number))
     run.begin(run.frozen_as(frozen))
     write_tick(run)
     folder = run.work / "champion"
@@ -98,26 +98,26 @@ def _prepare(scene: Scene, run: Run, number: int, before: list[Move], frozen: st
     if not in_use:
         stand_in(run, folder)
         return
-    copy(scene.model(in_use), folder)
-    copy(scene.model(next(move.model for move in before if move.model)), folder / "anchor")
+    copy(scenario.model(in_use), folder)
+    copy(scenario.model(next(move.model for move in before if move.model)), folder / "anchor")
 
 
 def _ask_the_gate(
-    scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
+    scenario: Scenario, run: Run, number: int, in_use: str, facts: dict[str, Any]
 ) -> Answer:
     """Do what `retrain` does: validate, train, compare, decide, record; promote or leave it."""
     candidate = ""
     try:
         validate_snapshot(run)
-        train_once(run, scene.shelf)
+        train_once(run, scenario.shelf)
         candidate = f"{GATE}-{number:04d}"
-        _keep_model(scene, run, candidate)
+        _keep_model(scenario, run, candidate)
         stages.compare_on_snapshot(run, timed=False)
         decision = decide(run)
     except Refusal as refusal:
         decision = run.refuse(refusal)
     _note(run, decision, facts["rows"], candidate)
-    # all players begin with the same model, whatever the gate would have said of it
+    # all begin with the same model, whatever the gate would have said of it
     moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
     return candidate, moved, decision.verdict.value, decision.sentence
 
@@ -140,10 +140,10 @@ def _note(run: Run, decision: Decision, rows: int, candidate: str) -> None:
 
 
 def _ask_the_metric(
-    scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]
+    scenario: Scenario, run: Run, number: int, in_use: str, facts: dict[str, Any]
 ) -> Answer:
     """Promote where the metric is higher, as most templates do; the rows at least are the same."""
-    name, fault = _candidate(scene, run, METRIC, number)
+    name, fault = _candidate(scenario, run, METRIC, number)
     try:
         ours, theirs = _metrics(run) if name and in_use else (1.0, 0.0)
     except (ModelError, ScoringError) as error:
@@ -154,18 +154,20 @@ def _ask_the_metric(
     return name, ours > theirs, "higher" if ours > theirs else "not higher", words
 
 
-def _ask_nobody(scene: Scene, run: Run, number: int, in_use: str, facts: dict[str, Any]) -> Answer:
+def _ask_nobody(
+    scenario: Scenario, run: Run, number: int, in_use: str, facts: dict[str, Any]
+) -> Answer:
     """Promote whatever could be trained."""
-    name, fault = _candidate(scene, run, ALWAYS, number)
+    name, fault = _candidate(scenario, run, ALWAYS, number)
     return name, bool(name), "newest" if name else NO_CANDIDATE, fault
 
 
-def _candidate(scene: Scene, run: Run, player: str, number: int) -> tuple[str, str]:
+def _candidate(scenario: Scenario, run: Run, policy: str, number: int) -> tuple[str, str]:
     """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
-    name = f"{player}-{number:04d}"
+    name = f"{policy}-{number:04d}"
     try:
-        train_once(run, scene.shelf)
-        _keep_model(scene, run, name)
+        train_once(run, scenario.shelf)
+        _keep_model(scenario, run, name)
     except Refusal as refusal:
         return "", str(refusal)
     return name, ""
@@ -191,7 +193,7 @@ def _metrics(run: Run) -> tuple[float, float]:
     )
 
 
-def _keep_model(scene: Scene, run: Run, name: str) -> None:
+def _keep_model(scenario: Scenario, run: Run, name: str) -> None:
     """Keep the candidate under its name, as a registry would give it back after a promotion."""
     candidate, card = run.candidate.folder, run.candidate.card
     known = {"name": name, "promoted_on": run.windows.gate.end}
@@ -201,25 +203,25 @@ def _keep_model(scene: Scene, run: Run, name: str) -> None:
         copy(candidate, folder)
         card.model_copy(update={"contender": contender}).write(folder)
 
-    keep(scene.model(name), fill)
+    keep(scenario.model(name), fill)
 
 
-def in_use(scene: Scene, player: str) -> list[str]:
-    """Return the model that a player had in use in each period; empty for the baseline.
+def in_use(scenario: Scenario, policy: str) -> list[str]:
+    """Return the model that a policy had in use in each period; empty for the baseline.
 
     All begin with the same model, the first candidate, whatever the gate said of it.
     """
-    count = len(scene.ticks)
-    if player != NEVER:
-        return [move.model for move in moves(scene, player, count)]
-    begun = [move.model for move in moves(scene, GATE, count)]
+    count = len(scenario.ticks)
+    if policy != NEVER:
+        return [move.model for move in moves(scenario, policy, count)]
+    begun = [move.model for move in moves(scenario, GATE, count)]
     first = next((model for model in begun if model), "")
     return [first if model else "" for model in begun]
 
 
-def unheld(scene: Scene) -> list[str]:
+def unheld(scenario: Scenario) -> list[str]:
     """Return what would have been in use had no rows been held back for a comparison."""
-    used = in_use(scene, NEVER)
+    used = in_use(scenario, NEVER)
     for number in range(1, len(used)):
-        used[number] = read_json(scene.facts(number)).get(UNHELD) or used[number - 1]
+        used[number] = read_json(scenario.facts(number)).get(UNHELD) or used[number - 1]
     return used

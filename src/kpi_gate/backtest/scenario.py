@@ -20,7 +20,7 @@ LEAST_TICKS = 2
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scenario:
     """A use case with its settings, a stretch of its history, and the folder of it.
 
     Attributes:
@@ -54,19 +54,19 @@ class Scene:
         """Leave the use case out: its functions cannot be sent to another process."""
         return {name: value for name, value in vars(self).items() if name != "use_case"}
 
-    def run(self, number: int, player: str = "") -> Run:
-        """Return the run of a tick: of a player in a folder of its own, else over the raw rows."""
-        return Run(self.use_case, self.ticks[number], self._place(player))
+    def run(self, number: int, policy: str = "") -> Run:
+        """Return the run of a tick: of a policy in a folder of its own, else over the raw rows."""
+        return Run(self.use_case, self.ticks[number], self._place(policy))
 
     @property
     def afterwards(self) -> Run:
         """The run that knows how it all ended."""
         return Run(self.use_case, self.known, self._place(""))
 
-    def _place(self, player: str) -> Place:
-        if not player:
+    def _place(self, policy: str) -> Place:
+        if not policy:
             return self.source
-        root = self.folder / player
+        root = self.folder / policy
         (root / "home").mkdir(parents=True, exist_ok=True)
         return Place(root=root, home=root / "home", ledger_url=f"sqlite:///{root}/home/ledger.db")
 
@@ -100,8 +100,8 @@ def lay_out(
     place: Place,
     *,
     unheld: bool = False,
-) -> Scene:
-    """Return the scene of a stretch of history.
+) -> Scenario:
+    """Return the scenario of a stretch of history.
 
     Args:
         name: The use case.
@@ -139,7 +139,7 @@ def lay_out(
     ]
     span = [unheld, *(moment.isoformat() for moment in (*ticks, end, known))]
     home = place.home / "backtest" / name
-    return Scene(
+    return Scenario(
         name=name,
         changes=tuple(sorted(changes.items())),
         folder=home / digest([rows, settings.model_dump(mode="json"), span])[:12],

@@ -8,7 +8,7 @@ from typing import Any
 from kpi_gate.backtest import accounting, outcomes, policies
 from kpi_gate.backtest.engine import Progress, act, open_pool
 from kpi_gate.backtest.result import Sweep, Trial
-from kpi_gate.backtest.scenario import Scene, lay_out
+from kpi_gate.backtest.scenario import Scenario, lay_out
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.workspace import Place
 
@@ -36,7 +36,7 @@ def combinations(axes: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def sweep(
-    scene: Scene,
+    scenario: Scenario,
     span: tuple[datetime, datetime],
     axes: Mapping[str, Sequence[Any]],
     place: Place,
@@ -46,7 +46,7 @@ def sweep(
     """Let the gate play every combination.
 
     Args:
-        scene: What is played as it is; its changes hold in every combination.
+        scenario: What is played as it is; its changes hold in every combination.
         span: Start and end of the stretch.
         axes: Values to try, by dotted key of the YAML.
         place: Where files and services are.
@@ -58,30 +58,32 @@ def sweep(
     """
     asked = combinations(axes)
     # all are laid out before the first is played: a wrong key costs no time
-    scenes = [lay_out(scene.name, *span, dict(scene.changes) | more, place) for more in asked]
-    since = max(played.ticks[0] for played in scenes)  # all are counted on the same decisions
-    switching = scene.use_case.settings.objective.switch_cost
-    progress = Progress(told, sum(2 * len(played.ticks) + 1 for played in scenes))
+    scenarios = [
+        lay_out(scenario.name, *span, dict(scenario.changes) | more, place) for more in asked
+    ]
+    since = max(played.ticks[0] for played in scenarios)  # all are counted on the same decisions
+    switching = scenario.use_case.settings.objective.switch_cost
+    progress = Progress(told, sum(2 * len(played.ticks) + 1 for played in scenarios))
     trials = []
     with open_pool(workers) as pool:
-        for more, played in zip(asked, scenes, strict=True):
+        for more, played in zip(asked, scenarios, strict=True):
             act(played, pool, (policies.GATE,), progress)
             trials.append(_trial(played, more, since, switching))
-    unit = scene.use_case.settings.objective.unit
+    unit = scenario.use_case.settings.objective.unit
     return Sweep(unit=unit, trials=tuple(trials))
 
 
-def _trial(scene: Scene, more: Mapping[str, Any], since: datetime, switching: float) -> Trial:
+def _trial(scenario: Scenario, more: Mapping[str, Any], since: datetime, switching: float) -> Trial:
     """Sum up what the gate earned from a moment on; a promotion before it is a beginning."""
-    used = policies.in_use(scene, policies.GATE)
-    _value(scene, used)
+    used = policies.in_use(scenario, policies.GATE)
+    _value(scenario, used)
     promotions = [
-        made for made in accounting.Reckoning(scene).promotions(used) if made.as_of >= since
+        made for made in accounting.Reckoning(scenario).promotions(used) if made.as_of >= since
     ]
-    half = since + (scene.end - since) / 2
+    half = since + (scenario.end - since) / 2
     gross, late = (
         sum(
-            outcomes.earned_between(scene, number, name, start, scene.end)
+            outcomes.earned_between(scenario, number, name, start, scenario.end)
             for number, name in enumerate(used)
         )
         for start in (since, half)
@@ -99,10 +101,10 @@ def _trial(scene: Scene, more: Mapping[str, Any], since: datetime, switching: fl
     )
 
 
-def _value(scene: Scene, used: Sequence[str]) -> None:
+def _value(scenario: Scenario, used: Sequence[str]) -> None:
     """Let the models in use decide on every period, and what they replaced while they stayed."""
     for number, name in enumerate(used):
-        outcomes.value_models(scene, number, [name])
+        outcomes.value_models(scenario, number, [name])
     for swap in accounting.swaps(used):
         for number in range(swap.number, swap.end):
-            outcomes.value_models(scene, number, [swap.old])
+            outcomes.value_models(scenario, number, [swap.old])

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.learning.windows import plan_windows
@@ -25,12 +25,12 @@ from kpi_gate.usecase.refusal import Refusal
 UNHELD = "unheld"
 
 
-def freeze(scene: Scene, number: int) -> None:
+def freeze(scenario: Scenario, number: int) -> None:
     """Freeze the rows that were known at a tick; where asked, train a model on all of them."""
-    facts, path = scene.facts(number), scene.snapshot(number)
+    facts, path = scenario.facts(number), scenario.snapshot(number)
     if facts.exists():
         return
-    run = scene.run(number)
+    run = scenario.run(number)
     try:
         if not path.exists():
             rows = loading.load_rows(run)
@@ -41,12 +41,12 @@ def freeze(scene: Scene, number: int) -> None:
         return
     rows = pd.read_parquet(path)
     frozen = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    model = f"{UNHELD}-{number:04d}" if scene.unheld else ""
+    model = f"{UNHELD}-{number:04d}" if scenario.unheld else ""
     if model:
         try:
-            shelved = scene.shelf / digest([UNHELD, frozen, _what_trains(run)])[:16]
+            shelved = scenario.shelf / digest([UNHELD, frozen, _what_trains(run)])[:16]
             keep(shelved, lambda folder: _train_on_all(run, rows, folder, frozen))
-            keep(scene.model(model), lambda folder: copy(shelved, folder))
+            keep(scenario.model(model), lambda folder: copy(shelved, folder))
         except Refusal:  # too little to learn from
             model = ""
     write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
@@ -63,7 +63,7 @@ def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> No
 
 
 def train_once(run: Run, shelf: Path) -> None:
-    """Train a player's candidate, or take it from the shelf where another has trained the same."""
+    """Train a policy's candidate, or take it from the shelf where another has trained the same."""
     frozen, windows = run.snapshot.fingerprint, run.windows.model_dump(mode="json")
     name = digest([frozen, windows, _what_trains(run)])[:16]
     shelved, mine = shelf / name, run.work / "candidate"

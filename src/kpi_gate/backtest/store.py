@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kpi_gate.backtest.result import Backtest, Sweep
-from kpi_gate.backtest.scenario import Scene
+from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.record.report_run import Report, log_report
 from kpi_gate.report.backtest_page import page
 from kpi_gate.report.backtest_wording import lead, overfit
@@ -12,13 +12,13 @@ from kpi_gate.workspace import Place
 PAGE, NUMBERS = "backtest.html", "backtest.json"
 
 
-def keep_pages(scene: Scene, found: Backtest, sweep: Sweep | None, place: Place) -> Path:
+def keep_pages(scenario: Scenario, found: Backtest, sweep: Sweep | None, place: Place) -> Path:
     """Write the page beside the play and log it to MLflow; return the page's file.
 
     Raises:
         TrackingError: If MLflow cannot be reached; the page is written before.
     """
-    html, path = page(found, sweep), scene.folder / PAGE
+    html, path = page(found, sweep), scenario.folder / PAGE
     path.write_text(html, encoding="utf-8")
     files = {f"backtest/{PAGE}": html, f"backtest/{NUMBERS}": found.model_dump_json(indent=1)}
     if sweep is not None:
@@ -28,7 +28,7 @@ def keep_pages(scene: Scene, found: Backtest, sweep: Sweep | None, place: Place)
     span = {"from": found.start.isoformat(), "to": found.end.isoformat()}
     report = Report(
         kind="backtest",
-        subject=scene.folder.name,
+        subject=scenario.folder.name,
         name=found.run_name,
         words=words,
         metrics=_metrics(found),

@@ -58,14 +58,14 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
         for key, values in _pairs("--sweep", axes, example, empty=False)
     }
     combinations(tried)
-    scene = lay_out(name, start, end, asked, place, unheld=unheld)
-    with progress_bar(f"{name}: {len(scene.ticks)} ticks") as told:
-        found = play(scene, workers, told)
+    scenario = lay_out(name, start, end, asked, place, unheld=unheld)
+    with progress_bar(f"{name}: {len(scenario.ticks)} ticks") as told:
+        found = play(scenario, workers, told)
     what_if = None
     if tried:
         with progress_bar(f"{name}: what if") as told:
-            what_if = sweep(scene, (start, end), tried, place, workers, told)
-    page = keep_pages(scene, found, what_if, place)
+            what_if = sweep(scenario, (start, end), tried, place, workers, told)
+    page = keep_pages(scenario, found, what_if, place)
     if html is not None:
         write_page(html, page.read_text(encoding="utf-8"))
     if as_json:
