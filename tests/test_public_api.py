@@ -11,7 +11,7 @@ import kpi_gate
 # what the whole machine needs, and the gate alone must do without
 HEAVY = (
     *("sklearn", "joblib", "pyarrow", "mlflow", "prefect", "dvc", "great_expectations", "skops"),
-    *("sqlalchemy", "pydantic_settings", "typer", "rich", "threadpoolctl", "cronsim", "filelock"),
+    *("sqlalchemy", "pydantic_settings", "typer", "rich", "threadpoolctl", "filelock"),
     *("fastapi", "matplotlib", "polars"),
 )
 
