@@ -6,7 +6,7 @@ import pytest
 from histories import START, scenario_of, toy_found
 
 from kpi_gate.backtest import outcomes
-from kpi_gate.backtest.accounting import Reckoning, Swap, swaps
+from kpi_gate.backtest.accounting import Pair, Reckoning, Swap, stretches, swaps
 from kpi_gate.backtest.snapshots import write_json
 from kpi_gate.data.snapshot import write_rows
 
@@ -59,13 +59,37 @@ def test_bounds_are_those_of_the_sum(scenario):
     found = tally.bounds(range(3), ["a"] * 3, ())
     total = values.sum()
     assert found.estimate == pytest.approx(total)
-    rough = 1.6449 * np.sqrt(120)  # rows are independent, of deviation 1
+    rough = 1.96 * np.sqrt(120)  # rows are independent, of deviation 1
     assert total - 2 * rough < found.lower < total - rough / 3
     assert total + rough / 3 < found.upper < total + 2 * rough
     part = tally.bounds([1], ["a"], ["b"])
     assert part.estimate == pytest.approx(20.0)
     assert (part.lower, part.upper) == pytest.approx((20.0, 20.0)), "no row differs from another"
-    assert tally.bounds([], [], ()).model_dump() == {"estimate": 0, "lower": None, "upper": None}
+
+
+def test_where_two_policies_never_differ_the_difference_is_exactly_zero(scenario):
+    nothing = {"estimate": 0.0, "lower": 0.0, "upper": 0.0}
+    tally = Reckoning(scenario)
+    assert tally.bounds(range(3), ["a", "b", ""], ["a", "b", ""]).model_dump() == nothing
+    random = np.random.default_rng(1)
+    for number in range(3):
+        for name in "ab":
+            earn(scenario, number, name, random.normal(0.0, 1.0, 40))
+    whole = tally.bounds(range(3), ["a", "a", "a"], ["a", "b", "a"])
+    assert whole == tally.bounds([1], ["a"], ["b"]), "the other periods say nothing of it"
+
+
+def test_a_stretch_lasts_as_long_as_both_models_and_a_week_at_least():
+    week = pd.Timedelta(days=7)
+
+    def labels(pairs, apart=week):
+        ticks = [START + number * apart for number in range(10)]
+        return stretches([Pair(*pair) for pair in pairs], ticks)
+
+    assert labels([(1, "a", "b"), (2, "a", "b"), (3, "c", "b"), (4, "c", "d")]) == [0, 0, 1, 2]
+    assert labels([(1, "a", "b"), (3, "a", "b")]) == [0, 1], "between them was none"
+    daily = [(number, f"m{number}", "b") for number in range(10)]
+    assert labels(daily, pd.Timedelta(days=1)) == [0] * 7 + [1] * 3
 
 
 def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_open(scenario):

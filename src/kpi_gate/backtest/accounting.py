@@ -1,6 +1,7 @@
 """From what every model earned to what every policy came to: KPI, regret, false promotions."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -8,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpi_gate.backtest import outcomes, policies
+from kpi_gate.backtest.bounds import Rows, autocorrelation, by_day, total_bounds
 from kpi_gate.backtest.result import Backtest, Bounds, PolicyResult, Promotion, TickResult
 from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.backtest.snapshots import UNHELD
-from kpi_gate.decision.stats.paired_gain import paired_gain
 
-Floats = NDArray[np.float64]
-RESAMPLES = 1000
+SHORTEST_STRETCH = timedelta(days=7)  # a shorter one has no mean of its own
 NOTHING_HELD_BACK = "always promote a model trained on everything known, which nothing can judge"
 
 
@@ -33,6 +33,32 @@ def swaps(used: Sequence[str]) -> list[Swap]:
     changes = [k for k in range(first + 1, len(used)) if used[k] != used[k - 1]]
     ends = [*changes, len(used)][1:]
     return [Swap(k, used[k - 1], used[k], end) for k, end in zip(changes, ends, strict=True)]
+
+
+class Pair(NamedTuple):
+    """Two models that are compared over a period; `theirs` is None where one alone is counted."""
+
+    number: int
+    ours: str
+    theirs: str | None
+
+
+def stretches(pairs: Sequence[Pair], ticks: Sequence[datetime]) -> list[int]:
+    """Return the number of each pair's stretch, which lasts as long as the two models are the same.
+
+    One that would begin within a week of the one before joins it.
+    """
+    found: list[int] = []
+    for place, pair in enumerate(pairs):
+        before = pairs[place - 1] if place else None
+        goes_on = before == pair._replace(number=pair.number - 1)
+        if not found:
+            found, begun = [0], ticks[pair.number]
+        elif goes_on or ticks[pair.number] - begun < SHORTEST_STRETCH:
+            found.append(found[-1])
+        else:
+            found, begun = [*found, found[-1] + 1], ticks[pair.number]
+    return found
 
 
 def wanted(scenario: Scenario) -> list[set[str]]:
@@ -62,6 +88,7 @@ class Reckoning:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.count = len(scenario.ticks)
+        self.hanging = 0.0  # autocorrelation of the days, once the long history is known
 
     @cached_property
     def clusters(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]]]:
@@ -75,28 +102,28 @@ class Reckoning:
 
     def bounds(self, periods: Sequence[int], ours: Sequence[str], theirs: Sequence[str]) -> Bounds:
         """Return the difference of two rows of models over some periods; theirs may be none."""
-        parts = [
-            outcomes.earned(self.scenario, number, our)
-            - (outcomes.earned(self.scenario, number, their) if theirs else 0.0)
-            for number, our, their in zip(periods, ours, theirs or ours, strict=True)
-        ]
-        values = np.concatenate(parts) if parts else np.empty(0)
-        if values.size == 0:
-            return Bounds(estimate=0.0, lower=None, upper=None)
+        others: Sequence[str | None] = theirs or [None] * len(ours)
+        met = zip(periods, ours, others, strict=True)
+        apart = [Pair(number, our, their) for number, our, their in met if our != their]
+        if not apart:
+            return Bounds(estimate=0.0, lower=0.0, upper=0.0)
+        confidence = self.scenario.use_case.settings.objective.confidence
+        return total_bounds(self.rows(apart), confidence, self.hanging)
+
+    def rows(self, pairs: Sequence[Pair]) -> Rows:
+        """Return what the first of each pair earned more than the second."""
         units, days = self.clusters
-        gain = paired_gain(
-            values,
-            np.concatenate([units[number] for number in periods]),
-            np.concatenate([days[number] for number in periods]),
-            threshold=0.0,
-            confidence=self.scenario.use_case.settings.objective.confidence,
-            resamples=RESAMPLES,
-        )
-        known = np.isfinite(gain.lower) and np.isfinite(gain.upper)
-        return Bounds(
-            estimate=float(values.sum()),
-            lower=float(gain.lower * values.size) if known else None,
-            upper=float(gain.upper * values.size) if known else None,
+        values = [
+            outcomes.earned(self.scenario, number, ours)
+            - (0.0 if theirs is None else outcomes.earned(self.scenario, number, theirs))
+            for number, ours, theirs in pairs
+        ]
+        sizes = [part.size for part in values]
+        return Rows(
+            values=np.concatenate(values),
+            unit=np.concatenate([units[pair.number] for pair in pairs]),
+            day=np.concatenate([days[pair.number] for pair in pairs]),
+            stretch=np.repeat(stretches(pairs, self.scenario.ticks), sizes),
         )
 
     def oracle(self) -> list[str]:
@@ -130,6 +157,7 @@ def reckon(scenario: Scenario) -> Backtest:
     tally = Reckoning(scenario)
     used = _all_used(scenario)
     used[policies.ORACLE] = tally.oracle()
+    tally.hanging = _hanging(tally, used[policies.ALWAYS], used[policies.NEVER])
     periods, settings = range(tally.count), scenario.use_case.settings
     best = sum(tally.total(k, used[policies.ORACLE][k]) for k in periods)
 
@@ -162,6 +190,14 @@ def reckon(scenario: Scenario) -> Backtest:
         nothing_held_back=result(UNHELD, NOTHING_HELD_BACK) if scenario.unheld else None,
         ticks=tuple(_ticks(scenario, tally, used)),
     )
+
+
+def _hanging(tally: Reckoning, always: Sequence[str], never: Sequence[str]) -> float:
+    """Return how the days of the whole history hang together, for models that stayed shortly."""
+    met = enumerate(zip(always, never, strict=True))
+    apart = [Pair(number, ours, theirs) for number, (ours, theirs) in met if ours != theirs]
+    rows = tally.rows(apart) if apart else None
+    return autocorrelation(by_day(rows)) if rows is not None and rows.values.size else 0.0
 
 
 def _ticks(

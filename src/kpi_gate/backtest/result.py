@@ -9,11 +9,12 @@ from kpi_gate.decision.frozen import Frozen
 
 
 class Bounds(Frozen):
-    """An amount over a stretch of history with its one-sided bounds.
+    """An amount over a stretch of history with its two-sided bounds.
 
     Attributes:
         estimate: The amount, in the objective's unit.
-        lower: Lower bound at the objective's confidence; None where there are too few rows.
+        lower: Lower bound; the truth lies within at the objective's confidence. None where there
+            are too few rows, zero where nothing was different.
         upper: Upper bound.
     """
 
