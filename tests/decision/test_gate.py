@@ -71,7 +71,7 @@ def test_a_clear_gain_is_promoted():
         ),
         ({"corners": {"rate": (0.1, np.nan)}}, {}, INVALID, "sensitivity"),
         ({"ranges": ("rate",)}, {}, INVALID, "sensitivity"),
-        ({"corners": {"rate": (-0.4, 0.1)}}, {}, Verdict.HOLD, "sensitivity rate"),
+        ({"corners": {"rate": (-0.8, 0.1)}}, {}, Verdict.HOLD, "sensitivity rate"),
     ],
 )
 def test_every_rule_has_its_verdict(found, objective, expected, check):

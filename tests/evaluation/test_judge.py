@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from kpi_gate.cli.app import app
 from kpi_gate.evaluation.judge import NEEDS
+from kpi_gate.evaluation.judge import judge as judge_rows
 from kpi_gate.usecase.contract import ConfigurationError
 
 OBJECTIVE = {
@@ -613,11 +614,40 @@ def test_a_wrong_estimator_is_told(judge, wanted):
 def test_corners_of_the_table_are_judged(judge):
     rows = table()
     difference = rows["value_candidate"] - rows["value_champion"]
-    ends = {"difference:rate:low": difference - 0.4, "difference:rate:high": difference + 0.1}
+    ends = {"difference:rate:low": difference - 0.9, "difference:rate:high": difference + 0.1}
     found = answer(judge(rows.assign(**ends)))
     assert (found["verdict"], failing(found)) == ("HOLD", {"sensitivity rate"})
     half = answer(judge(rows.assign(**{"difference:rate:low": difference})))
     assert (half["verdict"], failing(half)) == ("INVALID", {"sensitivity"})
+
+
+def test_days_before_the_table_tell_of_storms(tmp_path):
+    def days(count, first, gain):
+        rows = np.arange(count * 60)
+        day = pd.Timestamp(first, tz="UTC") + pd.to_timedelta(rows // 60, unit="D")
+        noise = np.random.default_rng(7).normal(0, 1, rows.size)
+        values = {"value_champion": 0.0, "value_candidate": noise + gain}
+        return pd.DataFrame({"unit": rows, "event_time": day, **values})
+
+    objective = {"unit": "EUR", "horizon_decisions": 10_000, "min_effect": 0.1, "resamples": 1_000}
+    window, before = days(14, "2024-06-01", 0.4), days(120, "2024-01-01", 0.3)
+    calm = judge_rows(window, objective, history=before)
+    assert calm.verdict == judge_rows(window, objective).verdict == "PROMOTE"
+    stormy = before.assign(
+        value_candidate=before["value_candidate"] - 6.0 * (before.index // 60 % 20 == 0)
+    )
+    path = tmp_path / "before.parquet"
+    stormy.to_parquet(path)
+    for given in (stormy, path):
+        decision = judge_rows(window, objective, history=given)
+        assert decision.verdict == "HOLD"
+        assert "120 days before the window" in decision.to_text()
+    for wrong, words in (
+        (window, "reach into it"),
+        (before.drop(columns="unit"), "history: no column unit"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            judge_rows(window, objective, history=wrong)
 
 
 def test_exposure_and_uncapped_values_are_read(judge):

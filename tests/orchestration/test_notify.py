@@ -194,7 +194,7 @@ def test_what_a_run_adds_to_the_ledger_is_told_even_where_it_fails(tmp_path):
 
         with pytest.raises(ValueError, match="a bug"):
             run()
-    assert [told["subject"] for told in got] == ["toy: v2 is champion now, after the baseline"]
+    assert [told["subject"] for told in got] == ["toy: v2 is champion now, after the rule of thumb"]
 
 
 def test_each_silence_is_told_once_until_it_is_broken(tmp_path, monkeypatch):

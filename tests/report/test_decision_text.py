@@ -62,7 +62,7 @@ def test_promotion_says_what_is_earned_and_booked():
         ("invalid", "3 rows of the gate window were trained or tuned on"),
         ("invalid", "EUR per decision must not be used"),
         ("refused", "the comparison cannot be trusted: the file is not there"),
-        ("first model", "than the baseline (call everyone) ("),
+        ("first model", "than the rule of thumb (call everyone) ("),
         ("promote bare", "than the champion ("),
         ("one unit", "no interval: one unit"),
     ],

@@ -44,13 +44,13 @@ def finding(severity):
         (
             entry("done", version="v1", **{"from": "", "forced": "we know better"}),
             "promotion",
-            "toy: v1 is champion now, after the baseline, by force: we know better",
-            "Decision d1: v1 is champion now, after the baseline, by force: we know better.",
+            "toy: v1 is champion now, after the rule of thumb, by force: we know better",
+            "Decision d1: v1 is champion now, after the rule of thumb, by force: we know better.",
         ),
         (
             entry("rollback", version="", **{"from": "v1", "reason": "it sells nothing"}),
             "rollback",
-            "toy: the baseline is champion again, after v1",
+            "toy: the rule of thumb is champion again, after v1",
             "Reason: it sells nothing",
         ),
         (

@@ -21,6 +21,10 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     past: Annotated[
         Path | None, typer.Option(help="JSON: [{gain, standard_error}, ...] of earlier candidates")
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(help="The same columns on days before: how days stray is learnt from them."),
+    ] = None,
     as_of: AsOf = None,
     trained_until: Annotated[
         datetime | None, at(words="End of what the candidate has seen.")
@@ -50,7 +54,12 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     }
     known = {name: value for name, value in said.items() if value is not None}
     decision = judge_rows(
-        rows, objective, measures=measures, past=past or (), provenance=known or None
+        rows,
+        objective,
+        measures=measures,
+        past=past or (),
+        history=history,
+        provenance=known or None,
     )
     if html is not None:
         write_page(html, decision.to_html())

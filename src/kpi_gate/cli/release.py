@@ -49,7 +49,7 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
 
     with open_run(name) as run, telling(run, partial(typer.echo, err=True)):
         version = promotion.rollback(run, reason)
-    typer.echo(f"{name}: the champion is {version or 'the baseline'} again.")
+    typer.echo(f"{name}: the champion is {version or 'the rule of thumb'} again.")
 
 
 def reanchor(name: UseCaseName, reason: Reason = "") -> None:

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 
 from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.paired_rows import PairedRows
+from kpi_gate.decision.stats.day_history import DayHistory
 
 Floats = NDArray[np.float64]
 BASELINE = "baseline"
@@ -147,6 +148,7 @@ class Evidence:
         notes: Further facts for the decision page (metrics, variants), JSON-able.
         foreknowledge: What columns and candidate know of the outcomes; empty where too few were
             known to say, None where `judge` sees a bare table.
+        history: Differences by day before the gate window; None where nobody has looked.
     """
 
     rows: PairedRows
@@ -160,6 +162,7 @@ class Evidence:
     faults: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
     foreknowledge: tuple[Foreknowledge, ...] | None = None
+    history: DayHistory | None = None
 
 
 def utc(moment: datetime) -> datetime:

@@ -20,7 +20,7 @@ def fingerprint(keys: NDArray[Any]) -> str:
 
 def decision_id(evidence: Evidence, settings: GateSettings) -> str:
     """Hash what is judged and by which rules; timings are left out, so a replay agrees."""
-    rows, known = evidence.rows, evidence.foreknowledge
+    rows, known, days = evidence.rows, evidence.foreknowledge, evidence.history
     measures = {
         side: {name: repr(value) for name, value in numbers.items() if name not in TIMINGS}
         for side, numbers in evidence.measures.items()
@@ -36,6 +36,7 @@ def decision_id(evidence: Evidence, settings: GateSettings) -> str:
         lineage,
         settings.model_dump(mode="json"),
         *([] if known is None else [[one.model_dump(mode="json") for one in known]]),
+        *([] if days is None else [_hash(days.days, days.sums, days.rows)]),
     ]
     return digest(content)
 

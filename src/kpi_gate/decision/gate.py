@@ -110,12 +110,13 @@ def _measure(
 ) -> _Measured:
     rows, objective = evidence.rows, settings.objective
     shrink = partial(shrink_gain, past=past)
-    gain = measure_gain(rows, objective)
+    gain = measure_gain(rows, objective, history=evidence.history)
     shrunk = shrink(gain)
     worth = list(check_gain(gain, shrunk, objective))
-    checks = [*check_enough(gain, rows, objective), *check_hidden(rows, gain), *worth]
-    promising = all(check.passed for check in worth)
-    corners, sensitive = try_corners(evidence, objective, shrink, promising=promising)
+    enough = check_enough(gain, rows, objective, evidence.history)
+    checks = [*enough, *check_hidden(rows, gain), *worth]
+    booked = shrunk if all(check.passed for check in worth) else None
+    corners, sensitive = try_corners(evidence, objective, shrink, booked=booked)
     checks += sensitive
     slices: list[SliceGain] = []
     for guardrail in settings.guardrails:

@@ -195,6 +195,11 @@ class Decision(Frozen):
         """Why: what the candidate earns, or what stands in its way."""
         return render(self, "reason")
 
+    @property
+    def ask(self) -> str:
+        """What would change the verdict: one thing; empty where nothing needs to."""
+        return render(self, "ask")
+
     def to_text(self) -> str:
         """Render the decision as a table for the terminal."""
         return render(self, "text")

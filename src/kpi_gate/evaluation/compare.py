@@ -60,7 +60,7 @@ def compare(  # noqa: PLR0913  (what two models are compared by)
         value: A `ValueModel`, or a function (action, outcome, rows, parameters) to money a row, or
             to named parts of it.
         parameters: Numbers that `value` reads; `Parameter(low, base, high)` where one is not known
-            exactly: the verdict must hold at both ends.
+            exactly: neither end may turn what is booked into a loss that matters.
         unit: Customer, member or card of each row, or the column of `X` that says so.
         event_time: When each decision was due, or the column of `X`. Without it, what days have in
             common is not checked.

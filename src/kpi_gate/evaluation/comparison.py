@@ -15,7 +15,9 @@ from kpi_gate.data.snapshot import Snapshot
 from kpi_gate.decision.evidence import Foreknowledge, Lineage
 from kpi_gate.decision.fingerprint import fingerprint
 from kpi_gate.decision.paired_rows import SIDES
+from kpi_gate.decision.stats.day_history import DayHistory
 from kpi_gate.decision.value.estimators import Estimate
+from kpi_gate.evaluation.days_before import days_before
 from kpi_gate.evaluation.evidence_files import FACTS_FILE, TABLE_FILE, corner_column
 from kpi_gate.evaluation.foreknowledge import known_by_columns, known_by_the_candidate
 from kpi_gate.evaluation.metrics import (
@@ -75,6 +77,7 @@ def write_evidence(
         taken = time_sides(sides, gate) if timed else ALIKE
         for name, timings in taken.items() if len(gate) else ():
             measures[name] |= timings
+        history = days_before(models, use_case, rows, windows, rate)
     lineage = lineage_of(sides, use_case, rows, gate, windows, snapshot.as_of, snapshot.fingerprint)
     aside = snapshot.set_aside
     if aside:
@@ -83,7 +86,17 @@ def write_evidence(
     foreknown = known_by_columns(use_case, rows, windows)
     foreknown += known_by_the_candidate(use_case, sides["candidate"].probability, gate, foreknown)
     told = {"maturity": snapshot.maturity.note()}
-    write_comparison(folder, sides, use_case, gate, lineage, measures, known=foreknown, told=told)
+    write_comparison(
+        folder,
+        sides,
+        use_case,
+        gate,
+        lineage,
+        measures,
+        known=foreknown,
+        history=history,
+        told=told,
+    )
 
 
 def gate_rows(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
@@ -126,7 +139,7 @@ def lineage_of(
     )
 
 
-def write_comparison(
+def write_comparison(  # noqa: PLR0913  (all by name)
     folder: Path,
     sides: Mapping[str, Side],
     use_case: UseCase,
@@ -135,6 +148,7 @@ def write_comparison(
     measures: Mapping[str, Mapping[str, float]],
     *,
     known: Sequence[Foreknowledge],
+    history: DayHistory | None = None,
     told: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the table of rows and the facts that `read_evidence` reads; `told` joins the notes."""
@@ -150,6 +164,8 @@ def write_comparison(
         "diagnostics": dict(found.diagnostics),
         "faults": list(found.faults),
         "foreknowledge": [one.model_dump(mode="json") for one in known],
+        "days_before": history
+        and {name: getattr(history, name).tolist() for name in ("days", "sums", "rows")},
         "notes": {**notes(sides, use_case, gate), **(told or {})},
     }
     table = _table(gate, champion, candidate, use_case).assign(

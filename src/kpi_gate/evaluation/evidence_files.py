@@ -1,6 +1,7 @@
 """The files that carry evidence from the comparison to the gate: a table of rows, and facts."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence, Foreknowledge, Lineage
 from kpi_gate.decision.paired_rows import SIDES, PairedRows
+from kpi_gate.decision.stats.day_history import DayHistory
 from kpi_gate.learning.levels import as_text
 from kpi_gate.learning.scoring import row_keys
 
@@ -36,7 +38,16 @@ def read_evidence(folder: Path) -> Evidence:
         faults=tuple(facts["faults"]),
         notes=facts["notes"],
         foreknowledge=tuple(map(Foreknowledge.model_validate, facts["foreknowledge"])),
+        history=_history(facts.get("days_before")),
     )
+
+
+def _history(said: Mapping[str, list[float]] | None) -> DayHistory | None:
+    """Read the days before the gate window; older evidence has none."""
+    if said is None:
+        return None
+    days, sums, rows = (said[name] for name in ("days", "sums", "rows"))
+    return DayHistory(np.array(days, np.int64), np.array(sums, float), np.array(rows, float))
 
 
 def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
@@ -45,10 +56,9 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
     A slice column that the table lacks is left out: the gate then finds it missing.
     """
     actions = pair_of(table, "action")
-    time = table["event_time"].dt.as_unit("us").astype(np.int64).to_numpy()
     return PairedRows(
         unit=pd.factorize(as_text(table["unit"]))[0].astype(np.int64),
-        day=time // DAY_US,
+        day=day_numbers(table["event_time"]),
         champion=table["value_champion"].to_numpy(dtype=np.float64),
         candidate=table["value_candidate"].to_numpy(dtype=np.float64),
         slices={
@@ -57,11 +67,22 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
             if name in table.columns
         },
         bases=pair_of(table, "base"),
-        time=time,
+        time=microseconds(table["event_time"]),
         actions=actions,
         exposure=numbers_of(table, "exposure"),
         at_best=numbers_of(table, "at_best"),
     )
+
+
+def microseconds(time: pd.Series) -> NDArray[np.int64]:
+    """Return moments as microseconds since 1970 in UTC."""
+    return time.dt.as_unit("us").astype(np.int64).to_numpy()
+
+
+def day_numbers(time: pd.Series) -> NDArray[np.int64]:
+    """Return the number of each moment's UTC day since 1970."""
+    numbers: NDArray[np.int64] = microseconds(time) // DAY_US
+    return numbers
 
 
 def numbers_of(table: pd.DataFrame, column: str) -> Floats | None:

@@ -16,8 +16,9 @@ from kpi_gate.decision.checks.validity import MATURE
 from kpi_gate.decision.evidence import Contender, Evidence, Lineage, Window
 from kpi_gate.decision.gate import decide
 from kpi_gate.decision.objective import EstimatorSettings, GateSettings
-from kpi_gate.decision.paired_rows import SIDES
+from kpi_gate.decision.paired_rows import SIDES, differences
 from kpi_gate.decision.stats.calibration import calibration_error
+from kpi_gate.decision.stats.day_history import DayHistory
 from kpi_gate.decision.value import estimators
 from kpi_gate.decision.value.estimators import Estimate
 from kpi_gate.decision.verdict import Decision
@@ -29,7 +30,13 @@ from kpi_gate.evaluation.claims import (
     read_measures,
     read_past,
 )
-from kpi_gate.evaluation.evidence_files import corners_of, numbers_of, pair_of, paired_rows
+from kpi_gate.evaluation.evidence_files import (
+    corners_of,
+    day_numbers,
+    numbers_of,
+    pair_of,
+    paired_rows,
+)
 from kpi_gate.evaluation.gate_settings import (
     EstimatorGiven,
     GuardrailsGiven,
@@ -70,6 +77,7 @@ def judge(
     estimator: EstimatorGiven | None = None,
     measures: MeasuresGiven | None = None,
     past: PastGiven = (),
+    history: Any = None,
     provenance: Provenance | Mapping[str, Any] | None = None,
 ) -> Decision:
     """Judge a table with one row a decision.
@@ -87,6 +95,8 @@ def judge(
         estimator: How each row's value is estimated, or its `kind`; by default `paired`.
         measures: `{side: {measure: number}}`, or a JSON file of it.
         past: (gain, standard error) of every candidate measured before, or a JSON file of them.
+        history: Rows of the days before, in the same form; of them it is read how days stray, such
+            as a storm that `rows` do not hold, and nothing else. 60 days are needed.
         provenance: What both models had seen; without it, whether the rows are fresh is not
             checked.
 
@@ -117,6 +127,9 @@ def judge(
     place = "rows" if path is None else str(path)
     _require_sense(place, table)
     evidence = _evidence(table, settings, measures)
+    if history is not None:
+        before = read_table(history, (*ROLES, *needed), numbers, name="history")
+        evidence = replace(evidence, history=_days(before, table, settings))
     if provenance is not None and len(table):
         origin = checked(Provenance, provenance, "provenance")
         evidence = replace(evidence, lineage=_lineage(table, evidence, origin, path))
@@ -150,6 +163,22 @@ def _evidence(
         diagnostics=estimate.diagnostics,
         faults=(*estimate.faults, *_missing(table, settings.estimator)),
     )
+
+
+def _days(before: pd.DataFrame, table: pd.DataFrame, settings: GateSettings) -> DayHistory:
+    """Return the differences by day of the rows before a table.
+
+    Raises:
+        ConfigurationError: If a row of them is not before the table's days.
+    """
+    days, first = day_numbers(before["event_time"]), day_numbers(table["event_time"])
+    if len(days) and len(first) and days.max() >= first.min():
+        last, start = (np.datetime64(int(day), "D") for day in (days.max(), first.min()))
+        raise ConfigurationError(
+            f"history: its days go up to {last} and reach into it: rows begin on {start}"
+        )
+    found = _estimate(before, settings.estimator)
+    return DayHistory.of(differences((found.champion, found.candidate), found.bases), days)
 
 
 def _estimate(table: pd.DataFrame, settings: EstimatorSettings) -> Estimate:

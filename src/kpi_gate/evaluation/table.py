@@ -23,7 +23,9 @@ _TRUTHS = ("observed", "hidden", "outcome")
 _PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z")
 
 
-def read_table(given: object, required: Sequence[str], typed: Sequence[str]) -> pd.DataFrame:
+def read_table(
+    given: object, required: Sequence[str], typed: Sequence[str], *, name: str = "rows"
+) -> pd.DataFrame:
     """Return a table with one row a decision, every column of a role typed.
 
     Times become UTC, and a day is a day in UTC: at 00:30+02:00 it is still the day before.
@@ -32,12 +34,13 @@ def read_table(given: object, required: Sequence[str], typed: Sequence[str]) -> 
         given: A frame of pandas, polars or Arrow; or the path of a Parquet or CSV file.
         required: Columns that it must have; `unit` and `event_time` are among them.
         typed: Columns that hold numbers, where the table has them.
+        name: What a frame is called.
 
     Raises:
         ConfigurationError: If it cannot be read, or a column is missing or of the wrong type; the
             message names column, row and value.
     """
-    place = "rows"
+    place = name
     if isinstance(given, str | Path):
         given, place = _read_file(Path(given), required), str(given)
     try:

@@ -181,7 +181,9 @@ def reanchor(run: Run, reason: str) -> str:
             f"{version or 'none'}; {releases.remedy(run.name)}"
         )
     if not version:
-        raise PromotionError(f"{run.name} has no champion to anchor to: the baseline is in use")
+        raise PromotionError(
+            f"{run.name} has no champion to anchor to: the rule of thumb is in use"
+        )
     fault = golden_fault(run, version)
     if fault:
         raise PromotionError(f"{version} cannot be the anchor: {fault}")

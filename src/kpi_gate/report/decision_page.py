@@ -9,7 +9,15 @@ from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.report import decision_sections, decision_wording
 from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
-from kpi_gate.report.decision_wording import RULES, booked, earns, gain_places, rival, why
+from kpi_gate.report.decision_wording import (
+    RULES,
+    booked,
+    earns,
+    gain_places,
+    rival,
+    rival_in_short,
+    why,
+)
 from kpi_gate.report.html import TONES, fill
 from kpi_gate.report.labels_section import labels_section
 from kpi_gate.text import clean, finite, percent, sequence, total
@@ -24,6 +32,7 @@ def page(decision: Decision) -> str:
     return fill(
         "decision.html",
         **_head(decision),
+        other=rival_in_short(decision),
         dearest_switch=_dearest_switch(decision),
         tornado=_tornado(decision),
         chain=metric_chain,

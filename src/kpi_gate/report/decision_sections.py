@@ -10,6 +10,7 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.paired_rows import ROUNDING, SIDES
 from kpi_gate.decision.verdict import Decision, SliceGain
 from kpi_gate.report.decision_charts import Points, pair_bars, slice_mark
+from kpi_gate.report.decision_wording import rival_in_short
 from kpi_gate.report.html import digits, or_dash
 from kpi_gate.report.svg import axis_over
 from kpi_gate.text import UNKNOWN, finite, mapping, number, percent, places, sequence
@@ -111,7 +112,7 @@ def origin(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "snapshot", f"{lineage.snapshot} ({number(lineage.snapshot_rows, 0)} rows)"
         yield "gate window", f"{window}, {window.days:.0f} days"
         yield "outcomes known", percent(lineage.matured)
-        yield "champion", _contender(lineage.champion)
+        yield rival_in_short(decision), _contender(lineage.champion)
         yield "candidate", _contender(lineage.candidate)
         yield "gate rows", lineage.row_fingerprint or UNKNOWN
     else:

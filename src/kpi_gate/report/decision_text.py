@@ -19,6 +19,7 @@ from kpi_gate.report.decision_wording import (
     waiting,
     why,
 )
+from kpi_gate.report.next_step import ask
 from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100
@@ -132,7 +133,9 @@ def table(decision: Decision) -> str:
     for check in decision.checks:
         lines += _check_lines(check)
     if decision.verdict != "PROMOTE":
+        wanted = f"What would change it: {ask(decision)}"
         words = " ".join(filter(None, (need(decision), waiting(decision), looked(decision))))
+        lines += ["", *wrap(wanted, WIDTH, break_on_hyphens=False)]
         lines += ["", *wrap(words, WIDTH, break_on_hyphens=False)]
     lines += ["", *wrap(_origin(decision), WIDTH, break_on_hyphens=False)]
     return "\n".join(lines)
@@ -192,7 +195,7 @@ def markdown(decision: Decision) -> str:
     top = [f"**{head}**: {_cell(words)}", ""]
     top += [_row("what", "how much"), "|---|---|"]
     top += [_row(what, much) for what, much in _gain_lines(decision)]
-    change = [_cell(say(decision)) for say in (need, waiting, gap)]
+    change = [_cell(say(decision)) for say in (ask, need, waiting, gap)]
     end = ["", " ".join(filter(None, change)), "", _cell(_origin(decision))]
     title = ["", _row("", "rule", "check", "value", "bound", "reason"), "|---|---|---|--:|--:|---|"]
     failed = _check_rows(decision.failed)
@@ -218,6 +221,7 @@ def show(decision: Decision, form: str) -> str:
         "repr": one_line,
         "sentence": sentence,
         "reason": reason,
+        "ask": ask,
         "text": table,
         "markdown": markdown,
         "html": page,

@@ -17,7 +17,7 @@ RULES = {
     "V2": "worth the switch: what is booked pays for the promotion",
     "V3": "linked to the KPI: offline money has become KPI before",
     "V4": "guardrails: nothing that is watched worsens",
-    "V5": "sensitivity: the verdict holds if the value parameters are off",
+    "V5": "sensitivity: no loss that matters where the value parameters are off",
 }
 
 # what a verdict means, by the rule of its first reason
@@ -55,11 +55,17 @@ def rival(decision: Decision) -> str:
     champion = decision.lineage.champion
     if champion.is_baseline:
         words = clean(decision.notes.get("baseline_name") or "")
-        return f"the baseline ({words})" if words else "the baseline"
+        return f"the rule of thumb ({words})" if words else "the rule of thumb"
     name = clean(champion.name)
     if name == "champion":
         return "the champion"
     return f"champion v{name}" if name.isdigit() else f"champion {name}"
+
+
+def rival_in_short(decision: Decision) -> str:
+    """Return what a column of the side in use is called."""
+    lineage = decision.lineage
+    return "rule of thumb" if lineage is not None and lineage.champion.is_baseline else "champion"
 
 
 def earns(decision: Decision) -> str:

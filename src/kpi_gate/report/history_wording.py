@@ -63,8 +63,8 @@ def duration(days: float | None) -> str:
 
 
 def named(version: str) -> str:
-    """Return a version, or `the baseline`."""
-    return "the baseline" if version in ("", BASELINE) else shorten(clean(version), 24)
+    """Return a version, or `the rule of thumb`."""
+    return "the rule of thumb" if version in ("", BASELINE) else shorten(clean(version), 24)
 
 
 def share(value: float | None) -> str:

@@ -133,7 +133,7 @@ def _restore_side(
     if name == BASELINE:
         folder.mkdir(parents=True)
         folder_card.write_text(json.dumps({"contender": contender}), encoding="utf-8")
-        return "champion: the baseline"
+        return "champion: the rule of thumb"
     try:
         registry = Registry(place, entry.use_case)
         card = registry.fetch(name, folder, said.judged(name), trusted).card

@@ -94,4 +94,4 @@ def _notice(entry: Entry) -> Notice | None:
 
 
 def _shown(version: object) -> str:
-    return str(version) or "the baseline"
+    return str(version) or "the rule of thumb"

@@ -154,7 +154,7 @@ def test_a_candidate_is_no_baseline():
 
 def test_the_baseline_is_called_so():
     checks = check_valid(evidence(lineage=lineage(champion=BASELINE)), settings())
-    assert any(check.reason.startswith("the baseline has seen nothing") for check in checks)
+    assert any(check.reason.startswith("the rule of thumb has seen nothing") for check in checks)
 
 
 def keyed(**changes):

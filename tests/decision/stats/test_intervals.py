@@ -7,6 +7,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from kpi_gate.decision.stats.intervals import (
+    MOST_SKEW,
     cluster_sums,
     day_factor,
     hall_bound,
@@ -125,6 +126,22 @@ def test_the_factor_is_that_of_the_autocorrelation():
     share = 0.09 / (1 - 0.49) / (0.09 / (1 - 0.49) + 1 / 20)  # of the day sums, from memory
     expected = np.sqrt((1 + 0.7 * share) / (1 - 0.7 * share))
     assert np.mean(found) == pytest.approx(expected, rel=0.1)
+
+
+def test_days_that_do_not_follow_each_other_are_no_neighbours():
+    shocks = np.repeat(rng().normal(size=20), 2)  # pairs of days alike, and pairs 15 days apart
+    days = np.repeat(np.arange(20) * 15, 2) + np.tile([0, 1], 20)
+    assert factor(shocks, days) > 1.5
+    assert factor(shocks, np.arange(40) * 15) == 1.0
+
+
+def test_the_skewness_of_few_days_is_believed_up_to_a_bound():
+    storm = np.zeros(14)
+    storm[3] = -10.0
+    view = interval(storm, np.ones(14), 0.95, few=True)
+    assert view.tail_skew == -MOST_SKEW
+    assert (view.estimate - view.lower) / view.standard_error < 2.5
+    assert interval(storm, np.ones(14), 0.95).tail_skew < -2 * MOST_SKEW
 
 
 def test_a_pattern_of_the_week_is_no_memory():

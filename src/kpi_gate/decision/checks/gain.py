@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import LARGEST, Objective
 from kpi_gate.decision.paired_rows import PairedRows
+from kpi_gate.decision.stats.day_history import DayHistory
 from kpi_gate.decision.stats.paired_gain import Gain, Ratio, paired_gain
 from kpi_gate.decision.stats.shrinkage import learn_prior
 from kpi_gate.decision.verdict import Check, Verdict
@@ -81,7 +82,13 @@ def check_link(objective: Objective) -> Iterator[Check]:
     )
 
 
-def measure_gain(rows: PairedRows, objective: Objective, difference: Floats | None = None) -> Gain:
+def measure_gain(
+    rows: PairedRows,
+    objective: Objective,
+    difference: Floats | None = None,
+    *,
+    history: DayHistory | None = None,
+) -> Gain:
     """Measure the gain of the rows, or of another difference on the same rows.
 
     Where an action hides outcomes, the gain is that of the worst, and its upper bound that of the
@@ -95,6 +102,7 @@ def measure_gain(rows: PairedRows, objective: Objective, difference: Floats | No
         confidence=objective.confidence,
         resamples=objective.resamples,
         seed=objective.seed,
+        history=history,
     )
     ratio = None
     if rows.bases is not None and difference is None:
@@ -128,16 +136,20 @@ def try_corners(
     objective: Objective,
     shrink: Callable[[Gain], float],
     *,
-    promising: bool,
+    booked: float | None,
 ) -> tuple[dict[str, tuple[float, float]], list[Check]]:
-    """Judge V1 and V2 again at both ends of every value parameter (V5).
+    """Look at both ends of every value parameter (V5).
+
+    An end is an assumption that may be wrong, not noise: certainty is asked for at the base. What
+    is booked at an end must not be a loss beyond `min_effect`, nor one larger than what is booked
+    at the base.
 
     Args:
         evidence: What was measured, with the differences at each end.
         objective: What a gain must reach.
         shrink: Turns a gain into the gain that is booked.
-        promising: Whether V1 and V2 let the candidate pass at the base; if not, there is no
-            release that an end could turn.
+        booked: What is booked at the base; None where V1 or V2 stop the candidate there: no end
+            could turn a release that there is not.
 
     Returns:
         The gain at both ends by parameter, for the page; and the checks.
@@ -154,34 +166,34 @@ def try_corners(
     if broken:
         reason = f"there is no finite gain at the ends of {', '.join(broken)}"
         checks.append(_sensitive(name=NAME, passed=False, reason=reason, failing=Verdict.INVALID))
-    if whole and not promising:
+    if whole and booked is None:
         reason = "not checked: there is no release that an end of a value parameter could turn"
         checks.append(_sensitive(name=NAME, passed=None, reason=reason))
-    elif promising:
+    elif booked is not None:
         for name, ends in whole.items():
-            gains = [measure_gain(rows, objective, np.asarray(end, dtype=float)) for end in ends]
-            checks.append(_check_corner(name, gains, shrink, objective))
+            low, high = (
+                shrink(measure_gain(rows, objective, np.asarray(end, dtype=float))) for end in ends
+            )
+            checks.append(_check_ends(name, low, high, booked, objective))
     return corners, checks
 
 
-def _check_corner(
-    name: str, gains: Sequence[Gain], shrink: Callable[[Gain], float], objective: Objective
-) -> Check:
-    turned = {
-        end: gain
-        for end, gain in zip(("low", "high"), gains, strict=True)
-        if not all(check.passed for check in check_gain(gain, shrink(gain), objective))
+def _check_ends(name: str, low: float, high: float, booked: float, objective: Objective) -> Check:
+    """Check what is booked at both ends of a value parameter."""
+    least = min(low, high)
+    bound = -min(objective.min_effect, booked)
+    money = {
+        end: f"{gain:+.4g} {objective.unit} a decision, "
+        f"{gain * objective.horizon_decisions - objective.switch_cost:+,.0f} over "
+        f"{objective.horizon}"
+        for end, gain in (("low", low), ("high", high))
     }
-    worst = min(turned.values() or gains, key=lambda gain: gain.lower)
-    bound = _in_words(worst.lower, objective.unit)
-    least = f"{worst.estimate:+.4g} {objective.unit}, lower bound {bound}"
+    ends = f"at its low end {money['low']}; at its high end {money['high']}"
     return _sensitive(
         name=f"{NAME} {name}",
-        passed=not turned,
-        value=finite(worst.lower),
-        bound=objective.delta,
-        reason=f"with {name} at its {' and '.join(turned)} end there is no release: the gain is "
-        f"{least}"
-        if turned
-        else f"at either end of {name} the answer is the same; the least gain is {least}",
+        passed=least >= bound,
+        value=least,
+        bound=bound,
+        reason=f"what is booked with {name} {ends}"
+        + ("" if least >= bound else f"; a loss of at most {-bound:.4g} is allowed"),
     )

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import Guardrail
-from kpi_gate.decision.stats.calibration import NEEDS_CHAMPION, is_finite
+from kpi_gate.decision.stats.calibration import NEEDS_CHAMPION, OF_A_MODEL, is_finite
 from kpi_gate.decision.stats.intervals import cluster_sums, interval
 from kpi_gate.decision.verdict import Check, SliceGain, Verdict
 
+RULE_OF_THUMB = "rule of thumb"  # what people call the side that there is before any champion
 REST = "all small levels together"
 _breaks = partial(Check, rule="V4", failing=Verdict.REJECT)
 
@@ -87,7 +88,7 @@ def check_slices(gains: list[SliceGain], guardrail: Guardrail, unit: str) -> Che
     )
 
 
-def _limits(guardrail: Guardrail) -> Iterator[tuple[str, str | None, float, int]]:
+def _limits(guardrail: Guardrail, champion: str) -> Iterator[tuple[str, str | None, float, int]]:
     """Yield (words, reference, bound, sign); the rule is sign * (value - reference) <= bound."""
     if guardrail.at_most is not None:
         yield "at most", None, guardrail.at_most, 1
@@ -98,9 +99,13 @@ def _limits(guardrail: Guardrail) -> Iterator[tuple[str, str | None, float, int]
         (guardrail.may_fall_by, -1, "fall"),
     ):
         if margin is not None:
-            yield f"{words} over the champion", "champion", margin, sign
+            yield f"{words} over the {champion}", "champion", margin, sign
             if guardrail.budget is not None:
                 yield f"cumulative {words} over the anchor", "anchor", guardrail.budget, sign
+
+
+def _called(side: str, first: bool) -> str:
+    return RULE_OF_THUMB if first and side == "champion" else side
 
 
 def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
@@ -115,8 +120,12 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
         yield _breaks(name=name, passed=None, reason=reason)
         return
     value = evidence.measures.get("candidate", {}).get(name)
-    for words, side, bound, sign in _limits(guardrail):
+    for words, side, bound, sign in _limits(guardrail, RULE_OF_THUMB if first else "champion"):
         if side == "anchor" and first:
+            continue
+        if side is not None and first and name in OF_A_MODEL:
+            reason = f"not checked: {words} means nothing, as it has no {name}"
+            yield _breaks(name=name, passed=None, reason=reason)
             continue
         reference = 0.0 if side is None else evidence.measures.get(side, {}).get(name)
         if not (is_finite(value) and is_finite(reference)):
@@ -125,7 +134,7 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
             yield _breaks(name=name, passed=False, reason=reason, failing=Verdict.INVALID)
             continue
         moved, shown = sign * (value - reference), bound * sign if side is None else bound
-        against = "" if side is None else f" ({side}: {reference:.4g})"
+        against = "" if side is None else f" ({_called(side, first)}: {reference:.4g})"
         yield _breaks(
             name=name if side != "anchor" else f"{name} against anchor",
             passed=bool(moved <= bound),

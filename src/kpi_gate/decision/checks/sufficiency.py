@@ -5,9 +5,16 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.special import chdtri
 
-from kpi_gate.decision.checks.answers import at_least, at_most, left_open, too_little
+from kpi_gate.decision.checks.answers import (
+    at_least,
+    at_most,
+    left_open,
+    not_checked,
+    too_little,
+)
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.paired_rows import PairedRows
+from kpi_gate.decision.stats.day_history import LONG, DayHistory
 from kpi_gate.decision.stats.intervals import cluster_sums
 from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.value.estimators import at_stake
@@ -15,12 +22,16 @@ from kpi_gate.decision.verdict import Check
 
 FEW_LOSSES = 30  # with fewer the interval has not seen what losses cost (METHODS 1.3)
 FEWEST_LOSSES = 3  # the same where what a loss costs is only guessed from the values
+MISSED = 0.05  # share of the windows that may miss a kind of day that is spoken of
 SAME = 1e-9  # of the largest difference: how far they may stray and still be one amount
 MOOT = "at best the gain is too small, whatever it rests on"
+MUCH = 0.5  # of the variance over days: from there on the day is named
 LARGE = 0.25  # of what is at stake: from there on a loss is one of those that matter
 
 
-def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
+def check_enough(
+    gain: Gain, rows: PairedRows, objective: Objective, history: DayHistory | None = None
+) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
     needed = objective.min_effective_units
     words = f"{gain.effective_units:.0f} effective units differ, {needed} are needed"
@@ -34,6 +45,8 @@ def check_enough(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator
     words = f"the gains come from {winners:.0f} effective units, {needed / 2:g} are needed"
     yield _unless_hopeless(gain, at_least("effective_winners", winners, needed / 2, words))
     yield _check_days(gain, rows, objective)
+    if rows.day is not None:
+        yield _check_history(gain, history, objective)
     share, most = gain.top_unit_share, objective.max_unit_share
     words = f"one unit carries {share:.1%} of the absolute difference, {most:.0%} is allowed"
     yield at_most("top_unit_share", share, most, words)
@@ -68,9 +81,39 @@ def _check_spread(rows: PairedRows, objective: Objective) -> Check:
 def _check_days(gain: Gain, rows: PairedRows, objective: Objective) -> Check:
     needed = objective.min_days
     words = f"decisions of {gain.days} days, {needed} are needed to see how days differ"
+    if gain.top_day is not None and gain.top_day_share > MUCH:
+        day = np.datetime64(gain.top_day, "D")
+        words += f"; {day} alone carries {gain.top_day_share:.0%} of what they differ by"
     check = at_least("days", gain.days, needed, words)
     why = "nobody says when the decisions were due, so a shock of one day would look like a gain"
     return left_open(check, why) if rows.day is None else check
+
+
+def _check_history(gain: Gain, history: DayHistory | None, objective: Objective) -> Check:
+    """Say what the days before show of bad ones, or what the window cannot have seen.
+
+    A kind of day that comes on one in N is missed by five windows in a hundred.
+    """
+    unit = objective.unit
+    if history is not None and history.is_long:
+        reason = (
+            f"{history.days.size} days before the window: each remembers {history.memory:.2f} of "
+            f"the one before, the worst lay {history.worst:.4g} {unit} a decision below its "
+            "weeks; the interval knows both"
+        )
+        return too_little(
+            name="day_history", passed=True, value=history.days.size, bound=LONG, reason=reason
+        )
+    spare = gain.estimate - gain.threshold
+    why = f"fewer than {LONG} days before the window are known"
+    if spare > 0 and gain.days:
+        one_in = 1 / (1 - MISSED ** (1 / gain.days))
+        loss = spare * gain.rows / gain.days * one_in
+        why += (
+            f"; a loss of {loss:,.4g} {unit} on one day in {one_in:.0f} would undo the gain, and "
+            f"{gain.days} days need not show it"
+        )
+    return not_checked("day_history", why, bound=LONG)
 
 
 def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterator[Check]:
@@ -128,9 +171,14 @@ def unseen_losses(seen: int, confidence: float) -> float:
 
 
 def _at_stake(rows: PairedRows) -> float:
-    """Return what one large loss costs: by what the rows expose, or by what both sides lose."""
+    """Return what one large loss costs: by what the rows expose, or by what both sides lose.
+
+    A unit that turns bad may lose on each of its rows that differ.
+    """
     if rows.exposure is not None and np.any(rows.exposure):
-        return at_stake(np.asarray(rows.exposure, dtype=np.float64))
+        differs = rows.difference != 0
+        exposed = np.asarray(rows.exposure, dtype=np.float64)[differs]
+        return at_stake(cluster_sums(exposed, rows.unit[differs])[0]) if differs.any() else 0.0
     if rows.bases is not None:
         return at_stake(rows.difference)
     sides = (np.asarray(side, dtype=np.float64) for side in (rows.champion, rows.candidate))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import numpy as np
 from scipy.special import bdtrc
 
 from kpi_gate.decision.checks.answers import (
@@ -39,7 +40,7 @@ def check_valid(
     rows, lineage = evidence.rows, evidence.lineage
     words = f"{rows.size} decisions to compare, at least 1 is needed"
     yield at_least("rows_present", rows.size, 1, words)
-    fault = "; ".join(filter(None, (rows.fault(), *evidence.faults)))
+    fault = "; ".join(filter(None, (rows.fault(), _history_fault(evidence), *evidence.faults)))
     day = ", a day" if rows.day is not None else ""
     words = fault or f"every row has a unit{day} and both values"
     yield invalid(name="rows_readable", passed=not fault, reason=words)
@@ -59,6 +60,17 @@ def check_valid(
             yield from _check_drawn(lineage, rows, lineage.row_fingerprint)
     elif rows.size:
         yield from _without_lineage(tick)
+
+
+def _history_fault(evidence: Evidence) -> str:
+    """Say what is wrong with the days before the window; empty where nothing is."""
+    history, day = evidence.history, evidence.rows.day
+    if history is None:
+        return ""
+    fault = history.fault()
+    if not fault and history.days.size and day is not None and np.size(day):
+        fault = "they reach into it" if history.days[-1] >= np.min(day) else ""
+    return f"days before the window: {fault}" if fault else ""
 
 
 def _without_lineage(tick: datetime | None) -> Iterator[Check]:
@@ -207,7 +219,7 @@ def _missing(by_day: Mapping[str, int]) -> str:
 
 def _champion_in_words(champion: Contender) -> str:
     if champion.is_baseline:
-        return "the baseline"
+        return "the rule of thumb"
     if champion.name == "champion":
         return "the champion"
     return f"the champion {'v' if champion.name.isdigit() else ''}{champion.name}"

@@ -13,6 +13,8 @@ LARGEST_MEASURE = 1e300  # below it the difference of two is finite
 TIMINGS = ("latency_ms", "latency_ratio")  # never the same twice
 # compare two models, so they say nothing while the champion is the baseline
 NEEDS_CHAMPION = ("changed_decisions", "latency_ratio")
+# of the model itself: the rule of thumb has no scores, no size and takes no time
+OF_A_MODEL = ("calibration_error", "latency_ms", "model_size_mb", "missing_input_loss")
 BUILT_IN = (
     "action_rate",
     "action_rate_gap",

@@ -11,6 +11,11 @@ Floats = NDArray[np.float64]
 MIN_DAYS = 10  # fewer days do not show how they hang together
 WEEKS = 3  # fewer weeks do not show what returns with the weekday
 FIVE_PERCENT = NormalDist().inv_cdf(0.95)
+# standard errors of an autocorrelation that are put down to chance: with none, days that are apart
+# lose more than a tenth of their power (benchmarks/null_worlds.py)
+GRANTED = 0.3
+# of few clusters: more doubles the width and covers no better (METHODS 1.9)
+MOST_SKEW = 0.3
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = Fals
         sums: Sum of the differences of each cluster, shape `(G,)`.
         sizes: Rows of each cluster, shape `(G,)`.
         confidence: One-sided confidence of the bounds.
-        few: Whether the clusters are few, as days are: Student's quantile instead of the normal.
+        few: Whether the clusters are few, as days are: Student's quantile instead of the normal,
+            and a skewness of the mean that is believed up to 0.3.
     """
     count, rows = sums.size, float(sizes.sum())
     mean = float(sums.sum() / rows)
@@ -85,14 +91,25 @@ def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = Fals
     error = float(np.sqrt(variance * count)) / rows
     # divided before it is cubed: the cube of a tiny spread would be none
     skew = float(((left / np.sqrt(variance)) ** 3).mean()) / np.sqrt(count)
-    z = float(stdtrit(count - 1, confidence)) if few else NormalDist().inv_cdf(confidence)
+    if not few:
+        return bounded(mean, error, skew, NormalDist().inv_cdf(confidence))
+    return bounded(mean, error, capped(skew), float(stdtrit(count - 1, confidence)))
+
+
+def bounded(mean: float, error: float, tail_skew: float, z: float) -> Interval:
+    """Return Hall's interval of a mean; takes what `hall_bound` takes."""
     return Interval(
         estimate=mean,
         standard_error=error,
-        lower=hall_bound(mean, error, skew, z),
-        upper=hall_bound(mean, error, skew, -z),
-        tail_skew=float(skew),
+        lower=hall_bound(mean, error, tail_skew, z),
+        upper=hall_bound(mean, error, tail_skew, -z),
+        tail_skew=tail_skew,
     )
+
+
+def capped(tail_skew: float) -> float:
+    """Return as much of a skewness of the mean as few clusters can show."""
+    return float(np.clip(tail_skew, -MOST_SKEW, MOST_SKEW))
 
 
 def widened(view: Interval, error: float) -> Interval:
@@ -108,30 +125,53 @@ def widened(view: Interval, error: float) -> Interval:
     )
 
 
-def day_factor(sums: Floats, sizes: Floats, days: NDArray[np.int64]) -> float:
+def memory(
+    left: Floats, days: NDArray[np.int64], *, around: int | None = None, doubt: bool = False
+) -> float:
+    """Return the autocorrelation from one day to the next; 0 where none is seen, at most 0.95.
+
+    Its small-sample bias is taken out (Kendall 1954). A pattern of the week returns in every week
+    and is none; only days that follow each other in the calendar are compared.
+
+    Args:
+        left: What each day's sum differs from what its rows make expect, in time order.
+        days: Number of each day; those seven apart are the same weekday.
+        around: Days around whose own mean each strays; by default all of them.
+        doubt: Whether what may be chance counts too, but for a little. Else nothing counts that is
+            not more than chance.
+    """
+    count = left.size
+    if count >= WEEKS * 7:
+        weekday = days % 7
+        left = left - (np.bincount(weekday, left) / np.maximum(np.bincount(weekday), 1))[weekday]
+    power = float(np.square(left).mean()) if count else 0.0
+    follows = np.flatnonzero(np.diff(days) == 1)
+    pairs = follows.size
+    if pairs < MIN_DAYS - 1 or power == 0:
+        return 0.0
+    # of all pairs that the days could have made, so that it is no larger than 1
+    found = float((left[follows + 1] * left[follows]).mean()) / power * (count - 1) / count
+    if not doubt and found <= FIVE_PERCENT / np.sqrt(pairs + 1):
+        return 0.0
+    known = (found + 1 / (around or count)) / (1 - 3 / (around or count))
+    known -= GRANTED / np.sqrt(count) if doubt else 0.0
+    return float(np.clip(known, 0.0, 0.95))
+
+
+def day_factor(
+    sums: Floats, sizes: Floats, days: NDArray[np.int64], *, doubt: bool = False
+) -> float:
     """Return by how much the error of the mean grows because days hang together; 1 if they do not.
 
-    `sqrt((1 + r) / (1 - r))` of the autocorrelation r from one day to the next (Bartlett 1946),
-    its small-sample bias taken out (Kendall 1954); only where it is more than chance. A pattern of
-    the week returns in every week and is none.
+    `sqrt((1 + r) / (1 - r))` of their `memory` r (Bartlett 1946).
 
     Args:
         sums: Sum of the differences of each day, in time order.
         sizes: Rows of each day.
-        days: Number of each day; those seven apart are the same weekday.
+        days: Number of each day.
+        doubt: As `memory` takes it.
     """
-    count = sums.size
-    left = sums - sums.sum() / sizes.sum() * sizes
-    if count >= WEEKS * 7:
-        weekday = days % 7
-        left = left - (np.bincount(weekday, left) / np.maximum(np.bincount(weekday), 1))[weekday]
-    power = float(left @ left)
-    if count < MIN_DAYS or power == 0:
-        return 1.0
-    found = float(left[1:] @ left[:-1]) / power
-    if found <= FIVE_PERCENT / np.sqrt(count):
-        return 1.0
-    known = min((found + 1 / count) / (1 - 3 / count), 0.95)
+    known = memory(sums - sums.sum() / sizes.sum() * sizes, days, doubt=doubt)
     return float(np.sqrt((1 + known) / (1 - known)))
 
 
@@ -144,6 +184,24 @@ def over_days(
     """
     plain = interval(sums, sizes, confidence, few=True)
     return plain, widened(plain, plain.standard_error * day_factor(sums, sizes, days))
+
+
+def remembering(plain: Interval, memory: float, days: int, confidence: float) -> Interval:
+    """Return the interval over days of which each remembers the one before.
+
+    Args:
+        plain: The interval as if they were apart.
+        memory: Their autocorrelation, as the window alone shows it.
+        days: How many there are.
+        confidence: One-sided confidence of the bounds.
+    """
+    if not 0 < plain.standard_error < np.inf or memory == 0:
+        return plain
+    error = plain.standard_error * np.sqrt((1 + memory) / (1 - memory))
+    # so many days apart would know their spread as well (Bayley and Hammersley 1946)
+    apart = days * (1 - memory**2) / (1 + memory**2)
+    z = float(stdtrit(max(apart - 1, 1.0), confidence))
+    return bounded(plain.estimate, float(error), plain.tail_skew, z)
 
 
 def two_way_error(

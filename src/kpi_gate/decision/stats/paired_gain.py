@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
 from kpi_gate.decision.stats.bootstrap import bootstrap_sums, ratio_differences
+from kpi_gate.decision.stats.day_history import DayHistory, effective_days, spread_of_mean
 from kpi_gate.decision.stats.intervals import (
     MIN_DAYS,
     Interval,
     cluster_sums,
     effective_count,
     interval,
-    over_days,
+    memory,
+    remembering,
     two_way_error,
     widened,
 )
@@ -31,7 +33,8 @@ class Gain:
     """What the gate window says of the difference between candidate and champion.
 
     Money is per decision, in the objective's currency. `standard_error`, `lower`, `upper` and
-    `p_above_threshold` are the least favourable of three clusterings: by unit, by day, and by both.
+    `p_above_threshold` are the least favourable of three clusterings: by unit, by day, and by both;
+    and of what the days before the window show, where they are many.
 
     Attributes:
         estimate: Mean of value(candidate) - value(champion).
@@ -54,6 +57,8 @@ class Gain:
         unit_standard_error: Standard error clustered by unit.
         day_standard_error: Standard error clustered by day, wider where days hang together; None
             where there is a single day.
+        top_day: Number of the day that strays most from the mean; None where there is a single day.
+        top_day_share: Share of the variance over days that it carries.
     """
 
     estimate: float
@@ -75,6 +80,8 @@ class Gain:
     tail_skew: float
     unit_standard_error: float
     day_standard_error: float | None
+    top_day: int | None = None
+    top_day_share: float = 0.0
 
     @property
     def is_hopeless(self) -> bool:
@@ -138,7 +145,7 @@ def _student(view: Interval, count: int, threshold: float) -> float:
     return float(stdtr(count - 1, (view.estimate - threshold) / view.standard_error))
 
 
-def paired_gain(
+def paired_gain(  # noqa: PLR0913  (all by name)
     difference: ArrayLike,
     unit: ArrayLike,
     day: ArrayLike | None = None,
@@ -148,6 +155,7 @@ def paired_gain(
     resamples: int = 10_000,
     seed: int = 7,
     ratio: Ratio | None = None,
+    history: DayHistory | None = None,
 ) -> Gain:
     """Estimate the gain per decision and how sure it is.
 
@@ -161,6 +169,8 @@ def paired_gain(
         resamples: Bootstrap replicates.
         seed: Seed of the bootstrap.
         ratio: What a ratio KPI is made of; the bootstrap then forms both ratios anew.
+        history: What days did before the window. Where it is long it says how days hang together
+            and what a bad one costs; else the window does, and what may be chance counts too.
 
     Returns:
         The gain; formulas in Hall (1992) and, for the clusters, Cameron and Miller (2015).
@@ -179,13 +189,16 @@ def paired_gain(
         resamples=resamples,
         generator=np.random.default_rng(seed),
     )
+    top_day, top_day_share = None, 0.0
     by_unit = cluster_sums(values, unit)
     views = [interval(*by_unit, confidence)]
     chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
     numbers = np.unique(np.asarray(() if day is None else day))
     if day is not None and numbers.size > 1:  # a shock of one day hits all its units
         by_day = cluster_sums(values, day)
-        plain, together = over_days(*by_day, numbers, confidence)
+        plain = interval(*by_day, confidence, few=True)
+        known = history if history is not None and history.is_long else None
+        together = _hanging_together(plain, by_day, numbers, known, confidence)
         views.append(together)
         chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
         if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
@@ -195,6 +208,12 @@ def paired_gain(
         widest = max(view.standard_error for view in views)
         if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
             chances.append(_student(views[-1], numbers.size, threshold))
+        if known is not None:
+            views.append(known.interval(plain.estimate, by_day[1], confidence))
+            chances.append(known.chance(views[-1], threshold))
+        strays = np.square(by_day[0] - plain.estimate * by_day[1])
+        top = int(strays.argmax())
+        top_day, top_day_share = int(numbers[top]), float(strays[top] / (strays.sum() or 1.0))
     sums = by_unit[0]
     size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
@@ -217,7 +236,25 @@ def paired_gain(
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
+        top_day=top_day,
+        top_day_share=top_day_share,
     )
+
+
+def _hanging_together(
+    plain: Interval,
+    by_day: tuple[Floats, Floats],
+    days: NDArray[np.int64],
+    history: DayHistory | None,
+    confidence: float,
+) -> Interval:
+    """Return the interval over days that may hang together."""
+    sums, rows = by_day
+    if history is None:
+        strays = sums - plain.estimate * rows
+        return remembering(plain, memory(strays, days, doubt=True), days.size, confidence)
+    factor = np.sqrt(spread_of_mean(history.memory, effective_days(rows)))
+    return widened(plain, plain.standard_error * float(factor))
 
 
 def _weighty(losses: Floats) -> int:

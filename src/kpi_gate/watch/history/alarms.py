@@ -173,7 +173,7 @@ def _act(episode: _Episode, events: Sequence[Event]) -> str:
             return f"{run.text('action')} on {run.when:%Y-%m-%d}"
     for event in filter(episode.spans, events):
         if event.kind == "rollback" and episode.is_named_in(event.text("reason")):
-            to = event.text("version") or "the baseline"
+            to = event.text("version") or "the rule of thumb"
             return f"rolled back to {to} on {event.when:%Y-%m-%d}"
         if event.kind == "done" and episode.is_named_in(_why_promoted(event, events)):
             return f"{event.text('version')} was promoted on {event.when:%Y-%m-%d}"
