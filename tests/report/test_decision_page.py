@@ -55,7 +55,7 @@ def test_page_shows_every_section_that_there_are_facts_for():
     [
         ("promote", "The gate is open"),
         ("hold", "decisions would show the gain with 80% power"),
-        ("reject", "No number of decisions helps"),
+        ("reject", "no number of decisions helps"),
         ("reject by guardrail", "it is not the number of decisions that stands in the way"),
         ("experiment", "An experiment (A/B test) that shows the KPI itself rise"),
         ("one unit", "One unit alone shows no scatter"),

@@ -76,13 +76,13 @@ def paired_rows(table: pd.DataFrame, slices: tuple[str, ...]) -> PairedRows:
 
 def microseconds(time: pd.Series) -> NDArray[np.int64]:
     """Return moments as microseconds since 1970 in UTC."""
-    return time.dt.as_unit("us").astype(np.int64).to_numpy()
+    since: NDArray[np.int64] = time.dt.as_unit("us").astype(np.int64).to_numpy()
+    return since
 
 
 def day_numbers(time: pd.Series) -> NDArray[np.int64]:
     """Return the number of each moment's UTC day since 1970."""
-    numbers: NDArray[np.int64] = microseconds(time) // DAY_US
-    return numbers
+    return microseconds(time) // DAY_US
 
 
 def numbers_of(table: pd.DataFrame, column: str) -> Floats | None:

@@ -132,7 +132,7 @@ def need(decision: Decision) -> str:
         return f"{seen}, so nobody can say how many decisions are needed."
     if rows is None:
         return (
-            f"No number of decisions helps: the estimate of {number(gain.estimate)} does not "
+            f"At this estimate, {number(gain.estimate)}, no number of decisions helps: it does not "
             f"exceed the {number(gain.threshold)} {clean(decision.unit)} that a release needs."
         )
     about = number(float(f"{rows:.2g}"), 0)

@@ -128,7 +128,7 @@ def widened(view: Interval, error: float) -> Interval:
 def memory(
     left: Floats, days: NDArray[np.int64], *, around: int | None = None, doubt: bool = False
 ) -> float:
-    """Return the autocorrelation from one day to the next; 0 where none is seen, at most 0.95.
+    """Return the autocorrelation from one day to the next, 0 to 0.95; with doubt at most 0.8.
 
     Its small-sample bias is taken out (Kendall 1954). A pattern of the week returns in every week
     and is none; only days that follow each other in the calendar are compared.
@@ -155,7 +155,7 @@ def memory(
         return 0.0
     known = (found + 1 / (around or count)) / (1 - 3 / (around or count))
     known -= GRANTED / np.sqrt(count) if doubt else 0.0
-    return float(np.clip(known, 0.0, 0.95))
+    return float(np.clip(known, 0.0, 0.8 if doubt else 0.95))
 
 
 def day_factor(

@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 MEANS = np.linspace(-0.8, 1.4, 12)  # of the first kind
-# as firm as a hundred looks, with an outside chance that every retraining gains
-MEAN_ODDS = np.exp(-(((MEANS + 0.2) / 0.1) ** 2) / 2) + 0.005
-YOUNG = 8  # candidates: with fewer nothing is known of that mean, and it is taken to be zero
+USUAL_MEAN = -0.2  # against a champion that has won before
+YOUNG = 8  # candidates: while there are fewer, two that gained must not become a loss by it
 WIDTHS = np.array([0.15, 0.3, 0.6, 1.2])  # its standard deviation
 WIDTH_ODDS = np.array([125, 25, 5, 1])
 SHARES = np.array([0.015, 0.1, 0.3])  # of the second kind: however long it was quiet
@@ -72,11 +71,16 @@ def learn_prior(estimates: ArrayLike, standard_errors: ArrayLike) -> Prior:
     if not (np.isfinite(x).all() and np.isfinite(s).all() and (s > 0).all()):
         raise ValueError("estimates must be finite and standard_errors finite and > 0")
     scale = float(np.median(s))
-    means = np.isclose(MEANS, 0.0) if x.size < YOUNG else MEAN_ODDS
-    with np.errstate(divide="ignore"):  # no odds at all
-        grid = np.log(means[:, None, None] * WIDTH_ODDS[:, None] * SHARE_ODDS)
+    means = _mean_odds(0.0 if x.size < YOUNG else USUAL_MEAN)
+    grid = np.log(means[:, None, None] * WIDTH_ODDS[:, None] * SHARE_ODDS)
     likelihood = np.logaddexp(*_likelihoods(x / scale, s / scale)).sum(axis=0)
     return Prior(scale=scale, weights=_normalised(grid + likelihood))
+
+
+def _mean_odds(center: float) -> Floats:
+    """Return odds as firm as a hundred looks, with a chance that every retraining gains."""
+    odds: Floats = np.exp(-(((MEANS - center) / 0.1) ** 2) / 2) + 0.005
+    return odds
 
 
 def _likelihoods(x: Floats, s: Floats) -> tuple[Floats, Floats]:
