@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from histories import START, scenario_of, toy_found
 
-from kpi_gate.backtest import outcomes
+from kpi_gate.backtest import accounting, outcomes
 from kpi_gate.backtest.accounting import Pair, Reckoning, Swap, stretches, swaps
 from kpi_gate.backtest.snapshots import write_json
 from kpi_gate.data.snapshot import write_rows
@@ -15,12 +15,10 @@ from kpi_gate.data.snapshot import write_rows
     ("used", "found"),
     [
         ([], []),
-        (["a", "a"], []),
-        (["a", "b", "b"], [Swap(1, "a", "b", 3)]),
-        (["a", "b", "a", "c"], [Swap(1, "a", "b", 2), Swap(2, "b", "a", 3), Swap(3, "a", "c", 4)]),
-        (["", "", "a", "a"], []),  # the first model begins, whenever it comes
-        (["", "a", "b"], [Swap(2, "a", "b", 3)]),
-        (["a", "", "a"], [Swap(1, "a", "", 2), Swap(2, "", "a", 3)]),
+        (["a", "a"], [Swap(0, "", "a", 2)]),  # the first replaces the rule of thumb
+        (["a", "b", "b"], [Swap(0, "", "a", 1), Swap(1, "a", "b", 3)]),
+        (["", "", "a", "a"], [Swap(2, "", "a", 4)]),
+        (["a", "", "a"], [Swap(0, "", "a", 1), Swap(1, "a", "", 2), Swap(2, "", "a", 3)]),
         (["", ""], []),
     ],
 )
@@ -94,10 +92,11 @@ def test_a_stretch_lasts_as_long_as_both_models_and_a_week_at_least():
 
 def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_open(scenario):
     for number in range(3):
-        for name, worth in (("a", 1.0), ("b", 1.0), ("c", 2.0)):
+        for name, worth in (("", 0.0), ("a", 1.0), ("b", 1.0), ("c", 2.0)):
             earn(scenario, number, name, np.full(40, worth))
     tally = Reckoning(scenario)
-    equal, better = tally.promotions(["a", "b", "c"])
+    first, equal, better = tally.promotions(["a", "b", "c"])
+    assert (first.replaced, first.gained.estimate, first.false) == ("baseline", 40.0, False)
     assert (equal.gained.estimate, equal.false) == (0.0, True)
     assert (better.gained.estimate, better.false) == (40.0, False)
     assert (equal.as_of, equal.until) == (scenario.ticks[1], scenario.ticks[2])
@@ -109,7 +108,7 @@ def test_a_promotion_that_earned_nothing_more_is_false_and_an_unsettled_one_is_o
     write_json(outcomes.period_path(scenario, 2).with_suffix(".json"), due)
     for name in "bc":
         earn(scenario, 2, name, [])
-    (_, unknown) = Reckoning(scenario).promotions(["a", "b", "c"])
+    *_, unknown = Reckoning(scenario).promotions(["a", "b", "c"])
     assert (unknown.gained.lower, unknown.false) == (None, None)
 
 
@@ -167,3 +166,19 @@ def test_the_baseline_is_never_read_half_written(scenario, monkeypatch):
         outcomes.value_models(scenario, 0, [""])
     assert seen == [(False, False)]
     assert (folder / "card.json").exists()
+
+
+def test_the_oracle_switches_only_where_that_pays_what_it_costs(scenario, monkeypatch):
+    """The better of two models changes every week; the gain of one week is not worth a switch."""
+    monkeypatch.setattr(accounting, "wanted", lambda scenario: [{"", "a", "b"}] * 3)
+    for number in range(3):
+        earn(scenario, number, "", np.zeros(40))
+        earn(scenario, number, "a", np.full(40, (5.0, 4.0, 5.0)[number]))
+        earn(scenario, number, "b", np.full(40, (4.0, 5.0, 4.0)[number]))
+    tally = Reckoning(scenario)
+    for cost, used in ((50.0, "aaa"), (30.0, "aaa"), (10.0, "aba"), (0.0, "aba")):
+        tally.cost = cost
+        assert tally.oracle() == list(used)
+    tally.cost = 600.0
+    assert tally.oracle() == ["", "", ""]
+    assert tally.switching(["a", "a", "b"]) == 1200.0

@@ -6,13 +6,14 @@ import pytest
 from histories import toy_found
 from typer.testing import CliRunner
 
+from kpi_gate.backtest.policies import POLICIES
 from kpi_gate.cli.app import app
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.workspace import Place
 
 RUNNER = CliRunner()
 CALL = ["backtest", "toy", "--from", "2024-04-15", "--to", "2024-04-30"]
-POLICY = {"kpi", "lower", "upper", "promotions", "false_promotions"}
+POLICY = {"net", "over_never", "gross", "switching", "promotions", "false_promotions"}
 
 
 @pytest.mark.parametrize(
@@ -61,10 +62,12 @@ def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
     what_if = ["--sweep", "objective.confidence=0.9", "--json"]
     answer = RUNNER.invoke(app, [*call, *what_if], catch_exceptions=False)
     told = json.loads(answer.stdout)
-    assert list(told["policies"]) == ["gate", "always", "never", "metric", "oracle"]
+    assert list(told["policies"]) == list(POLICIES)
     for policy in told["policies"].values():
         assert policy.keys() >= POLICY
-        assert policy["lower"] <= policy["kpi"] <= policy["upper"]
+        net = policy["net"]
+        assert net["lower"] <= net["estimate"] <= net["upper"]
+        assert net["estimate"] == pytest.approx(policy["gross"] - policy["switching"])
     assert [trial["words"] for trial in told["what_if"]["trials"]] == [
         "as it is",
         "objective.confidence 0.9",
@@ -72,7 +75,7 @@ def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
     assert "What if" in (project / "out/page.html").read_text(encoding="utf-8")
     again = RUNNER.invoke(app, call, catch_exceptions=False)
     assert "Page: .kpi-gate/backtest/toy/" in again.stdout
-    assert "The gate earned" in again.stdout
+    assert "Net of switching the gate earned" in again.stdout
     assert "What if" not in (project / "out/page.html").read_text(encoding="utf-8")
     with client(Place(root=project)) as mlflow_client:
         where = mlflow_client.get_experiment_by_name("toy").experiment_id
@@ -80,5 +83,5 @@ def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
         files = {found.path for found in mlflow_client.list_artifacts(run.info.run_id, "backtest")}
     assert run.data.tags["kind"] == "backtest"
     assert run.info.run_name == "backtest 2024-04-15 to 2024-04-30"
-    assert run.data.metrics["backtest.gate.kpi"] == told["policies"]["gate"]["kpi"]
+    assert run.data.metrics["backtest.gate.net"] == told["policies"]["gate"]["net"]["estimate"]
     assert {"backtest/backtest.html", "backtest/backtest.json"} <= files

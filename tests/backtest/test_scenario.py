@@ -70,10 +70,9 @@ def test_what_changes_the_play_changes_its_folder_and_shares_rows_where_it_can(t
     stricter = scenario_of(tmp_path, objective__confidence=0.9)
     later = scenario_of(tmp_path, window__label_delay_days=3)
     longer = scenario_of(tmp_path, end=END + timedelta(days=7))
-    more = scenario_of(tmp_path, unheld=True)
-    folders = {scenario.folder for scenario in (plain, stricter, later, longer, more)}
-    assert len(folders) == 5
-    assert stricter.shared == longer.shared == more.shared == plain.shared != later.shared
+    folders = {scenario.folder for scenario in (plain, stricter, later, longer)}
+    assert len(folders) == 4
+    assert stricter.shared == longer.shared == plain.shared != later.shared
     raw = raw_of(plain.source)
     raw.write_text(raw.read_text() + "v,2024-08-29 00:00:00+00:00,1.0,north,1.0\n")
     assert scenario_of(tmp_path).folder not in folders

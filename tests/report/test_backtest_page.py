@@ -6,7 +6,7 @@ import pytest
 from results import HOSTILE, backtest, sweep, trial
 
 from kpi_gate.report.backtest_page import page
-from kpi_gate.report.backtest_wording import amount, lead, overfit, sweep_rows
+from kpi_gate.report.backtest_wording import amount, caution, in_words, lead, overfit, sweep_rows
 from kpi_gate.report.terminal import show_backtest
 
 
@@ -28,18 +28,28 @@ def test_amounts(value, sign, words):
 
 def test_the_lead_compares_with_the_better_rival():
     assert lead(backtest()) == (
-        "The gate earned +800 USD (+750 to +850) over never retraining, 80% of what always "
-        "promoting the newest earned, with 1 promotion against 5 of always promoting; none of "
-        "them false, against 2."
+        "Net of switching the gate earned +800 USD (+750 to +850) over never retraining, 80% of "
+        "what always promoting the newest did and 67% of what models trained on everything, which "
+        "nothing can judge, did, with 1 promotion against 5, none of them false against 2."
     )
-    metric = lead(backtest(overs=(800.0, 100.0, 0.0, 400.0, 2000.0)))
-    assert "200% of what promoting the higher metric earned" in metric
+    metric = lead(backtest(overs=(800.0, 100.0, 400.0, 1200.0, 0.0, -500.0, 2000.0)))
+    assert "200% of what promoting the higher metric did" in metric
 
 
 def test_the_lead_makes_no_share_of_a_loss():
-    found = backtest(overs=(10.0, -100.0, 0.0, 0.0, 50.0))
+    found = backtest(overs=(10.0, -100.0, 0.0, 0.0, 0.0, 0.0, 50.0))
     assert found.share_of_best is None
-    assert "where the other policies earned nothing more" in lead(found)
+    assert found.as_json()["share_of_everything"] is None
+    assert "retraining, where others earned nothing more, with" in lead(found)
+
+
+def test_what_caution_cost_is_said_in_words():
+    assert caution(backtest()) == (
+        "Caution: until the tick after, the candidates that were held would have earned 70 USD "
+        "more where they were better, and lost 30 where they were worse: holding them cost 40 USD "
+        "in all."
+    )
+    assert in_words(backtest(), None) == f"{lead(backtest())}\n\n{caution(backtest())}"
 
 
 def test_waiting_is_what_was_lost_and_what_was_saved():
@@ -75,7 +85,7 @@ def test_the_page_holds_every_part_and_no_script():
     html = page(backtest(), sweep(trial("as it is", 1.0, 1.0), trial("a 1", 2.0, 1.0)))
     sections = re.findall("<h2>(.*?)</h2>", html)
     assert sections == [
-        "USD more than never retraining",
+        "USD more than never retraining, net of switching",
         "Policies",
         "What if",
         "Promotions of the gate, and what came of them",
@@ -85,7 +95,8 @@ def test_the_page_holds_every_part_and_no_script():
     assert "What if" not in page(backtest())
     for words in (lead(backtest()), "1,210 (10 not settled)", "because", "✓ right"):
         assert words in html
-    assert "would have earned 70 USD more, and lost 30 USD" in " ".join(html.split())
+    assert caution(backtest()) in html
+    assert "Each promotion costs 100 USD" in " ".join(html.split())
     assert "http" not in html.replace("http://www.w3.org", ""), "nothing from outside"
 
 
@@ -104,7 +115,7 @@ def test_words_of_a_user_are_never_markup():
 def test_the_terminal_shows_all_policies_and_leaves_brackets_alone(capsys):
     show_backtest(backtest("[red]"), sweep(trial("train_last_rows [600, None]", 1.0, 1.0)))
     shown = capsys.readouterr().out
-    for name in ("gate", "always", "never", "metric", "oracle", "unheld"):
+    for name in ("gate", "always", "metric", "everything", "never", "baseline", "oracle"):
         assert re.search(rf"^ *{name} ", shown, re.MULTILINE)
     assert "train_last_rows [600, None]" in shown
     assert "Offers[red]" in shown

@@ -46,7 +46,7 @@ def edit_visits(place: Place, edit) -> None:
     visits.to_csv(path, index=False)
 
 
-def scenario_of(root: Path, start=START, end=END, unheld=False, **changes):
+def scenario_of(root: Path, start=START, end=END, **changes):
     """Lay out a stretch; keywords are changed settings, with `__` for a dot."""
     asked = {key.replace("__", "."): value for key, value in changes.items()}
-    return lay_out("toy", start, end, asked, Place(root=root), unheld=unheld)
+    return lay_out("toy", start, end, asked, Place(root=root))

@@ -13,7 +13,8 @@ from kpi_gate.backtest.result import (
 )
 
 START = datetime(2024, 4, 1, 3, tzinfo=UTC)
-NAMES = ("gate", "always", "never", "metric", "oracle")
+NAMES = ("gate", "always", "metric", "everything", "never", "baseline", "oracle")
+OVERS = (800.0, 1000.0, 400.0, 1200.0, 0.0, -500.0, 2000.0)
 HOSTILE = '<script>alert("x")</script>&'
 
 
@@ -21,14 +22,13 @@ def policy(over: float, promotions: int = 0, false: int = 0, history=()) -> Poli
     """Return a policy that earned so much more than never retraining, which earned 1000."""
     return PolicyResult(
         words="what it does",
-        kpi=1000 + over,
-        lower=900 + over,
-        upper=1100 + over,
-        promotions=promotions,
-        false_promotions=false,
+        net=Bounds(estimate=1000 + over, lower=900 + over, upper=1100 + over),
         over_never=Bounds(estimate=over, lower=over - 50, upper=over + 50),
         regret=2000 - over,
+        gross=1000 + over + 100.0 * promotions,
         switching=100.0 * promotions,
+        promotions=promotions,
+        false_promotions=false,
         history=history,
     )
 
@@ -45,9 +45,15 @@ def promotion(week: int, gained: float, false: bool | None, name: str = "gate-00
     )
 
 
-def backtest(words: str = "", overs=(800.0, 1000.0, 0.0, 400.0, 2000.0), false=False) -> Backtest:
+def backtest(words: str = "", overs=OVERS, false=False) -> Backtest:
     """Return a backtest of two weeks; the words go wherever words of a user can."""
-    counts = {"gate": (1, int(bool(false))), "always": (5, 2), "metric": (3, 1), "oracle": (2, 0)}
+    counts = {
+        "gate": (1, int(bool(false))),
+        "always": (5, 2),
+        "metric": (3, 1),
+        "oracle": (2, 0),
+        "everything": (6, 1),
+    }
     history = (promotion(1, 5.0, false, f"gate-0001{words}"),)
     return Backtest(
         use_case="toy",
@@ -57,11 +63,11 @@ def backtest(words: str = "", overs=(800.0, 1000.0, 0.0, 400.0, 2000.0), false=F
         start=START,
         end=START + timedelta(days=14),
         changes={f"data.name{words}": f"value{words}"},
+        switch_cost=100.0,
         policies={
             name: policy(over, *counts.get(name, (0, 0)), history if name == "gate" else ())
             for name, over in zip(NAMES, overs, strict=True)
         },
-        nothing_held_back=policy(1200, 1),
         ticks=tuple(
             TickResult(
                 as_of=START + timedelta(days=7 * week),
@@ -71,7 +77,6 @@ def backtest(words: str = "", overs=(800.0, 1000.0, 0.0, 400.0, 2000.0), false=F
                 verdict=("AB_REQUIRED", "PROMOTE")[week],
                 sentence=f"because{words}",
                 kpi={name: (1000 + over) / 2 for name, over in zip(NAMES, overs, strict=True)},
-                nothing_held_back=1100.0,
                 models=dict.fromkeys(NAMES, "gate-0000"),
                 forgone=(-30.0, 70.0)[week],
             )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,10 +12,8 @@ from kpi_gate.backtest import outcomes, policies
 from kpi_gate.backtest.bounds import Rows, autocorrelation, by_day, total_bounds
 from kpi_gate.backtest.result import Backtest, Bounds, PolicyResult, Promotion, TickResult
 from kpi_gate.backtest.scenario import Scenario
-from kpi_gate.backtest.snapshots import UNHELD
 
 SHORTEST_STRETCH = timedelta(days=7)  # a shorter one has no mean of its own
-NOTHING_HELD_BACK = "always promote a model trained on everything known, which nothing can judge"
 
 
 class Swap(NamedTuple):
@@ -28,11 +26,11 @@ class Swap(NamedTuple):
 
 
 def swaps(used: Sequence[str]) -> list[Swap]:
-    """Return the promotions in a row of models in use; the first model, whenever, is none."""
-    first = next((k for k, name in enumerate(used) if name), len(used))
-    changes = [k for k in range(first + 1, len(used)) if used[k] != used[k - 1]]
+    """Return the promotions in a row of models in use; before the first was the rule of thumb."""
+    before = ["", *used]
+    changes = [number for number, name in enumerate(used) if name != before[number]]
     ends = [*changes, len(used)][1:]
-    return [Swap(k, used[k - 1], used[k], end) for k, end in zip(changes, ends, strict=True)]
+    return [Swap(k, before[k], used[k], end) for k, end in zip(changes, ends, strict=True)]
 
 
 class Pair(NamedTuple):
@@ -78,8 +76,7 @@ def wanted(scenario: Scenario) -> list[set[str]]:
 def _all_used(scenario: Scenario) -> dict[str, list[str]]:
     """Return the models in use, period by period, of everybody but the oracle."""
     asked = (name for name in policies.POLICIES if name != policies.ORACLE)
-    used = {name: policies.in_use(scenario, name) for name in asked}
-    return {**used, UNHELD: policies.unheld(scenario)} if scenario.unheld else used
+    return {name: policies.in_use(scenario, name) for name in asked}
 
 
 class Reckoning:
@@ -88,6 +85,8 @@ class Reckoning:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.count = len(scenario.ticks)
+        self.cost = scenario.use_case.settings.objective.switch_cost
+        self._totals: dict[tuple[int, str], float] = {}
         self.hanging = 0.0  # autocorrelation of the days, once the long history is known
 
     @cached_property
@@ -98,7 +97,14 @@ class Reckoning:
 
     def total(self, number: int, name: str) -> float:
         """Return what a model earned in a period."""
-        return float(outcomes.earned(self.scenario, number, name).sum())
+        if (number, name) not in self._totals:
+            earned = outcomes.earned(self.scenario, number, name)
+            self._totals[number, name] = float(earned.sum())
+        return self._totals[number, name]
+
+    def switching(self, used: Sequence[str]) -> float:
+        """Return what the promotions in a row of models in use cost."""
+        return self.cost * len(swaps(used))
 
     def bounds(self, periods: Sequence[int], ours: Sequence[str], theirs: Sequence[str]) -> Bounds:
         """Return the difference of two rows of models over some periods; theirs may be none."""
@@ -127,13 +133,17 @@ class Reckoning:
         )
 
     def oracle(self) -> list[str]:
-        """Return the model that earned most in each period; the one in use stays on a tie."""
-        used: list[str] = []
+        """Return the models that earn most in all, net of switching; of equals the one in use."""
+        best: dict[str, tuple[float, list[str]]] = {"": (0.0, [])}  # by the model in use
         for number, names in enumerate(wanted(self.scenario)):
-            order = [used[-1]] if used and used[-1] in names else []
-            order += sorted(names - set(order))
-            used.append(max(order, key=partial(self.total, number)))
-        return used
+            leader = max(best.values(), key=lambda path: path[0])
+            switched = leader[0] - self.cost, leader[1]
+            reached = {}
+            for name in sorted(names):
+                total, path = max(best.get(name, switched), switched, key=lambda path: path[0])
+                reached[name] = total + self.total(number, name), [*path, name]
+            best = reached
+        return max(best.values(), key=lambda path: path[0])[1]
 
     def promotions(self, used: Sequence[str]) -> Iterator[Promotion]:
         """Yield each promotion with what it earned more than what it replaced would have."""
@@ -145,8 +155,8 @@ class Reckoning:
             yield Promotion(
                 as_of=self.scenario.ticks[number],
                 until=self.scenario.until(end - 1),
-                replaced=old or outcomes.BASELINE,
-                promoted=new or outcomes.BASELINE,
+                replaced=old or policies.BASELINE,
+                promoted=new or policies.BASELINE,
                 gained=gained,
                 false=gained.estimate <= 0 if settled else None,
             )
@@ -160,21 +170,22 @@ def reckon(scenario: Scenario) -> Backtest:
     tally.hanging = _hanging(tally, used[policies.ALWAYS], used[policies.NEVER])
     periods, settings = range(tally.count), scenario.use_case.settings
     best = sum(tally.total(k, used[policies.ORACLE][k]) for k in periods)
+    best -= tally.switching(used[policies.ORACLE])
 
     def result(name: str, words: str) -> PolicyResult:
-        kpi = tally.bounds(periods, used[name], ())
+        gross, paid = tally.bounds(periods, used[name], ()), tally.switching(used[name])
+        more_paid = paid - tally.switching(used[policies.NEVER])
         # the oracle's promotions are never false: it knows
         promotions = tuple(tally.promotions(used[name])) if name != policies.ORACLE else ()
         return PolicyResult(
             words=words,
-            kpi=kpi.estimate,
-            lower=kpi.lower,
-            upper=kpi.upper,
+            net=gross.less(paid),
+            over_never=tally.bounds(periods, used[name], used[policies.NEVER]).less(more_paid),
+            regret=best - (gross.estimate - paid),
+            gross=gross.estimate,
+            switching=paid,
             promotions=len(swaps(used[name])),
             false_promotions=sum(found.false is True for found in promotions),
-            over_never=tally.bounds(periods, used[name], used[policies.NEVER]),
-            regret=best - kpi.estimate,
-            switching=len(swaps(used[name])) * settings.objective.switch_cost,
             history=promotions,
         )
 
@@ -187,7 +198,7 @@ def reckon(scenario: Scenario) -> Backtest:
         end=scenario.end,
         changes={key: str(value) for key, value in scenario.changes},
         policies={name: result(name, words) for name, words in policies.POLICIES.items()},
-        nothing_held_back=result(UNHELD, NOTHING_HELD_BACK) if scenario.unheld else None,
+        switch_cost=tally.cost,
         ticks=tuple(_ticks(scenario, tally, used)),
     )
 
@@ -217,9 +228,6 @@ def _ticks(
             verdict=move.verdict,
             sentence=move.sentence,
             kpi={name: tally.total(number, used[name][number]) for name in policies.POLICIES},
-            nothing_held_back=tally.total(number, used[UNHELD][number])
-            if scenario.unheld
-            else None,
-            models={name: used[name][number] or outcomes.BASELINE for name in policies.POLICIES},
+            models={name: used[name][number] or policies.BASELINE for name in policies.POLICIES},
             forgone=forgone,
         )

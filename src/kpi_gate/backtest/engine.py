@@ -21,7 +21,6 @@ from kpi_gate.backtest.result import Backtest
 from kpi_gate.backtest.scenario import Scenario
 
 Told = Callable[[int, int], None]
-ACTING = (policies.GATE, policies.ALWAYS, policies.METRIC)
 
 
 def play(scenario: Scenario, workers: int, told: Told = lambda done, of: None) -> Backtest:
@@ -36,9 +35,9 @@ def play(scenario: Scenario, workers: int, told: Told = lambda done, of: None) -
         Exception: Whatever the use case's own code raises; what was played is kept.
     """
     count = len(scenario.ticks)
-    progress = Progress(told, count * (2 + len(ACTING)) + 1)
+    progress = Progress(told, count * (2 + len(policies.ACTING)) + 1)
     with open_pool(workers) as pool:
-        act(scenario, pool, ACTING, progress)
+        act(scenario, pool, policies.ACTING, progress)
         wanted = accounting.wanted(scenario)
         todo = [pool.submit(outcomes.value_models, scenario, k, wanted[k]) for k in range(count)]
         for future in as_completed(todo):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.backtest.policies import BASELINE
 from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.backtest.snapshots import keep, read_json, write_json
 from kpi_gate.data.snapshot import write_rows
@@ -22,7 +23,6 @@ from kpi_gate.record.model_files import Model
 from kpi_gate.run.champion import stand_in
 
 Floats = NDArray[np.float64]
-BASELINE = "baseline"  # in place of a model's name, where there must be one
 
 
 def look_up(scenario: Scenario) -> None:

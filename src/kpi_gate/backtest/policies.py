@@ -1,12 +1,22 @@
 """Promotion policies that meet the same history, tick by tick: the gate, and what others do."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
 from kpi_gate.backtest.scenario import Scenario
-from kpi_gate.backtest.snapshots import UNHELD, copy, keep, read_json, train_once, write_json
+from kpi_gate.backtest.snapshots import (
+    UNHELD,
+    copy,
+    keep,
+    read_json,
+    train_on_all_once,
+    train_once,
+    write_json,
+)
 from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.verdict import Decision, Verdict
@@ -23,13 +33,16 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
+BASELINE = "baseline"
 NO_CANDIDATE = "no candidate"
 Answer = tuple[str, bool, str, str]  # candidate, whether it moved, verdict, why
 POLICIES = {
     GATE: "this gate",
     ALWAYS: "always promote the newest candidate",
-    NEVER: "never retrain after the first model",
     METRIC: "promote where the AUC is higher on the same fresh rows",
+    UNHELD: "always promote a model trained on everything mature, which nothing can judge",
+    NEVER: "never retrain after the first model",
+    BASELINE: "the rule of thumb, and no model at all",
     ORACLE: "in hindsight, whatever earns most until the next tick",
 }
 
@@ -69,8 +82,7 @@ def step(scenario: Scenario, policy: str, number: int) -> None:
             _note(run, run.refuse(Refusal(check, reason)), 0, "")
     else:
         _prepare(scenario, run, number, before, facts["fingerprint"])
-        ask = {GATE: _ask_the_gate, METRIC: _ask_the_metric, ALWAYS: _ask_nobody}[policy]
-        candidate, moved, verdict, sentence = ask(scenario, run, number, in_use, facts)
+        candidate, moved, verdict, sentence = _ASKED[policy](scenario, run, number, in_use, facts)
     move = Move(candidate if moved else in_use, candidate, moved, verdict, sentence)
     write_json(path, asdict(move))
 
@@ -91,6 +103,9 @@ def _prepare(scenario: Scenario, run: Run, number: int, before: list[Move], froz
     link.unlink(missing_ok=True)
     link.symlink_to(scenario.snapshot(number))
     run.begin(run.frozen_as(frozen))
+    recorded = len(run.history.of_kind("quarantine"))
+    for body in scenario.quarantined(number)[recorded:]:
+        run.append("quarantine", f"quarantine {body['days'][0]}", body)
     write_tick(run)
     folder = run.work / "champion"
     clear(folder)
@@ -117,8 +132,7 @@ def _ask_the_gate(
     except Refusal as refusal:
         decision = run.refuse(refusal)
     _note(run, decision, facts["rows"], candidate)
-    # all begin with the same model, whatever the gate would have said of it
-    moved = decision.verdict is Verdict.PROMOTE or (not in_use and bool(candidate))
+    moved = decision.verdict is Verdict.PROMOTE  # until the first, the rule of thumb decides
     return candidate, moved, decision.verdict.value, decision.sentence
 
 
@@ -163,14 +177,45 @@ def _ask_nobody(
 
 
 def _candidate(scenario: Scenario, run: Run, policy: str, number: int) -> tuple[str, str]:
-    """Train a candidate as a retraining does, unvalidated; return its name, or what failed."""
+    """Train a candidate as a retraining does; return its name, or what failed."""
     name = f"{policy}-{number:04d}"
+    _set_aside(run)
     try:
         train_once(run, scenario.shelf)
         _keep_model(scenario, run, name)
     except Refusal as refusal:
         return "", str(refusal)
     return name, ""
+
+
+def _ask_for_everything(
+    scenario: Scenario, run: Run, number: int, in_use: str, facts: dict[str, Any]
+) -> Answer:
+    """Promote what is trained on the newest rows too, so that none are left to judge it by."""
+    name = f"{UNHELD}-{number:04d}"
+    _set_aside(run)
+    try:
+        shelved = train_on_all_once(run, scenario.shelf)
+    except Refusal as refusal:
+        return "", False, NO_CANDIDATE, str(refusal)
+    keep(scenario.model(name), lambda folder: copy(shelved, folder))
+    return name, True, "newest", ""
+
+
+def _set_aside(run: Run) -> None:
+    """Leave out single bad rows where the settings tolerate them; nobody asks what else is bad."""
+    if run.use_case.settings.validation.tolerated_share:
+        with suppress(Refusal):
+            validate_snapshot(run)
+
+
+_ASKED: dict[str, Callable[..., Answer]] = {
+    GATE: _ask_the_gate,
+    METRIC: _ask_the_metric,
+    ALWAYS: _ask_nobody,
+    UNHELD: _ask_for_everything,
+}
+ACTING = tuple(_ASKED)
 
 
 def _metrics(run: Run) -> tuple[float, float]:
@@ -207,21 +252,12 @@ def _keep_model(scenario: Scenario, run: Run, name: str) -> None:
 
 
 def in_use(scenario: Scenario, policy: str) -> list[str]:
-    """Return the model that a policy had in use in each period; empty for the baseline.
-
-    All begin with the same model, the first candidate, whatever the gate said of it.
-    """
+    """Return the model that a policy had in use in each period; empty for the rule of thumb."""
     count = len(scenario.ticks)
+    if policy == BASELINE:
+        return [""] * count
     if policy != NEVER:
         return [move.model for move in moves(scenario, policy, count)]
-    begun = [move.model for move in moves(scenario, GATE, count)]
+    begun = in_use(scenario, ALWAYS)
     first = next((model for model in begun if model), "")
     return [first if model else "" for model in begun]
-
-
-def unheld(scenario: Scenario) -> list[str]:
-    """Return what would have been in use had no rows been held back for a comparison."""
-    used = in_use(scenario, NEVER)
-    for number in range(1, len(used)):
-        used[number] = read_json(scenario.facts(number)).get(UNHELD) or used[number - 1]
-    return used

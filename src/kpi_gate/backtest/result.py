@@ -22,6 +22,14 @@ class Bounds(Frozen):
     lower: float | None
     upper: float | None
 
+    def less(self, amount: float) -> "Bounds":
+        """Return it after a known amount was paid."""
+        return Bounds(
+            estimate=self.estimate - amount,
+            lower=None if self.lower is None else self.lower - amount,
+            upper=None if self.upper is None else self.upper - amount,
+        )
+
 
 class Promotion(Frozen):
     """One promotion and what came of it, known afterwards.
@@ -31,7 +39,7 @@ class Promotion(Frozen):
         until: When another one replaced it, or the stretch ended.
         replaced: The model before.
         promoted: The model.
-        gained: What it earned until then more than the one before would have.
+        gained: What it earned until then more than the one before would have, gross.
         false: Whether that is nothing or less; None where no outcome is known.
     """
 
@@ -48,26 +56,24 @@ class PolicyResult(Frozen):
 
     Attributes:
         words: What it does.
-        kpi: Cumulative KPI over the stretch, gross of what switching costs.
-        lower: Its lower bound at the objective's confidence; None where there are too few rows.
-        upper: Its upper bound.
-        promotions: How often the model in use changed after the first had come.
-        false_promotions: How many of them earned nothing, or less, in the time that they stayed.
-        over_never: KPI more than that of never retraining, on the same rows.
-        regret: KPI less than the oracle's.
+        net: Cumulative KPI over the stretch, net of what switching cost.
+        over_never: Net KPI more than that of never retraining, on the same rows.
+        regret: Net KPI less than the oracle's.
+        gross: Cumulative KPI before switching is paid.
         switching: What the promotions cost by the objective's `switch_cost`.
+        promotions: How often the model in use changed; the first one replaced the rule of thumb.
+        false_promotions: How many of them earned nothing, or less, in the time that they stayed.
         history: Every promotion.
     """
 
     words: str
-    kpi: float
-    lower: float | None
-    upper: float | None
-    promotions: int
-    false_promotions: int
+    net: Bounds
     over_never: Bounds
     regret: float
+    gross: float
     switching: float
+    promotions: int
+    false_promotions: int
     history: tuple[Promotion, ...]
 
 
@@ -81,8 +87,7 @@ class TickResult(Frozen):
         settled: Those whose outcome is known by now, or never will be: only these count.
         verdict: The gate's verdict.
         sentence: Why.
-        kpi: What each policy earned until the next tick.
-        nothing_held_back: What a model trained on everything known earned until then; or None.
+        kpi: What each policy earned until the next tick, gross.
         models: What each policy had in use.
         forgone: What the gate's candidate would have earned more, where it was not promoted.
     """
@@ -94,7 +99,6 @@ class TickResult(Frozen):
     verdict: str
     sentence: str
     kpi: Mapping[str, float]
-    nothing_held_back: float | None
     models: Mapping[str, str]
     forgone: float
 
@@ -149,10 +153,9 @@ class Backtest(Frozen):
         start: First tick.
         end: End of the stretch.
         changes: Settings that were other than the YAML's.
-        policies: Each policy's result by its name.
-        nothing_held_back: What came of always using a model trained on everything known: no rows
-            are left to judge it by. What it earns more than `always` is the price of proof. None
-            where that was not asked for.
+        switch_cost: What each promotion costs.
+        policies: Each policy's result by its name. What `everything` earns more than `always` is
+            the price of keeping rows to judge by.
         ticks: What happened when.
     """
 
@@ -163,8 +166,8 @@ class Backtest(Frozen):
     start: AwareDatetime
     end: AwareDatetime
     changes: Mapping[str, str]
+    switch_cost: float
     policies: Mapping[str, PolicyResult]
-    nothing_held_back: PolicyResult | None
     ticks: tuple[TickResult, ...]
 
     @property
@@ -178,20 +181,22 @@ class Backtest(Frozen):
         return sum(max(-tick.forgone, 0.0) for tick in self.ticks)
 
     @property
-    def share_of_best(self) -> float | None:
-        """The gate's improvement over never retraining as a share of the best other policy's.
-
-        Of those without hindsight: always promoting, and the metric. None where none improves.
-        """
-        rivals = [self.policies[name].over_never.estimate for name in ("always", "metric")]
-        gate = self.policies["gate"].over_never.estimate
-        return gate / max(rivals) if max(rivals) > 0 else None
+    def rival(self) -> str:
+        """The better of the two policies that look at no money: `always` or `metric`."""
+        return max(("always", "metric"), key=lambda name: self.policies[name].over_never.estimate)
 
     @property
-    def shown(self) -> dict[str, PolicyResult]:
-        """The policies, and `unheld` where it was asked for."""
-        more = {} if self.nothing_held_back is None else {"unheld": self.nothing_held_back}
-        return {**self.policies, **more}
+    def share_of_best(self) -> float | None:
+        """The gate's improvement over never retraining as a share of its rival's."""
+        return self.share_of(self.rival)
+
+    def share_of(self, name: str) -> float | None:
+        """Return the gate's improvement over never retraining as a share of another policy's.
+
+        None where that one improves nothing.
+        """
+        gate, other = (self.policies[one].over_never.estimate for one in ("gate", name))
+        return gate / other if other > 0 else None
 
     @property
     def run_name(self) -> str:
@@ -203,6 +208,7 @@ class Backtest(Frozen):
         told = self.model_dump(mode="json")
         told["waiting"] = {"cost": self.waiting_cost, "saved": self.waiting_saved}
         told["share_of_best"] = self.share_of_best
+        told["share_of_everything"] = self.share_of("everything")
         if sweep is not None:
             told["what_if"] = sweep.model_dump(mode="json") | {"best": sweep.best.words}
         return told

@@ -10,6 +10,7 @@ from kpi_gate.decision.fingerprint import digest
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.pipeline import raw_folder
 from kpi_gate.proof.record import code_hash
+from kpi_gate.record.ledger import open_ledger
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
@@ -32,7 +33,7 @@ class Scenario:
         ticks: Moments at which a retraining is due, UTC.
         end: End of the stretch: decisions from the first tick until here are counted.
         known: Nothing later is known when all is over: outcomes until here are looked up.
-        unheld: Whether to train, at each tick, a model on everything known too.
+        quarantines: What the ledger of the installation says of days in quarantine, oldest first.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Scenario:
     ticks: tuple[datetime, ...]
     end: datetime
     known: datetime
-    unheld: bool = False
+    quarantines: tuple[dict[str, Any], ...] = ()
 
     @cached_property
     def use_case(self) -> UseCase:
@@ -70,6 +71,13 @@ class Scenario:
         (root / "home").mkdir(parents=True, exist_ok=True)
         return Place(root=root, home=root / "home", ledger_url=f"sqlite:///{root}/home/ledger.db")
 
+    def quarantined(self, number: int) -> list[dict[str, Any]]:
+        """Return what was recorded of days in quarantine until a tick."""
+        moment = self.ticks[number]
+        return [
+            body for body in self.quarantines if datetime.fromisoformat(body["as_of"]) <= moment
+        ]
+
     def until(self, number: int) -> datetime:
         """Return the end of the period that a tick begins."""
         return self.ticks[number + 1] if number + 1 < len(self.ticks) else self.end
@@ -93,13 +101,7 @@ class Scenario:
 
 
 def lay_out(
-    name: str,
-    start: datetime,
-    end: datetime,
-    changes: dict[str, Any],
-    place: Place,
-    *,
-    unheld: bool = False,
+    name: str, start: datetime, end: datetime, changes: dict[str, Any], place: Place
 ) -> Scenario:
     """Return the scenario of a stretch of history.
 
@@ -109,7 +111,6 @@ def lay_out(
         end: End of the stretch.
         changes: Values of the YAML that are to be other than the file's, by dotted key.
         place: Where files and services are.
-        unheld: Whether to train, at each tick, a model on everything known too.
 
     Raises:
         ConfigurationError: If a key or value is wrong, or the stretch has fewer than two ticks.
@@ -137,19 +138,29 @@ def lay_out(
         code_hash(name),
         _raw(source.raw(name)),
     ]
-    span = [unheld, *(moment.isoformat() for moment in (*ticks, end, known))]
+    span = [moment.isoformat() for moment in (*ticks, end, known)]
+    quarantines = _quarantines(name, end, place)
     home = place.home / "backtest" / name
     return Scenario(
         name=name,
         changes=tuple(sorted(changes.items())),
-        folder=home / digest([rows, settings.model_dump(mode="json"), span])[:12],
+        folder=home / digest([rows, settings.model_dump(mode="json"), span, quarantines])[:12],
         shared=home / f"rows-{digest(rows)[:12]}",
         source=source,
         ticks=tuple(ticks),
         end=end,
         known=known,
-        unheld=unheld,
+        quarantines=tuple(quarantines),
     )
+
+
+def _quarantines(name: str, end: datetime, place: Place) -> list[dict[str, Any]]:
+    """Return what is recorded of days in quarantine, in the order in which it came to hold."""
+    place.home.mkdir(parents=True, exist_ok=True)  # where the ledger lies, unless told otherwise
+    ledger = open_ledger(place)
+    rows = ledger.entries(name, "quarantine") if ledger.exists() else []
+    bodies = [dict(row.body) for row in rows if row.body["as_of"] < end.isoformat()]
+    return sorted(bodies, key=lambda body: str(body["as_of"]))
 
 
 def _all_over(now: datetime, end: datetime, delay_days: float) -> datetime:

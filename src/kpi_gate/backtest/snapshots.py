@@ -22,11 +22,11 @@ from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
-UNHELD = "unheld"
+UNHELD = "everything"
 
 
 def freeze(scenario: Scenario, number: int) -> None:
-    """Freeze the rows that were known at a tick; where asked, train a model on all of them."""
+    """Freeze the rows that were known at a tick."""
     facts, path = scenario.facts(number), scenario.snapshot(number)
     if facts.exists():
         return
@@ -39,17 +39,20 @@ def freeze(scenario: Scenario, number: int) -> None:
     except Refusal as refusal:
         write_json(facts, {"refused": [refusal.check, str(refusal)]})
         return
-    rows = pd.read_parquet(path)
     frozen = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    model = f"{UNHELD}-{number:04d}" if scenario.unheld else ""
-    if model:
-        try:
-            shelved = scenario.shelf / digest([UNHELD, frozen, _what_trains(run)])[:16]
-            keep(shelved, lambda folder: _train_on_all(run, rows, folder, frozen))
-            keep(scenario.model(model), lambda folder: copy(shelved, folder))
-        except Refusal:  # too little to learn from
-            model = ""
-    write_json(facts, {"rows": len(rows), "fingerprint": frozen, UNHELD: model})
+    write_json(facts, {"rows": len(pd.read_parquet(path)), "fingerprint": frozen})
+
+
+def train_on_all_once(run: Run, shelf: Path) -> Path:
+    """Return the model trained on everything that a tick may learn from.
+
+    Raises:
+        Refusal: If there is too little to train on.
+    """
+    frozen = run.snapshot.fingerprint
+    shelved = shelf / digest([UNHELD, frozen, _left_out(run), _what_trains(run)])[:16]
+    keep(shelved, lambda folder: _train_on_all(run, run.snapshot.learnable, folder, frozen))
+    return shelved
 
 
 def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
@@ -65,7 +68,7 @@ def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> No
 def train_once(run: Run, shelf: Path) -> None:
     """Train a policy's candidate, or take it from the shelf where another has trained the same."""
     frozen, windows = run.snapshot.fingerprint, run.windows.model_dump(mode="json")
-    name = digest([frozen, windows, _what_trains(run)])[:16]
+    name = digest([frozen, _left_out(run), windows, _what_trains(run)])[:16]
     shelved, mine = shelf / name, run.work / "candidate"
     if not shelved.exists():
         stages.train_on_snapshot(run)
@@ -74,6 +77,12 @@ def train_once(run: Run, shelf: Path) -> None:
     require_fresh_rows(run)  # refuses as training would
     clear(mine)
     copy(shelved, mine)
+
+
+def _left_out(run: Run) -> list[Any]:
+    """Say which of the frozen rows are not learned from."""
+    days = sorted(day.isoformat() for day in run.snapshot.days("quarantined"))
+    return [days, run.snapshot.set_aside.get("positions", [])]
 
 
 def _what_trains(run: Run) -> dict[str, Any]:

@@ -5,25 +5,31 @@ from pathlib import Path
 from kpi_gate.backtest.result import Backtest, Sweep
 from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.record.report_run import Report, log_report
-from kpi_gate.report.backtest_page import page
-from kpi_gate.report.backtest_wording import lead, overfit
 from kpi_gate.workspace import Place
 
 PAGE, NUMBERS = "backtest.html", "backtest.json"
 
 
-def keep_pages(scenario: Scenario, found: Backtest, sweep: Sweep | None, place: Place) -> Path:
+def keep_pages(
+    scenario: Scenario, found: Backtest, sweep: Sweep | None, shown: tuple[str, str], place: Place
+) -> Path:
     """Write the page beside the play and log it to MLflow; return the page's file.
+
+    Args:
+        scenario: What was played.
+        found: What came of it.
+        sweep: The what-if table, where there is one.
+        shown: The page, and what came of it in words.
+        place: Where MLflow is.
 
     Raises:
         TrackingError: If MLflow cannot be reached; the page is written before.
     """
-    html, path = page(found, sweep), scenario.folder / PAGE
+    (html, words), path = shown, scenario.folder / PAGE
     path.write_text(html, encoding="utf-8")
     files = {f"backtest/{PAGE}": html, f"backtest/{NUMBERS}": found.model_dump_json(indent=1)}
     if sweep is not None:
         files["backtest/what_if.json"] = sweep.model_dump_json(indent=1)
-    words = lead(found) if sweep is None else f"{lead(found)}\n\n{overfit(sweep)}"
     changes = {f"changed.{key}": value for key, value in found.changes.items()}
     span = {"from": found.start.isoformat(), "to": found.end.isoformat()}
     report = Report(
@@ -44,11 +50,14 @@ def _metrics(found: Backtest) -> dict[str, float]:
         "backtest.cost_of_waiting": found.waiting_cost,
         "backtest.saved_by_waiting": found.waiting_saved,
     }
-    if found.share_of_best is not None:
-        numbers["backtest.share_of_best"] = found.share_of_best
-    for name, policy in found.shown.items():
+    shares = {"best": found.share_of_best, "everything": found.share_of("everything")}
+    numbers |= {
+        f"backtest.share_of_{of}": share for of, share in shares.items() if share is not None
+    }
+    for name, policy in found.policies.items():
         told = {
-            "kpi": policy.kpi,
+            "net": policy.net.estimate,
+            "gross": policy.gross,
             "over_never": policy.over_never.estimate,
             "regret": policy.regret,
             "promotions": policy.promotions,

@@ -11,7 +11,7 @@ from kpi_gate.errors import ConfigurationError
 from kpi_gate.workspace import Place
 
 
-def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
+def backtest(  # noqa: PLR0917  (options of a command)
     name: UseCaseName,
     start: Annotated[datetime, at("--from", words="First tick (UTC).")],
     end: Annotated[datetime, at("--to", words="End of the stretch.")],
@@ -23,9 +23,6 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
         list[str] | None,
         typer.Option("--sweep", metavar="KEY=V1,V2,...", help="What if; several make a grid."),
     ] = None,
-    unheld: Annotated[
-        bool, typer.Option("--unheld", help="Beside them: models trained on everything known.")
-    ] = False,
     html: Html = None,
     workers: Annotated[
         int, typer.Option(min=1, max=256, help="Processes; default one a core.")
@@ -34,8 +31,8 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
 ) -> None:
     """Play promotion policies on history, tick by tick, with only what was known then.
 
-    The gate, always the newest, never again, "the metric is higher", and a hindsight oracle. A play
-    that was interrupted goes on where it was.
+    The gate, always the newest, "the metric is higher", trained on everything, never again, the
+    rule of thumb, and a hindsight oracle. A play that was interrupted goes on where it was.
     """
     if start >= end:
         words = f"--to == {end:%Y-%m-%d}, must be after --from {start:%Y-%m-%d}"
@@ -44,6 +41,8 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
     from kpi_gate.backtest.scenario import lay_out
     from kpi_gate.backtest.sensitivity import combinations, sweep
     from kpi_gate.backtest.store import keep_pages
+    from kpi_gate.report.backtest_page import page as render_page
+    from kpi_gate.report.backtest_wording import in_words
     from kpi_gate.report.terminal import progress_bar, show_backtest
 
     place = Place()
@@ -58,22 +57,23 @@ def backtest(  # noqa: PLR0913, PLR0917  (options of a command)
         for key, values in _pairs("--sweep", axes, example, empty=False)
     }
     combinations(tried)
-    scenario = lay_out(name, start, end, asked, place, unheld=unheld)
+    scenario = lay_out(name, start, end, asked, place)
     with progress_bar(f"{name}: {len(scenario.ticks)} ticks") as told:
         found = play(scenario, workers, told)
     what_if = None
     if tried:
         with progress_bar(f"{name}: what if") as told:
             what_if = sweep(scenario, (start, end), tried, place, workers, told)
-    page = keep_pages(scenario, found, what_if, place)
+    page = render_page(found, what_if)
+    kept = keep_pages(scenario, found, what_if, (page, in_words(found, what_if)), place)
     if html is not None:
-        write_page(html, page.read_text(encoding="utf-8"))
+        write_page(html, page)
     if as_json:
         print_json(found.as_json(what_if))
         return
     show_backtest(found, what_if)
     typer.echo(
-        f"Page: {place.shown(page)}, and in MLflow, experiment {name}, run {found.run_name}."
+        f"Page: {place.shown(kept)}, and in MLflow, experiment {name}, run {found.run_name}."
     )
 
 

@@ -4,6 +4,7 @@ from kpi_gate.backtest.result import Backtest, Sweep
 
 TINY = 1e-6  # of sums of many rows: mere rounding
 RIVALS = {"always": "always promoting the newest", "metric": "promoting the higher metric"}
+EVERYTHING = "models trained on everything, which nothing can judge,"
 
 
 def amount(value: float | None, *, sign: bool = False) -> str:
@@ -24,23 +25,38 @@ def between(lower: float | None, upper: float | None, *, sign: bool = False) -> 
 
 def lead(found: Backtest) -> str:
     """Say in a sentence or two what came of it."""
-    gate, always = found.policies["gate"], found.policies["always"]
+    gate, rival = found.policies["gate"], found.policies[found.rival]
     over = gate.over_never
     span = between(over.lower, over.upper, sign=True)
     bounds = f" ({span})" if span else ""
-    share = found.share_of_best
-    rival = max(("always", "metric"), key=lambda name: found.policies[name].over_never.estimate)
-    beside = (
-        f"{share:.0%} of what {RIVALS[rival]} earned"
-        if share is not None
-        else "where the other policies earned nothing more"
-    )
+    named = {found.rival: RIVALS[found.rival], "everything": EVERYTHING}
+    shares = {words: found.share_of(name) for name, words in named.items()}
+    told = [
+        f"{share:.0%} of what {words} did" for words, share in shares.items() if share is not None
+    ]
     return (
-        f"The gate earned {amount(over.estimate, sign=True)} {found.unit}{bounds} over never "
-        f"retraining, {beside}, with {_times(gate.promotions)} against {always.promotions} of "
-        f"always promoting; {gate.false_promotions or 'none'} of them false, against "
-        f"{always.false_promotions}."
+        f"Net of switching the gate earned {amount(over.estimate, sign=True)} {found.unit}{bounds} "
+        f"over never retraining, {' and '.join(told) or 'where others earned nothing more'}, with "
+        f"{_times(gate.promotions)} against {rival.promotions}, {gate.false_promotions or 'none'} "
+        f"of them false against {rival.false_promotions}."
     )
+
+
+def caution(found: Backtest) -> str:
+    """Say what it came to that candidates had to wait."""
+    balance = found.waiting_saved - found.waiting_cost
+    return (
+        f"Caution: until the tick after, the candidates that were held would have earned "
+        f"{amount(found.waiting_cost)} {found.unit} more where they were better, and lost "
+        f"{amount(found.waiting_saved)} where they were worse: holding them "
+        f"{'saved' if balance > 0 else 'cost'} {amount(abs(balance))} {found.unit} in all."
+    )
+
+
+def in_words(found: Backtest, sweep: Sweep | None) -> str:
+    """Return all that is said of it, a paragraph each."""
+    more = [overfit(sweep)] if sweep else []
+    return "\n\n".join([lead(found), caution(found), *more])
 
 
 def _times(count: int) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from kpi_gate.backtest.result import Backtest, Sweep
 from kpi_gate.proof.adversaries import ADVERSARIES
 from kpi_gate.proof.selftest import MARKS, Bout
-from kpi_gate.report.backtest_wording import amount, between, lead, overfit, sweep_rows
+from kpi_gate.report.backtest_wording import amount, between, caution, lead, overfit, sweep_rows
 from kpi_gate.text import shorten
 
 WIDTH = 100
@@ -32,21 +32,23 @@ def show_backtest(found: Backtest, sweep: Sweep | None) -> None:
     """Print the policies, and the what-if table where there is one."""
     console = Console(highlight=False, width=WIDTH)
     span = f"{found.start:%Y-%m-%d} to {found.end:%Y-%m-%d}, {len(found.ticks)} ticks"
-    head = [f"{found.unit} in all", "bounds", "over never", "regret", "promotions", "false"]
+    head = [f"{found.unit} net", "bounds", "over never", "regret", "gross", "promotions", "false"]
     rows = [
         (
             name,
-            amount(policy.kpi),
-            between(policy.lower, policy.upper) or "none",
+            amount(policy.net.estimate),
+            between(policy.net.lower, policy.net.upper) or "none",
             amount(policy.over_never.estimate, sign=True),
             amount(policy.regret),
+            amount(policy.gross),
             str(policy.promotions),
             str(policy.false_promotions),
         )
-        for name, policy in found.shown.items()
+        for name, policy in found.policies.items()
     ]
     console.print(_numbers(f"{found.title}: {span}", ["policy", *head], rows))
     console.print(Text(lead(found)))
+    console.print(Text(caution(found)))
     if sweep is not None:
         console.print(_numbers("What if", *sweep_rows(sweep), wrap=True))
         console.print(Text(overfit(sweep)))
