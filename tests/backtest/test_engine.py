@@ -46,7 +46,9 @@ def test_the_gate_promotes_once_after_the_turn_and_beats_its_rivals(played):
     assert made.as_of > TURN
     assert made.false is False
     assert made.gained.lower > 0
-    assert (gate.promotions, gate.false_promotions) == (2, 0)
+    # the first stayed until the taste had turned, and lost more than it had earned
+    assert first.until > TURN
+    assert (gate.promotions, first.false, gate.false_promotions) == (2, True, 1)
     assert found.policies["never"].promotions == 1, "the first model"
     assert found.policies["baseline"].promotions == 0
     always = found.policies["always"]
@@ -321,11 +323,8 @@ def test_rows_that_cannot_be_kept_are_refused_as_in_a_retraining(tmp_path, monke
     assert check == "rows_writable"
     assert "taste" in reason
     assert decided(scenario, 0)["verdict"] == "INVALID"
-    assert [policies.moves(scenario, policy, 1)[0].model for policy in policies.ACTING] == [
-        "",
-        "",
-        "",
-    ]
+    used = {policies.moves(scenario, policy, 1)[0].model for policy in policies.ACTING}
+    assert used == {""}
 
 
 def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
