@@ -40,7 +40,12 @@ def test_the_lead_makes_no_share_of_a_loss():
     found = backtest(overs=(10.0, -100.0, 0.0, 0.0, 0.0, 0.0, 50.0))
     assert found.share_of_best is None
     assert found.as_json()["share_of_everything"] is None
-    assert "retraining, where others earned nothing more, with" in lead(found)
+    assert (
+        "retraining, against 0 of promoting the higher metric and against 0 of models trained on "
+        "everything, which nothing can judge, with" in lead(found)
+    )
+    behind = lead(backtest(overs=(-10.0, 100.0, 0.0, 200.0, 0.0, 0.0, 500.0)))
+    assert "against +100 of always promoting the newest and against +200 of models" in behind
 
 
 def test_what_caution_cost_is_said_in_words():

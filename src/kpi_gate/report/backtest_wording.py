@@ -4,7 +4,6 @@ from kpi_gate.backtest.result import Backtest, Sweep
 
 TINY = 1e-6  # of sums of many rows: mere rounding
 RIVALS = {"always": "always promoting the newest", "metric": "promoting the higher metric"}
-EVERYTHING = "models trained on everything, which nothing can judge,"
 
 
 def amount(value: float | None, *, sign: bool = False) -> str:
@@ -29,17 +28,24 @@ def lead(found: Backtest) -> str:
     over = gate.over_never
     span = between(over.lower, over.upper, sign=True)
     bounds = f" ({span})" if span else ""
-    named = {found.rival: RIVALS[found.rival], "everything": EVERYTHING}
-    shares = {words: found.share_of(name) for name, words in named.items()}
-    told = [
-        f"{share:.0%} of what {words} did" for words, share in shares.items() if share is not None
+    beside = [
+        _beside(found, found.rival, RIVALS[found.rival]),
+        _beside(found, "everything", "models trained on everything, which nothing can judge,"),
     ]
     return (
         f"Net of switching the gate earned {amount(over.estimate, sign=True)} {found.unit}{bounds} "
-        f"over never retraining, {' and '.join(told) or 'where others earned nothing more'}, with "
-        f"{_times(gate.promotions)} against {rival.promotions}, {gate.false_promotions or 'none'} "
-        f"of them false against {rival.false_promotions}."
+        f"over never retraining, {' and '.join(beside)}, with {_times(gate.promotions)} against "
+        f"{rival.promotions}, {gate.false_promotions or 'none'} of them false against "
+        f"{rival.false_promotions}."
     )
+
+
+def _beside(found: Backtest, name: str, words: str) -> str:
+    """Set the gate beside another policy: as a share where both earned more than never."""
+    share, more = found.share_of(name), found.policies[name].over_never.estimate
+    if share is not None and share > 0:
+        return f"{share:.0%} of what {words} did"
+    return f"against {amount(more, sign=True)} of {words.removesuffix(',')}"
 
 
 def caution(found: Backtest) -> str:
