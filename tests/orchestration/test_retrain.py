@@ -64,6 +64,9 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
     named = {task.name.rsplit("-", 1)[0] for task in tasks}
     verbs = {"recover", "take_snapshot", "validate", "train", "compare", "record", "promote"}
     assert verbs <= named
+    assert run.tags == ["toy"]
+    ours = [task.tags for task in tasks if task.flow_run_id == run.id]
+    assert ours == [[]] * len(ours), "for each tag of a task its server is asked"
 
 
 def test_a_scheduled_run_proves_its_gate_before_it_promotes(prefect_server, run_at):

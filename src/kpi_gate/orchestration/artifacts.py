@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from prefect import get_run_logger, runtime, tags
+from prefect import get_run_logger, runtime
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
 from prefect.events import emit_event
 
 from kpi_gate.orchestration import missed_runs
@@ -38,7 +39,10 @@ def reporting(run: Run) -> Iterator[None]:
         update_progress_artifact(bar, min(100.0 * len(done) / steps, 100.0))
 
     run.started_by, run.told = str(flow_run.id), told
-    with tags(run.name), telling(run, log.warning):
+    # not its tasks: for each tag of each task the server would be asked for a limit
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run.id, tags={*flow_run.tags, run.name})
+    with telling(run, log.warning):
         yield
     if run.choice is not None:
         log.info(run.choice.reason)
