@@ -142,6 +142,7 @@ class Evidence:
         corners: Difference of every row at the low and the high end of each value parameter
             that is a range, each of shape `(n,)`.
         ranges: Value parameters that are ranges: each must have its corners.
+        worst_corner: Gain with every one of them at its worse end at once; None of fewer than two.
         uncapped_gain: Gain with the cap on amounts lifted; None where nothing is capped.
         diagnostics: What the estimator says of itself, such as the effective share of the weights.
         faults: What whoever measured found wrong; each makes the verdict INVALID.
@@ -157,6 +158,7 @@ class Evidence:
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     corners: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
     ranges: tuple[str, ...] = ()
+    worst_corner: float | None = None
     uncapped_gain: float | None = None
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     faults: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from kpi_gate.decision.checks.gain import (
     check_gain,
     check_link,
     measure_gain,
+    prior_of,
     shrink_gain,
     try_corners,
 )
@@ -25,6 +26,7 @@ from kpi_gate.decision.objective import GateSettings, Objective
 from kpi_gate.decision.stats.calibration import is_finite
 from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.verdict import Check, Decision, GainSummary, SliceGain, Verdict
+from kpi_gate.text import finite
 
 PRECEDENCE = (
     Verdict.INVALID,
@@ -91,6 +93,7 @@ def decide(
         measures={side: _finite(numbers) for side, numbers in evidence.measures.items()},
         diagnostics=_finite(evidence.diagnostics),
         corners=found.corners if found else {},
+        worst_corner=finite(evidence.worst_corner) if found else None,
         notes=evidence.notes,
     )
 
@@ -126,6 +129,9 @@ def _measure(
             checks.append(check_levels(evidence, guardrail))
             checks.append(check_slices(levels, guardrail, objective.unit))
     summary = _summary(gain, shrunk, objective.unit, evidence.uncapped_gain)
+    prior = prior_of(gain, past)
+    if prior is not None:
+        summary = summary.model_copy(update={"prior": prior.middle_half()})
     return _Measured(gain, summary, tuple(slices), corners, checks)
 
 

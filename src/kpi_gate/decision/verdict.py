@@ -86,6 +86,8 @@ class GainSummary(Frozen):
         units: Independent units among them.
         changed: Share of decisions whose value differs.
         uncapped: Estimate with the cap on amounts lifted; None where nothing is capped.
+        prior: What past candidates let expect before any look: the middle half of it, (lower,
+            upper); None where nothing could be learnt.
     """
 
     estimate: float
@@ -100,6 +102,7 @@ class GainSummary(Frozen):
     units: int
     changed: float
     uncapped: float | None = None
+    prior: tuple[float, float] | None = None
 
 
 class SliceGain(Frozen):
@@ -142,6 +145,7 @@ class Decision(Frozen):
         measures: Measured numbers by side.
         diagnostics: What the estimator said of itself.
         corners: Gain at the ends of each value parameter.
+        worst_corner: Gain with all of them at their worse end at once: shown, not required.
         notes: Further facts for the page.
     """
 
@@ -166,6 +170,7 @@ class Decision(Frozen):
     measures: Mapping[str, Mapping[str, float]] = {}
     diagnostics: Mapping[str, float] = {}
     corners: Mapping[str, tuple[float, float]] = {}
+    worst_corner: float | None = None
     notes: Mapping[str, Any] = {}
 
     @property

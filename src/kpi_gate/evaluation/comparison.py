@@ -29,6 +29,7 @@ from kpi_gate.evaluation.metrics import (
     slice_columns,
     time_sides,
     uncapped_gain,
+    worst_corner,
 )
 from kpi_gate.evaluation.scored_model import Side, make_side
 from kpi_gate.learning.label_maturity import missing_by_day
@@ -160,6 +161,7 @@ def write_comparison(  # noqa: PLR0913  (all by name)
         "measures": measures,
         "parts": {name: parts(sides[name], use_case, gate) for name in SIDES},
         "ranges": use_case.settings.ranges,
+        "worst_corner": worst_corner(candidate, champion, use_case, gate, ends),
         "uncapped_gain": uncapped_gain(candidate, champion, use_case, gate),
         "diagnostics": dict(found.diagnostics),
         "faults": list(found.faults),

@@ -33,6 +33,7 @@ def read_evidence(folder: Path) -> Evidence:
         parts=facts["parts"],
         corners=corners_of(table),
         ranges=tuple(facts["ranges"]),
+        worst_corner=facts.get("worst_corner"),
         uncapped_gain=facts["uncapped_gain"],
         diagnostics=facts["diagnostics"],
         faults=tuple(facts["faults"]),

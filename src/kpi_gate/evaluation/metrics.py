@@ -128,6 +128,32 @@ def corners(
     return corners
 
 
+def worst_corner(
+    candidate: Side,
+    champion: Side,
+    use_case: UseCase,
+    gate: pd.DataFrame,
+    ends: Mapping[str, tuple[Floats, Floats]],
+) -> float | None:
+    """Return the gain with every value parameter at its worse end at once; None of fewer than two.
+
+    Args:
+        candidate: The one side.
+        champion: The other.
+        use_case: The problem.
+        gate: The rows.
+        ends: What `corners` returned.
+    """
+    if len(ends) < 2 or gate.empty:
+        return None
+    values = use_case.settings.base_values()
+    for name, given in use_case.settings.value.items():
+        if isinstance(given, Range):
+            low, high = (end.mean() for end in ends[name])
+            values[name] = given.low if low < high else given.high
+    return float(_recounted(candidate, champion, use_case, gate, values).difference.mean())
+
+
 def uncapped_gain(
     candidate: Side, champion: Side, use_case: UseCase, gate: pd.DataFrame
 ) -> float | None:

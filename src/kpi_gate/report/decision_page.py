@@ -106,6 +106,7 @@ def _gain(decision: Decision) -> dict[str, str]:
     if found is None:
         return {"gain_figure": "", "gain_note": ""}
     rows = [
+        *([Estimate("expected before", sum(found.prior) / 2, *found.prior)] if found.prior else []),
         Estimate("measured", found.estimate, found.lower, found.upper),
         Estimate("after shrinkage", found.shrunk, booked=True),
     ]

@@ -105,3 +105,22 @@ def test_numbers_beyond_reason_stay_finite():
 def test_arguments_are_checked(estimates, errors):
     with pytest.raises(ValueError, match="must"):
         learn_prior(estimates, errors)
+
+
+@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.05, 2)), min_size=1, max_size=7))
+@examples(deadline=None, max_examples=60)
+def test_gains_alone_are_never_booked_as_a_loss_while_few_are_known(looks):
+    estimates, errors = zip(*looks, strict=True)
+    assert learn_prior(estimates, errors).shrink(estimates[-1], errors[-1]) >= 0
+
+
+def test_two_gains_of_the_bank_stay_a_gain():
+    assert shrunk_after([0.018], [0.02], 0.054, 0.04) > 0
+
+
+def test_the_middle_half_holds_what_is_usual():
+    low, high = learn_prior(quiet(100), np.ones(100)).middle_half()
+    assert low < high < 0.2
+    rising = learn_prior(1 + quiet(100), np.ones(100)).middle_half()
+    assert rising[0] > low
+    assert rising[1] > high

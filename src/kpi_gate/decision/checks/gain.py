@@ -13,7 +13,7 @@ from kpi_gate.decision.objective import LARGEST, Objective
 from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.stats.day_history import DayHistory
 from kpi_gate.decision.stats.paired_gain import Gain, Ratio, paired_gain
-from kpi_gate.decision.stats.shrinkage import learn_prior
+from kpi_gate.decision.stats.shrinkage import Prior, learn_prior
 from kpi_gate.decision.verdict import Check, Verdict
 from kpi_gate.text import finite
 
@@ -115,20 +115,37 @@ def measure_gain(
 
 
 def shrink_gain(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
-    """Shrink the gain; the candidate itself belongs to the candidates that the prior knows.
-
-    Its error is at least what its lower bound implies: where losses are skewed, the standard error
-    alone would book too much.
-    """
+    """Shrink the gain towards what past candidates taught."""
     if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
         return gain.estimate if gain.standard_error == 0 else 0.0
-    implied = (gain.estimate - gain.lower) / NormalDist().inv_cdf(gain.confidence)
-    error = max(gain.standard_error, implied)
-    measured = [*past, (gain.estimate, error)]
+    prior = prior_of(gain, past)
+    return 0.0 if prior is None else prior.shrink(gain.estimate, _error(gain))
+
+
+def prior_of(gain: Gain, past: Sequence[tuple[float, float]]) -> Prior | None:
+    """Learn what candidates gain; the candidate itself belongs to those that the prior knows.
+
+    Args:
+        gain: The candidate's.
+        past: (gain, standard error) of every candidate measured before.
+
+    Returns:
+        None where no candidate could be measured.
+    """
+    if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
+        return None
+    measured = [*past, (gain.estimate, _error(gain))]
     usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
-    if not usable:
-        return 0.0
-    return learn_prior(*zip(*usable, strict=True)).shrink(gain.estimate, error)
+    return learn_prior(*zip(*usable, strict=True)) if usable else None
+
+
+def _error(gain: Gain) -> float:
+    """Return the standard error, at least what the lower bound implies.
+
+    Where losses are skewed, the standard error alone would book too much.
+    """
+    implied = (gain.estimate - gain.lower) / NormalDist().inv_cdf(gain.confidence)
+    return max(gain.standard_error, implied)
 
 
 def try_corners(

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr
 
 Floats = NDArray[np.float64]
 MEANS = np.linspace(-0.8, 1.4, 12)  # of the first kind
@@ -53,6 +55,22 @@ class Prior:
         drifted = np.exp(drift - np.logaddexp(usual, drift))[0]
         mean = (1 - drifted) * if_usual[:, :, None] + drifted * if_drift
         return float((self.weights * mean).sum() * self.scale)
+
+    def middle_half(self) -> tuple[float, float]:
+        """Return the quartiles of the true gains that it lets expect, money per decision."""
+        odds = DRIFT_ODDS / DRIFT_ODDS.sum()
+        usual = (self.weights * (1 - SHARES)).sum(axis=2)  # (12, 4), by mean and width
+        drift = float((self.weights * SHARES).sum()) * odds
+        centers = np.concatenate([np.repeat(MEANS, WIDTHS.size), np.zeros(DRIFTS.size)])
+        spreads = np.concatenate([np.tile(WIDTHS, MEANS.size), DRIFTS])
+        parts = np.concatenate([usual.ravel(), drift])
+
+        def below(gain: float, share: float) -> float:
+            return float(parts @ ndtr((gain - centers) / spreads)) - share
+
+        far = 3 * float(DRIFTS.max())
+        first, third = (brentq(below, -far, far, args=(share,)) for share in (0.25, 0.75))
+        return float(first) * self.scale, float(third) * self.scale
 
 
 def learn_prior(estimates: ArrayLike, standard_errors: ArrayLike) -> Prior:
