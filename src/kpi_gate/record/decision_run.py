@@ -182,7 +182,7 @@ def _numbers(decision: Decision) -> dict[str, float | None]:
     """Flatten the decision into metrics: business proxies first, in the objective's currency."""
     numbers: dict[str, float | None] = {}
     if decision.gain is not None:
-        gain = decision.gain.model_dump(exclude={"unit"})
+        gain = decision.gain.model_dump(exclude={"unit", "prior"})
         numbers |= {f"gain.{name}": value for name, value in gain.items()}
         numbers["kpi.expected_over_horizon"] = decision.money
         numbers["kpi.cost_of_waiting"] = decision.cost_of_waiting
