@@ -23,6 +23,7 @@ from kpi_gate.workspace import Place
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"
+CASES = "src/toys/usecases"  # of each project, in its folder
 # what takes longest is begun first, so that both processes end together
 LONGEST = ("retrain", "crashes", "selftest", "rerun", "template", "attack", "engine", "dockerfile")
 
@@ -62,24 +63,20 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def make_project(root: Path) -> Path:
-    """Lay out a project with the toy as its one use case, as a clone would have it."""
-    for part in ("src", "flows"):  # as compiled here, which a copy keeps: processes begin sooner
-        shutil.copytree(REPOSITORY / part, root / part)
-    cases = root / "src/kpi_gate/examples"
-    for path in cases.glob("[!_]*.*"):
-        path.unlink()
+    """Lay out a project as the template makes it, with the toy as its one use case."""
+    cases = root / CASES
+    cases.mkdir(parents=True)
     for path in TOY.glob("toy.*"):
         shutil.copy(path, cases)
-    table = '[tool.kpi-gate]\nuse_cases = "src/kpi_gate/examples"\n'
-    (root / "pyproject.toml").write_text(table, encoding="utf-8")
-    shutil.copytree(
-        REPOSITORY / ".dvc",
-        root / ".dvc",
-        ignore=shutil.ignore_patterns("cache", "tmp", "config.local"),
-    )
+    shutil.copytree(REPOSITORY / "flows", root / "flows")
+    (root / "pyproject.toml").write_text(f'[tool.kpi-gate]\nuse_cases = "{CASES}"\n', "utf-8")
+    (root / ".dvc").mkdir()
+    shutil.copy(REPOSITORY / ".dvc/config", root / ".dvc")
     (root / ".dvc/config.local").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-    for name in ("dvc.yaml", ".dvcignore", "requirements.lock"):
+    for name in (".dvcignore", "requirements.lock"):
         shutil.copy(REPOSITORY / name, root)
+    stages = (REPOSITORY / "dvc.yaml").read_text("utf-8").replace("src/kpi_gate/examples", CASES)
+    (root / "dvc.yaml").write_text(stages, encoding="utf-8")
     with redirect_stderr(io.StringIO()):
         case_list.follow(root, ["toy"])
     return root

@@ -50,7 +50,7 @@ def lay_out(folder, migrated, shared, states):
 
 def played(project, *scenarios):
     """Play scenarios of crash_points.py; return what was found, by scenario and point."""
-    environment = os.environ | {"PYTHONPATH": f"{project}/src:{SUPPORT}"}
+    environment = os.environ | {"PYTHONPATH": str(SUPPORT)}
     command = [sys.executable, "-W", "ignore", str(SUPPORT / "crash_points.py"), "../elsewhere"]
     answer = subprocess.run(
         [*command, *scenarios],

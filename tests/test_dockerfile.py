@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 import yaml
 from cookiecutter.main import cookiecutter
+from support.environments import SITE
 
 REPOSITORY = Path(__file__).parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -177,7 +178,7 @@ class Replay:
 
     def do_env(self, text):
         new = dict(word.split("=", 1) for word in shlex.split(self.place(text)))
-        new.pop("UV_COMPILE_BYTECODE", None)  # half a minute, and nothing else
+        new.pop("UV_COMPILE_BYTECODE", None)  # half a minute; see lend_bytecode
         self.environment |= {name: self.fill(value) for name, value in new.items()}
 
     def do_workdir(self, text):
@@ -203,6 +204,18 @@ class Replay:
     def do_run(self, text):
         done = self.call("sh", "-ec", self.place(text))
         assert done.returncode == 0, text + done.stdout + done.stderr
+        if "pip sync" in text:
+            self.lend_bytecode()
+
+    def lend_bytecode(self):
+        """Link what is compiled here beside the same sources; Python looks whether it fits."""
+        there = next((self.root / "opt/venv").glob("lib/*/site-packages"))
+        near = there.stat().st_dev == SITE.stat().st_dev
+        for compiled in SITE.rglob("*.pyc"):
+            target = there / compiled.relative_to(SITE)
+            if target.parent.parent.is_dir():
+                target.parent.mkdir(exist_ok=True)
+                (os.link if near else shutil.copy2)(compiled, target)
 
     def call(self, *words):
         return subprocess.run(

@@ -1,28 +1,18 @@
 """The door: wrong calls and wrong settings are one clear line, and nothing is done."""
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 from conftest import TOY
+from door import call, run
 from typer.testing import CliRunner
 
 from kpi_gate.cli.app import app
 from kpi_gate.usecase import discovery
 
 RUNNER = CliRunner()
-COMMAND = [sys.executable, "-W", "ignore", "-c", "from kpi_gate.cli.app import main; main()"]
-
-
-def door(project, *words, **environment):
-    """Run the command line in a process of its own."""
-    given = os.environ | {"PYTHONPATH": f"{project}/src:{project}"} | environment
-    answer = subprocess.run(
-        [*COMMAND, *words], cwd=project, env=given, capture_output=True, text=True, check=False
-    )
-    return answer.returncode, answer.stdout, answer.stderr
 
 
 def one_line(err, *parts):
@@ -69,12 +59,11 @@ def test_a_malformed_date_is_a_wrong_call(date):
     ],
 )
 def test_wrong_calls(project, words, parts):
-    code, _, err = door(project, *words)
+    code, _, err = run(project, *words)
     assert code == 2
     one_line(err, *parts)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "parts"),
     [
@@ -86,11 +75,11 @@ def test_wrong_calls(project, words, parts):
     ],
 )
 def test_wrong_settings(project, old, new, parts):
-    path = project / "src/kpi_gate/examples/toy.yaml"
+    path = project / "src/toys/usecases/toy.yaml"
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    code, _, err = door(project, "retrain", "toy", "--as-of", "2024-03-01")
+    code, _, err = call("retrain", "toy", "--as-of", "2024-03-01")
     assert code == 2, err
     one_line(err, "toy.yaml" if "must be one of" not in parts else "toy", *parts)
     assert not (project / "data").exists()
@@ -98,28 +87,26 @@ def test_wrong_settings(project, old, new, parts):
 
 @pytest.mark.slow
 def test_the_stages_one_by_one_as_dvc_calls_them(project):
-    code, out, err = door(project, "snapshot", "toy", "--as-of", "2024-03-01", "--json")
+    code, out, err = call("snapshot", "toy", "--as-of", "2024-03-01", "--json")
     assert code == 0, err
     frozen = json.loads(out)
     assert frozen["champion"] == "baseline"
     for verb in ("validate", "train", "compare"):
-        code, out, err = door(project, verb, "toy")
+        code, out, err = call(verb, "toy")
         assert code == 0, err
-    code, out, _ = door(project, "compare", "toy")
+    code, out, _ = call("compare", "toy")
     assert "(nothing changed)" in out
-    code, out, _ = door(project, "decide", "toy", "--json")
+    code, out, _ = call("decide", "toy", "--json")
     assert (code, json.loads(out)["verdict"]) == (0, "PROMOTE")
     target = project / "back.parquet"
-    code, out, _ = door(
-        project, "snapshot", "toy", "--restore", frozen["fingerprint"], "--to", str(target)
-    )
+    code, out, _ = call("snapshot", "toy", "--restore", frozen["fingerprint"], "--to", str(target))
     assert code == 0
     assert target.exists()
 
 
 @pytest.mark.slow
 def test_a_stage_without_a_tick_says_what_to_do(project):
-    code, _, err = door(project, "train", "toy")
+    code, _, err = run(project, "train", "toy")
     assert code == 2
     one_line(err, "no tick yet", "kpi-gate snapshot toy --as-of DATE")
 
@@ -136,10 +123,10 @@ def test_a_refusal_of_one_stage_has_its_verdicts_exit_code(project):
 
 @pytest.mark.slow
 def test_rollback_and_promote_without_a_decision(project):
-    code, _, err = door(project, "rollback", "toy", "--reason", "x")
+    code, _, err = call("rollback", "toy", "--reason", "x")
     assert code == 1
     one_line(err, "toy has no promotion to roll back")
-    code, _, err = door(project, "promote", "toy")
+    code, _, err = call("promote", "toy")
     assert code == 1
     one_line(err, "toy has no decision yet")
 
@@ -153,10 +140,10 @@ def test_force_needs_a_reason():
 @pytest.mark.slow
 def test_a_fault_is_one_line_and_a_traceback_only_on_request(project):
     url = "nonsense://x"
-    code, _, err = door(project, "ledger", "show", KPI_GATE_LEDGER_URL=url)
+    code, _, err = run(project, "ledger", "show", KPI_GATE_LEDGER_URL=url)
     assert code == 1
     assert len(err.strip().splitlines()) == 1
-    code, _, err = door(project, "ledger", "show", KPI_GATE_LEDGER_URL=url, KPI_GATE_TRACEBACK="1")
+    code, _, err = run(project, "ledger", "show", KPI_GATE_LEDGER_URL=url, KPI_GATE_TRACEBACK="1")
     assert "Traceback" in err
 
 
@@ -168,7 +155,7 @@ def test_ui_refuses_a_port_that_is_taken(project):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        code, _, err = door(project, "ui", "--mlflow-port", port)
+        code, _, err = run(project, "ui", "--mlflow-port", port)
     assert code == 1
     one_line(err, f"port {port} for MLflow is taken", "--mlflow-port")
 
@@ -179,13 +166,12 @@ def test_schedule_needs_a_server(monkeypatch):
     assert "needs a Prefect server" in str(answer.exception)
 
 
-@pytest.mark.slow
 def test_a_single_stage_waits_for_no_retrain(project):
     from kpi_gate.record.lock import one_at_a_time
     from kpi_gate.workspace import Place
 
     with one_at_a_time(Place(root=project), "toy"):
-        code, _, err = door(project, "snapshot", "toy", "--as-of", "2024-03-01")
+        code, _, err = call("snapshot", "toy", "--as-of", "2024-03-01")
     assert code == 1
     one_line(err, "another retrain of toy is running")
     assert not (project / "data/toy").exists()

@@ -95,7 +95,7 @@ def test_a_wrong_call_starts_no_tool(project):
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=project,
-        env={"PYTHONPATH": f"{project}/src:{project}", "PATH": "/usr/bin:/bin"},
+        env={"PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     codes, modules = json.loads(answer.stdout)
     assert 0 not in codes
@@ -127,5 +127,5 @@ def test_rows_that_are_frozen_need_no_loading(run_at, monkeypatch):
 
 def test_a_name_with_an_underscore_is_no_use_case(project):
     for name in ("b", "a", "_shared", "no-name"):
-        (project / f"src/kpi_gate/examples/{name}.py").write_text("")
+        (project / f"src/toys/usecases/{name}.py").write_text("")
     assert names() == ["a", "b", "toy"]

@@ -63,13 +63,13 @@ def test_what_changed_since_the_last_decision_is_told(project, changes, monkeypa
 
 
 def test_what_does_not_fit_is_a_fault(project):
-    (project / "src/kpi_gate/examples/shop.py").write_text("import nowhere\n", encoding="utf-8")
+    (project / "src/toys/usecases/shop.py").write_text("import nowhere\n", encoding="utf-8")
     (project / "flows/monitor.py").unlink()
     (project / "requirements.lock").write_text("kpi-gate==0.0.9 \\\n    --hash=sha256:0\n")
     told = examine()
     assert told.exit_code == 1
     for words in (
-        "examples/shop.py:1: cannot be imported: ModuleNotFoundError",
+        "usecases/shop.py:1: cannot be imported: ModuleNotFoundError",
         "flows/monitor.py: there is no such file",
         f"requirements.lock pins kpi-gate 0.0.9, installed is {__version__}: make install",
     ):
@@ -77,18 +77,18 @@ def test_what_does_not_fit_is_a_fault(project):
 
 
 def test_a_broken_use_case_is_named_and_the_others_are_listed(project):
-    (project / "src/kpi_gate/examples/shop.py").write_text("x = 1\n1 / 0\n", encoding="utf-8")
+    (project / "src/toys/usecases/shop.py").write_text("x = 1\n1 / 0\n", encoding="utf-8")
     told = CliRunner().invoke(app, ["list"])
     assert told.exit_code == 2
     assert "toy" in told.stdout
-    assert "examples/shop.py:2: cannot be imported: ZeroDivisionError" in told.stderr
+    assert "usecases/shop.py:2: cannot be imported: ZeroDivisionError" in told.stderr
 
 
 def test_a_broken_use_case_is_left_out_of_the_schedule(project):
     from kpi_gate.orchestration.deployments import plans
 
-    (project / "src/kpi_gate/examples/shop.py").write_text("x = 1\n1 / 0\n", encoding="utf-8")
+    (project / "src/toys/usecases/shop.py").write_text("x = 1\n1 / 0\n", encoding="utf-8")
     told = []
     assert {plan.name for plan in plans(told.append)} == {"toy"}
     assert len(told) == 1
-    assert told[0].startswith("shop is left out: src/kpi_gate/examples/shop.py:2:")
+    assert told[0].startswith("shop is left out: src/toys/usecases/shop.py:2:")

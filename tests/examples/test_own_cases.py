@@ -36,7 +36,7 @@ WRONG = {FETCHED: "", READ: "    visits = pd.read_csvs(folder)\n"}
 
 def lay_out(project, name, changes):
     """Put the toy beside itself under another name, changed."""
-    cases = project / "src/kpi_gate/examples"
+    cases = project / "src/toys/usecases"
     module = (cases / "toy.py").read_text(encoding="utf-8").replace('name="toy"', f'name="{name}"')
     for old, new in changes.items():
         assert old in module
@@ -52,7 +52,7 @@ def own(project):
     lay_out(project, "shop_visits", OWN_FILES)
     yield "shop_visits"
     for name in discovery.names():
-        sys.modules.pop(f"kpi_gate.examples.{name}", None)
+        sys.modules.pop(f"toys.usecases.{name}", None)
 
 
 def test_two_files_and_the_first_champion_is_decided_on(own):
@@ -93,8 +93,8 @@ def test_another_use_case_that_is_broken_keeps_its_deployments(own, project):
     file = project / work_pools.FILE
     file.write_text(work_pools.prefect_yaml(plans(pytest.fail)), encoding="utf-8")
     before = file.read_text(encoding="utf-8")
-    (project / f"src/kpi_gate/examples/{own}.py").write_text("1 / 0\n", encoding="utf-8")
-    sys.modules.pop(f"kpi_gate.examples.{own}", None)
+    (project / f"src/toys/usecases/{own}.py").write_text("1 / 0\n", encoding="utf-8")
+    sys.modules.pop(f"toys.usecases.{own}", None)
     for name in ("toy", ""):
         work_pools.follow(project, name)
     assert file.read_text(encoding="utf-8") == before

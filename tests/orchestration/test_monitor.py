@@ -1,15 +1,14 @@
 """The monitor on a real Prefect server and at the door, and the retraining that it asks for."""
 
 import json
-import sys
 
 import pandas as pd
 import pytest
+from door import call, run
 from starts import AFTER_DRIFT, LATER, champion
-from test_retrain import run
 from typer.testing import CliRunner
 
-from kpi_gate.cli.app import app, main
+from kpi_gate.cli.app import app
 from kpi_gate.run.opening import now
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
@@ -74,7 +73,7 @@ def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
 ):
     from flows.retrain import retrain
 
-    with (project / "src/kpi_gate/examples/toy.yaml").open("a", encoding="utf-8") as settings:
+    with (project / "src/toys/usecases/toy.yaml").open("a", encoding="utf-8") as settings:
         settings.write("trigger: {when: money}\n")
     state = retrain("toy", LATER, scheduled=True, return_state=True)
     assert state.is_completed()
@@ -88,13 +87,10 @@ def test_a_scheduled_tick_that_does_not_pay_is_completed_by_its_choice(
     assert run_at().ledger.entries("toy", "choice")[-1].body["rule"] == "money"
 
 
-def test_the_monitor_at_the_door(
-    prefect_server, project, run_at, first_champion, monkeypatch, capsys
-):
+def test_the_monitor_at_the_door(prefect_server, project, run_at, first_champion):
     spoil(project, "2024-03-20")
-    code, out, err = run(
-        project, prefect_server, "monitor", "toy", "--as-of", "2024-03-21", "--json"
-    )
+    asked = ("monitor", "toy", "--as-of", "2024-03-21", "--json")
+    code, out, err = run(project, *asked, PREFECT_API_URL=prefect_server)
     answer = json.loads(out)
     assert code == 20, err
     assert (answer["severe"], answer["action"]) == (True, "quarantined 2024-03-20")
@@ -104,11 +100,7 @@ def test_the_monitor_at_the_door(
     assert "Page: .kpi-gate/monitor/toy.html" in well.output
 
     def release(*words):
-        monkeypatch.setattr(sys, "argv", ["kpi-gate", "monitor", "toy", "--release", *words])
-        with pytest.raises(SystemExit) as end:
-            main()
-        told = capsys.readouterr()
-        return end.value.code, told.out, told.err
+        return call("monitor", "toy", "--release", *words)
 
     assert release("2024-03-19", "--reason", "why not") == (
         2,

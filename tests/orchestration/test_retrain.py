@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 from conftest import REPOSITORY
+from door import call, run, start
 from sqlalchemy.exc import OperationalError
 from starts import LATER, champion, newest_decision
 
@@ -20,26 +21,6 @@ from kpi_gate.record.lock import one_at_a_time
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(400)]
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
-COMMAND = "from kpi_gate.cli.app import main; main()"
-
-
-def shell(project, server, *words, **more):
-    """Run the command line in a process of its own."""
-    environment = os.environ | {"PYTHONPATH": f"{project}/src:{project}", "PREFECT_API_URL": server}
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", COMMAND, *words],
-        cwd=project,
-        env=environment | more,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(project, server, *words, **more):
-    process = shell(project, server, *words, **more)
-    out, err = process.communicate(timeout=200)
-    return process.returncode, out, err
 
 
 def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
@@ -115,7 +96,9 @@ def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
 
 def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, run_at):
     with one_at_a_time(run_at().place, "toy"):
-        code, _, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01")
+        code, _, err = call(
+            "retrain", "toy", "--as-of", "2024-03-01", PREFECT_API_URL=prefect_server
+        )
     assert code == 1
     assert "another retrain of toy is running" in err
     assert "Traceback" not in err
@@ -123,9 +106,8 @@ def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, pro
 
 
 def test_two_retrains_at_once_leave_one_promotion(prefect_server, project, run_at):
-    both = [
-        shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-03-01") for _ in range(2)
-    ]
+    asked = ("retrain", "toy", "--as-of", "2024-03-01")
+    both = [start(project, *asked, PREFECT_API_URL=prefect_server) for _ in range(2)]
     ends = [(process.communicate(timeout=200), process.returncode) for process in both]
     codes = sorted(code for _, code in ends)
     assert codes in ([0, 0], [0, 1]), ends
@@ -137,10 +119,11 @@ def test_a_flow_that_was_killed_twice_is_followed_by_one_that_completes(
     prefect_server, project, run_at, first_champion
 ):
     """Killed as soon as it writes a file: the first of a run, and the last before its decision."""
+    asked, server = ("retrain", "toy", "--as-of", "2024-07-01"), {"PREFECT_API_URL": prefect_server}
     for file in ("tick.yaml", "evidence/comparison.parquet"):
         written = project / "data/toy" / file
         before = written.stat().st_mtime_ns
-        process = shell(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+        process = start(project, *asked, **server)
         while process.poll() is None:
             if written.exists() and written.stat().st_mtime_ns != before:
                 process.send_signal(signal.SIGKILL)
@@ -149,7 +132,7 @@ def test_a_flow_that_was_killed_twice_is_followed_by_one_that_completes(
         assert process.returncode == -signal.SIGKILL
         assert run_at().ledger.verify() == []
         assert champion(run_at()) == "v1"
-    code, out, err = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01")
+    code, out, err = call(*asked, **server)
     assert code == 0, out + err
     assert champion(run_at()) == "v2"
     kinds = [entry.kind for entry in Ledger(run_at().place.ledger_url).entries()]
@@ -160,7 +143,8 @@ def test_a_flow_that_was_killed_twice_is_followed_by_one_that_completes(
 def test_exit_codes_and_json_at_the_door(prefect_server, project, second_evidence):
     import json
 
-    code, out, _ = run(project, prefect_server, "retrain", "toy", "--as-of", "2024-07-01", "--json")
+    server = {"PREFECT_API_URL": prefect_server}
+    code, out, _ = call("retrain", "toy", "--as-of", "2024-07-01", "--json", **server)
     answer = json.loads(out)
     assert (code, answer["verdict"], answer["repeated"]) == (0, "PROMOTE", False)
     keys = {
@@ -174,21 +158,18 @@ def test_exit_codes_and_json_at_the_door(prefect_server, project, second_evidenc
     }
     assert keys <= set(answer["gain"])
     assert {"name", "passed", "value", "bound", "reason"} <= set(answer["checks"][0])
-    code, out, err = run(
-        project, prefect_server, "retrain", "toy", "--as-of", "2020-01-01", "--json"
-    )
+    code, out, err = call("retrain", "toy", "--as-of", "2020-01-01", "--json", **server)
     assert (code, out) == (2, "")
     assert "2024-01-01" in err, "the range is said"
 
 
 def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, run_at):
-    code, _, err = run(
-        project,
-        prefect_server,
+    code, _, err = call(
         "retrain",
         "toy",
         "--as-of",
         "2024-03-01",
+        PREFECT_API_URL=prefect_server,
         KPI_GATE_MLFLOW_URI="http://127.0.0.1:9",
         MLFLOW_HTTP_REQUEST_MAX_RETRIES="0",
     )
@@ -199,7 +180,8 @@ def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, pro
 
 
 def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, run_at):
-    code, _, err = run(project, "http://127.0.0.1:9/api", "retrain", "toy", "--as-of", "2024-03-01")
+    nowhere = "http://127.0.0.1:9/api"
+    code, _, err = run(project, "retrain", "toy", "--as-of", "2024-03-01", PREFECT_API_URL=nowhere)
     assert code == 1
     assert err.startswith("kpi-gate: Prefect at http://127.0.0.1:9/api")
     assert len(err.strip().splitlines()) == 1

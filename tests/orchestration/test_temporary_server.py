@@ -18,11 +18,10 @@ SECONDS = 120
 
 def start(project, *words):
     kept = {name: word for name, word in os.environ.items() if not name.startswith("PREFECT_")}
-    environment = kept | {"PYTHONPATH": f"{project / 'src'}{os.pathsep}{project}"}
     return subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", PROGRAM, *words],
         cwd=project,
-        env=environment,
+        env=kept,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -114,7 +114,7 @@ def test_without_rows_it_is_said_and_a_wrong_load_is_a_fault(case):
 
 
 def test_a_skeleton_says_what_is_left(project, case):
-    module = project / "src/kpi_gate/examples/toy.py"
+    module = project / "src/toys/usecases/toy.py"
     module.write_text("# FILL IN: What is decided?\n1 / 0\n", encoding="utf-8")
     assert left_to_fill_in("toy") == ["toy.py:1: What is decided?"]
     with pytest.raises(NotTestedError, match=r"toy\.py:1: What is decided\?"):

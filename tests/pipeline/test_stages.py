@@ -213,7 +213,7 @@ def test_evidence_files_are_what_judge_reads(run_at, project, tmp_path, first_de
     measures.write_text(json.dumps(found))
     decision = judge(
         project / "data/toy/evidence/comparison.parquet",
-        project / "src/kpi_gate/examples/toy.yaml",
+        project / "src/toys/usecases/toy.yaml",
         measures=measures,
     )
     assert decision.verdict is Verdict.PROMOTE

@@ -76,7 +76,7 @@ def test_tolerated_rows_are_set_aside_and_told_by_the_gate(run_at, project):
 
 def test_dvc_repro_runs_what_must_run_as_a_retraining_would(run_at, project):
     """Rows that load() makes: there is no raw folder, and nothing warns of it."""
-    module = project / "src/kpi_gate/examples/toy.py"
+    module = project / "src/toys/usecases/toy.py"
     text = module.read_text().replace("    fetch=fetch,\n", "")
     reads = '    visits = pd.read_csv(folder / "visits.csv")\n'
     made = '    fetch(Path("made"))\n    visits = pd.read_csv("made/visits.csv")\n'
@@ -84,7 +84,6 @@ def test_dvc_repro_runs_what_must_run_as_a_retraining_would(run_at, project):
     module.write_text(text.replace(reads, made))
     environment = {
         **os.environ,
-        "PYTHONPATH": f"{project / 'src'}:{project}",
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
 

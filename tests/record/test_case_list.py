@@ -94,7 +94,7 @@ def test_whoever_reads_it_while_it_is_written_sees_a_whole_one(root):
 
 def test_a_use_case_is_two_files_and_nothing_else(project):
     """Added, renamed and removed by its files, it has its stages in the same moment."""
-    cases = project / "src/kpi_gate/examples"
+    cases = project / "src/toys/usecases"
     for ending in ("py", "yaml"):
         text = (cases / f"toy.{ending}").read_text(encoding="utf-8")
         (cases / f"fair.{ending}").write_text(text.replace('name="toy"', 'name="fair"'))
@@ -104,7 +104,7 @@ def test_a_use_case_is_two_files_and_nothing_else(project):
     assert listed(project) == ["fair", "toy"]
     for ending in ("py", "yaml"):
         (cases / f"fair.{ending}").unlink()
-    sys.modules.pop("kpi_gate.examples.fair")
+    sys.modules.pop("toys.usecases.fair")
     plan_run("toy")
     assert listed(project) == ["toy"]
 

@@ -33,7 +33,8 @@ def make_environment(folder, wheel, links=""):
         site = folder / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
         (site / "elsewhere.pth").write_text(f"{links}\n", encoding="utf-8")
     uv = Path(sys.executable).with_name("uv")
-    asked = ("--offline", "--quiet", "--no-deps", "--python", folder)
+    asked = ["--offline", "--quiet", "--no-deps", "--python", folder]
+    asked += ["--compile-bytecode"] if links else []  # all of the wheel is used, again and again
     run(uv, "pip", "install", *asked, wheel, cwd=folder)
     return folder / "bin"
 

@@ -40,11 +40,12 @@ def truths(column: pd.Series) -> pd.Series:
     known = column.dropna()
     if len(known) < len(column) or known.empty:
         return column
+    first = _word(known.iloc[0])
+    pair = next((pair for pair in PAIRS if first in pair), None)
+    if pair is None:  # as in most columns: the other values need no look
+        return column
     words = known.map(_word)
-    for true, false in PAIRS:
-        if set(words) <= {true, false}:
-            return (words == true).rename(column.name)
-    return column
+    return (words == pair[0]).rename(column.name) if set(words) <= {*pair} else column
 
 
 def _one(column: pd.Series, levels: list[str], positive: object) -> str:

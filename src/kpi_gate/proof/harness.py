@@ -59,6 +59,8 @@ class Arena:
         windows: Time windows of that moment.
         gate: Rows of the gate window.
         champion: The side to beat.
+        foreknown: What the columns that are read at the decision know of the outcomes.
+        truth: Where the rows come from, with the champion as the candidate, too.
         settings: Objective and guardrails; an experiment is asked for only where that is tested.
         scratch: Folder that is gone afterwards.
     """
@@ -68,6 +70,8 @@ class Arena:
     windows: Windows
     gate: pd.DataFrame
     champion: Side
+    foreknown: Sequence[Foreknowledge]
+    truth: Lineage
     settings: GateSettings
     scratch: Path
 
@@ -124,11 +128,6 @@ class Arena:
         return replace(self, champion=weak)
 
     @cached_property
-    def known_beforehand(self) -> list[Foreknowledge]:
-        """What the columns that are read at the decision know of the outcomes."""
-        return known_by_columns(self.use_case, self.rows, self.windows)
-
-    @cached_property
     def last_month(self) -> Evidence:
         """Evidence of an oracle as it was one gate window ago, by models of that time."""
         as_of = self.run.as_of - timedelta(days=self.use_case.settings.window.gate_min_days)
@@ -145,16 +144,11 @@ class Arena:
 
     def lineage(self, candidate: Side) -> Lineage:
         """Return the truth about the rows and both sides."""
-        sides = {"champion": self.champion, "candidate": candidate}
-        return lineage_of(
-            sides,
-            self.use_case,
-            self.rows,
-            self.gate,
-            self.windows,
-            self.run.as_of,
-            candidate.card.snapshot,
-        )
+        if candidate.model.folder != self.scratch / "candidate":  # it has seen other rows
+            return _lineage(self.run, self.rows, self.windows, self.gate, self.champion, candidate)
+        card = candidate.card
+        named = {"candidate": card.contender, "trained_levels": card.levels}
+        return self.truth.model_copy(update={**named, "scored_snapshot": card.snapshot})
 
     def evidence(
         self,
@@ -172,7 +166,7 @@ class Arena:
             measures[name] |= numbers
         folder, told = self.scratch / "evidence", lineage or self.lineage(candidate)
         # an oracle's own scores are what happened, and not what is to be judged here
-        columns = self.known_beforehand if known is None else known
+        columns = self.foreknown if known is None else known
         write_comparison(folder, sides, self.use_case, self.gate, told, measures, known=columns)
         return read_evidence(folder)
 
@@ -222,17 +216,32 @@ def open_arena(run: Run, rows: pd.DataFrame) -> Iterator[Arena]:
         train_candidate(run, rows, windows, folder / "candidate", "selftest")
         shutil.copytree(folder / "candidate", folder / "champion")
         gate = gate_rows(rows, windows)
+        champion = _reference(run.use_case, folder / "champion", gate)
         yield Arena(
             run=run,
             rows=rows,
             windows=windows,
             gate=gate,
-            champion=_reference(run.use_case, folder / "champion", gate),
+            champion=champion,
+            foreknown=known_by_columns(run.use_case, rows, windows),
+            truth=_lineage(run, rows, windows, gate, champion, champion),
             settings=settings.gate().model_copy(
                 update={"objective": settings.objective.model_copy(update={"kpi_link": "advisory"})}
             ),
             scratch=folder,
         )
+
+
+def _lineage(
+    run: Run,
+    rows: pd.DataFrame,
+    windows: Windows,
+    gate: pd.DataFrame,
+    champion: Side,
+    candidate: Side,
+) -> Lineage:
+    sides, snapshot = {"champion": champion, "candidate": candidate}, candidate.card.snapshot
+    return lineage_of(sides, run.use_case, rows, gate, windows, run.as_of, snapshot)
 
 
 def _reference(use_case: UseCase, folder: Path, gate: pd.DataFrame) -> Side:

@@ -27,7 +27,7 @@ def free_port():
 def ui(project, mark=""):
     """Run `kpi-gate ui`; what it starts has the mark in its environment."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-    environment |= {"PYTHONPATH": f"{project}/src:{project}", "DO_NOT_TRACK": "true"}
+    environment["DO_NOT_TRACK"] = "true"
     ports = {"mlflow": free_port(), "prefect": free_port()}
     words = [f"--{name}-port={port}" for name, port in ports.items()]
     process = subprocess.Popen(
