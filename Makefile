@@ -32,7 +32,7 @@ ui: install  ## Start MLflow and Prefect on loopback and print both addresses
 test: check  ## All checks and all tests: what CI runs
 	$(BIN)/pytest $(TWO)
 
-quick: install  ## The tests that need no process and no server, in seconds
+quick: install  ## The tests that need no process, no server and no seconds, in a minute
 	$(BIN)/pytest $(TWO) -m "not slow"
 
 check: install  ## Format, lint, types, import contracts, locks in step

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,9 @@ TOY = Path(__file__).parent / "toy"
 CASES = "src/toys/usecases"  # of each project, in its folder
 # what takes longest is begun first, so that both processes end together
 LONGEST = ("retrain", "crashes", "selftest", "rerun", "template", "attack", "engine", "dockerfile")
+# use cases whose own checks take seconds: `make quick` checks the others, and an owner's
+SIMULATED = ("ads-", "fraud-", "recommend-")
+_SERVER: list[ExitStack] = []  # of Prefect, while there is one
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
 for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
@@ -37,6 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest; keep in one process what shares what its module makes."""
     items.sort(key=_place_in_the_queue)
     for item in items:
+        if item.name.partition("[")[2].startswith(SIMULATED):
+            item.add_marker(pytest.mark.slow)
         if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
             continue
         makers = (item._fixtureinfo.name2fixturedefs.get(name) for name in item.fixturenames)
@@ -90,16 +95,27 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server for all tests of the `prefect` group; stopped at their end."""
-    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-    from prefect.testing.utilities import prefect_test_harness
+@pytest.fixture
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of the one Prefect server of all tests of the `prefect` group."""
+    if not _SERVER:
+        os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
+        from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        from prefect.settings import PREFECT_API_URL
+        server = ExitStack()
+        server.enter_context(prefect_test_harness(server_startup_timeout=120))
+        _SERVER.append(server)
+    from prefect.settings import PREFECT_API_URL
 
-        yield PREFECT_API_URL.value()
+    return PREFECT_API_URL.value()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop the Prefect server with the last of its group: it is busy even if nobody asks."""
+    groups = [mark.args for mark in nextitem.iter_markers("xdist_group")] if nextitem else []
+    if _SERVER and ("prefect",) not in groups:
+        _SERVER.pop().close()
 
 
 @contextmanager

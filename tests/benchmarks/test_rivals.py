@@ -11,6 +11,8 @@ from benchmarks.simulation.rivals import (
 from benchmarks.simulation.worlds import Look
 from kpi_gate.decision.paired_rows import PairedRows
 
+pytestmark = pytest.mark.slow
+
 
 def look(champion=1.0, candidate=1.0, truth=0.0, difference=None, unit=None):
     difference = np.full(10, candidate - champion) if difference is None else difference

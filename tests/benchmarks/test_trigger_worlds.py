@@ -20,6 +20,8 @@ from benchmarks.simulation.retraining import (
 )
 from benchmarks.trigger_worlds import QUIET, Cell, aims, table, total, years
 
+pytestmark = pytest.mark.slow
+
 STATIONARY, HARMLESS, SEASON, GRADUAL, ABRUPT, OUTAGE = WORLDS
 SMALL = {"days": 120, "rows": 200}
 

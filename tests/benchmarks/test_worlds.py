@@ -17,6 +17,8 @@ from benchmarks.simulation.worlds import (
     traders,
 )
 
+pytestmark = pytest.mark.slow
+
 KINDS = (plain, clustered, traders, swappers, fraud)
 
 

@@ -11,6 +11,8 @@ from benchmarks.simulation.worlds import ERROR, WORLDS
 from benchmarks.simulation.years import LOOKS, OURS, RULES, STANDING, Tally, play, power
 from kpi_gate.decision.verdict import Verdict
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", range(len(WORLDS)))
 def test_the_short_cut_changes_no_verdict(number):

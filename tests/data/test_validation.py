@@ -17,6 +17,8 @@ from kpi_gate.render import render
 from kpi_gate.usecase.contract import Feature, UseCase
 from kpi_gate.usecase.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 PREVIOUS = PreviousSnapshot(as_of=datetime(2024, 6, 1, tzinfo=UTC), rows=152)
 SPEND = {"min_value": -100, "max_value": 20_000}

@@ -25,6 +25,8 @@ from kpi_gate.examples.sources.simulated_ads import (
 from kpi_gate.run.candidate import policy_for
 from kpi_gate.usecase import discovery
 
+pytestmark = pytest.mark.slow
+
 DAYS, ADS, SEED = 50, 80, 7
 AS_OF = datetime(2024, 2, 20, tzinfo=UTC)
 ads = discovery.load("ads")

@@ -9,6 +9,8 @@ from kpi_gate.examples.campaign import USE_CASE, contact_rate
 from kpi_gate.pipeline.loading import known_rows
 from kpi_gate.usecase.contract import ConfigurationError, Feature
 
+pytestmark = pytest.mark.slow
+
 CAP, RATE, SHARE, COST = 20_000, 0.02463333, 0.25, 1.0
 
 

@@ -18,6 +18,8 @@ from kpi_gate.examples.sources.simulated_payments import (
 )
 from kpi_gate.usecase import discovery
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2018, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 fraud = discovery.load("fraud")

@@ -8,10 +8,13 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.evaluation.judge import judge
 from kpi_gate.examples.sources import open_bandit
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec(open_bandit.CARRIER) is None,
-    reason=f"the data carrier {open_bandit.CARRIER} is not installed; `make install` does it",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        importlib.util.find_spec(open_bandit.CARRIER) is None,
+        reason=f"the data carrier {open_bandit.CARRIER} is not installed; `make install` does it",
+    ),
+]
 
 
 @pytest.fixture(scope="module")

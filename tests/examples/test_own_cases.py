@@ -17,6 +17,8 @@ from kpi_gate.record import case_list
 from kpi_gate.run.opening import plan_run
 from kpi_gate.usecase import discovery
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).parents[2]
 FETCHED = "    fetch=fetch,\n"
 READ = '    visits = pd.read_csv(folder / "visits.csv")\n'

@@ -13,6 +13,8 @@ from kpi_gate.learning.policy import Policy
 from kpi_gate.learning.scoring import act
 from kpi_gate.usecase.refusal import Refusal
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2017, 6, 6, tzinfo=UTC)
 
 

@@ -9,6 +9,8 @@ from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.examples.retention import CYCLE, OFFERS_A_DAY, USE_CASE
 from kpi_gate.examples.sources import complete_journey
 
+pytestmark = pytest.mark.slow
+
 AS_OF = datetime(2017, 8, 1, tzinfo=UTC)
 MONEY = USE_CASE.settings.base_values()
 

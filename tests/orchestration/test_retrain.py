@@ -191,7 +191,7 @@ def test_an_unreachable_prefect_is_one_line_and_nothing_moves(project, run_at):
 @pytest.mark.skipif(not find_spec("kpi_gate.cli.demo"), reason="the demo went with its use case")
 def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tmp_path):
     for part in ("src", "flows", ".dvc"):
-        waste = shutil.ignore_patterns("__pycache__", "cache", "tmp", "config.local")
+        waste = shutil.ignore_patterns("cache", "tmp", "config.local")
         shutil.copytree(REPOSITORY / part, tmp_path / part, ignore=waste)
     for file in ("pyproject.toml", "dvc.yaml", ".dvcignore", "requirements.lock"):
         shutil.copy(REPOSITORY / file, tmp_path)

@@ -20,6 +20,8 @@ from kpi_gate.record import decision_run, model_files, registry
 from kpi_gate.record.model_files import Model, ModelCard, ModelError
 from kpi_gate.workspace import Place
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path, migrated):

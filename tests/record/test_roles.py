@@ -12,6 +12,8 @@ from kpi_gate.decision.objective import EstimatorSettings
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.usecase.contract import Choices
 
+pytestmark = pytest.mark.slow
+
 
 def case(estimator="paired", choices=None, **policy):
     plain = toy()

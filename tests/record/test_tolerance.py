@@ -11,6 +11,8 @@ from kpi_gate.learning.scoring import row_keys
 from kpi_gate.render import render
 from kpi_gate.usecase.contract import UseCase
 
+pytestmark = pytest.mark.slow
+
 
 def tolerant(share: float, *more) -> UseCase:
     use_case = toy(*more)

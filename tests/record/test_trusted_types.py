@@ -10,6 +10,8 @@ from sklearn.utils import all_estimators
 
 from kpi_gate.record.trusted_types import trusted_by_default
 
+pytestmark = pytest.mark.slow
+
 TRUSTED = trusted_by_default()
 ACTS = {"exec", "eval", "compile", "open", "__import__", "system", "popen", "Popen", "urlopen"}
 # estimators that open the files which their rows name, when they score; skops trusts them too

@@ -30,6 +30,8 @@ from kpi_gate.usecase.contract import ConfigurationError, Feature
 from kpi_gate.watch.health.batch import check_batch
 from kpi_gate.watch.value.estimated import expect_value
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("outcome", "label_time", "spent", "calls", "secret")
 POISONS = {
     "blank": lambda column: column.mask(column.notna()),

@@ -20,6 +20,8 @@ from kpi_gate.evaluation.daily import good_days, sum_by_day
 from kpi_gate.record.model_files import Model, ModelCard
 from kpi_gate.watch.value.challenger import challenge
 
+pytestmark = pytest.mark.slow
+
 TRAINED = day(60)
 MONEY = TriggerSettings(when="money", judged_days=14)
 

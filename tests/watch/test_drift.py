@@ -12,6 +12,8 @@ from kpi_gate.watch.drift.impact import Joint, joint_shift
 from kpi_gate.watch.drift.profile import bins_for, profile
 from kpi_gate.watch.drift.shift import Period, shift_of
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = ("balance_eur", "age", "visits", "noise")
 FEATURES = (
     *(Feature(name, "number") for name in NUMBERS),

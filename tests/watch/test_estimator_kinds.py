@@ -19,6 +19,8 @@ from kpi_gate.watch.value.challenger import challenge
 from kpi_gate.watch.value.findings import value_findings
 from kpi_gate.watch.value.realised import realise
 
+pytestmark = pytest.mark.slow
+
 DAYS, PROMOTED = 130, START + timedelta(days=60)
 AS_OF = START + timedelta(days=DAYS)
 TRIGGER = TriggerSettings(judged_days=14)

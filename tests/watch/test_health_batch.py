@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.watch.health.batch import UNDETECTABLE, check_batch
 
+pytestmark = pytest.mark.slow
+
 TODAY = day(PAST)
 
 

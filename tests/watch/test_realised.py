@@ -14,6 +14,8 @@ from kpi_gate.watch.value.estimated import BLIND_SPOT
 from kpi_gate.watch.value.findings import value_findings
 from kpi_gate.watch.value.realised import Realised, realise
 
+pytestmark = pytest.mark.slow
+
 PROMOTED = day(60)
 GATE = Window(start=day(48), end=day(58))
 

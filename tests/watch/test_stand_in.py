@@ -24,6 +24,8 @@ from kpi_gate.usecase.contract import Feature
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.value.champion_rows import score_champion
 
+pytestmark = pytest.mark.slow
+
 PROMOTED, NOW, WEST = day(60), day(100), day(70)
 FEATURES = (Feature("taste", "number"), Feature("region", "category"))
 

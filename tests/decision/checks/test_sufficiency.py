@@ -137,6 +137,7 @@ def trades(expected_losses, seed, rows=4_000):
     return paired(saved + small - lost, champion=champion)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("expected_losses", [2, 6, 60])
 def test_rare_big_losses_seldom_open_the_gate(expected_losses):
     free = {"min_effect": 0.0, "switch_cost": 0}

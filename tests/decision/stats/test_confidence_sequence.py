@@ -65,6 +65,7 @@ def test_an_old_loss_is_not_sudden_any_more():
     assert max(alarms) <= 60 + RECENT_DAYS + MIN_DAYS
 
 
+@pytest.mark.slow
 def test_quiet_years_are_quiet():
     days, alarmed = 120, 0
     for seed in range(6):

@@ -82,6 +82,7 @@ def test_units_and_days_that_both_hang_together_do_not_open_the_gate():
     assert false_openings(two_ways) <= 0.09
 
 
+@pytest.mark.slow
 def test_days_that_hang_together_open_it_far_less_often_than_a_day_clustered_error():
     plain = 0
     for seed in range(200):

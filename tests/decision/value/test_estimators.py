@@ -130,6 +130,7 @@ def logged(generator, size, epsilon=0.1):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ips", "snips", "dr"])
 def test_off_policy_intervals_cover_the_truth(kind):
     covered, errors = 0, []
@@ -194,6 +195,7 @@ def test_delta_method_and_bootstrap_of_a_ratio_agree():
     assert abs(gain.p_above_threshold - norm.cdf(z)) < 0.03
 
 
+@pytest.mark.slow
 def test_a_ratio_covers_zero_as_often_as_it_says():
     opened = 0
     for seed in range(200):
