@@ -234,7 +234,7 @@ class GateSettings(Section):
 
 
 class Range(Section):
-    """A value parameter that is not known exactly: the gate reruns at `low` and `high`."""
+    """A value parameter that is not known exactly: the gate looks at `low` and `high` too."""
 
     low: Finite
     base: Finite
