@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,12 +139,8 @@ def prior_of(gain: Gain, past: Sequence[tuple[float, float]]) -> Prior | None:
 
 
 def _error(gain: Gain) -> float:
-    """Return the standard error, at least what the lower bound implies.
-
-    Where losses are skewed, the standard error alone would book too much.
-    """
-    implied = (gain.estimate - gain.lower) / NormalDist().inv_cdf(gain.confidence)
-    return max(gain.standard_error, implied)
+    """Return the standard error; where losses are skewed, it alone would book too much."""
+    return max(gain.standard_error, gain.skewed_error)
 
 
 def try_corners(

@@ -55,6 +55,8 @@ class Gain:
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
+        skewed_error: Standard error that the lower bound by unit implies: larger where losses are
+            rare and large.
         day_standard_error: Standard error clustered by day, wider where days hang together; None
             where there is a single day.
         top_day: Number of the day that strays most from the mean; None where there is a single day.
@@ -79,6 +81,7 @@ class Gain:
     top_unit_share: float
     tail_skew: float
     unit_standard_error: float
+    skewed_error: float
     day_standard_error: float | None
     top_day: int | None = None
     top_day_share: float = 0.0
@@ -235,6 +238,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
+        skewed_error=(views[0].estimate - views[0].lower) / NormalDist().inv_cdf(confidence),
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
         top_day=top_day,
         top_day_share=top_day_share,
