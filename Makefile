@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 TWO := --numprocesses 2 --dist loadgroup --no-loadscope-reorder # conftest.py orders them
 export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
+unexport PYTHONDONTWRITEBYTECODE # every process would compile the machine anew, for seconds
 
 .PHONY: help install demo ui test quick check format lock bench wheel clean
 
