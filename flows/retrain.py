@@ -17,13 +17,14 @@ validate = step(pipeline.validate, minutes=30)
 train = step(pipeline.train, minutes=120)
 compare = step(pipeline.compare, minutes=30)
 decide = step(pipeline.decide, minutes=10)
+refit = step(pipeline.refit, minutes=120)
 record = step(pipeline.record, minutes=10)
 promote = step(pipeline.promote, minutes=10)
 
 
 @flow(name="retrain", flow_run_name=run_name, timeout_seconds=4 * HOURS)
 def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False) -> RetrainResult:
-    """Take a snapshot, validate, train, compare, decide, record, and promote or leave it.
+    """Take a snapshot, validate, train, compare, decide, refit, record; promote or leave it.
 
     Args:
         name: The use case.
@@ -45,6 +46,7 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
             train(run)
             compare(run)
             decide(run)
+            refit(run)
         except Refusal as refusal:
             run.refuse(refusal)
         record(run)

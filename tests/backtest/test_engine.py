@@ -96,7 +96,7 @@ def test_the_gate_measures_against_the_champion_in_use_and_the_first_as_anchor(p
     champion = scenario.run(len(scenario.ticks) - 1, policies.GATE).work / "champion"
     _, made = found.policies["gate"].history
     assert ModelCard.read(champion).contender.name == made.promoted
-    assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000"
+    assert ModelCard.read(champion / "anchor").contender.name == made.replaced == "gate-0000-refit"
 
 
 def test_the_metric_promotes_where_it_is_higher_and_only_there(played):
@@ -339,7 +339,7 @@ def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
     found = play(scenario, 1)
     rows = pd.read_parquet(outcomes.period_path(scenario, 1))
     on_it = (rows["event_time"] == bad).to_numpy()
-    ours, baseline = (outcomes.earned(scenario, 1, name) for name in ("gate-0000", ""))
+    ours, baseline = (outcomes.earned(scenario, 1, name) for name in ("gate-0000-refit", ""))
     assert on_it.sum() == 30
     assert (ours[on_it] == baseline[on_it]).all()
     assert (ours[~on_it] != baseline[~on_it]).any()

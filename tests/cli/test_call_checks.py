@@ -47,7 +47,10 @@ WRONG = [
     (["snapshot", "toy", "--restore", "a" * 32, "--to", "src"], "--to src: is a folder"),
     (["snapshot", "toy", "--restore", "a" * 32, "--to", "x"], "no snapshot 'aaaaaaaaaaaaaaaaaaaa"),
     (["snapshot", "toy", "--same-tick"], "no tick yet; run `kpi-gate snapshot toy --as-of DATE`"),
-    *(([verb, "toy"], "no tick yet") for verb in ("validate", "train", "compare", "decide")),
+    *(
+        ([verb, "toy"], "no tick yet")
+        for verb in ("validate", "train", "compare", "decide", "refit")
+    ),
     (["reproduce", "abcdef01"], "no decision 'abcdef01' in the ledger"),
     (["reproduce", "7", "--keep", "kept"], "no decision '7' in the ledger"),
     (["backtest", "toy", "--from", "2024-05-01", "--to", "2024-05-01"], "must be after --from"),

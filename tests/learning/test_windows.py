@@ -14,6 +14,7 @@ from kpi_gate.learning.windows import (
     mature_before,
     plan_windows,
     within,
+    without_gate,
 )
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
@@ -141,3 +142,22 @@ def test_young_rows_whose_outcome_came_early_are_not_mature():
 def test_lengths_out_of_range_are_refused(wrong):
     with pytest.raises(ValidationError, match=next(iter(wrong))):
         rules(**wrong)
+
+
+@given(
+    delay=st.floats(0, 40),
+    hour=st.integers(0, 23),
+    a_day=st.integers(1, 20),
+)
+@examples(max_examples=40, deadline=None)
+def test_a_training_without_a_gate_window_learns_all_that_is_mature(delay, hour, a_day):
+    rows = pd.DataFrame({"event_time": events(a_day)})
+    rows["label_time"] = rows["event_time"] + pd.Timedelta(days=delay)
+    chosen = rules(label_delay_days=delay)
+    held = plan_windows(rows["event_time"], chosen, AS_OF.replace(hour=hour))
+    whole = without_gate(rows["event_time"], chosen, held)
+    assert whole.gate.start == whole.gate.end <= AS_OF.replace(hour=hour) + DAY / 24 / 3600
+    learnt = rows[mature_before(rows, whole.gate.start, whole.label_delay_days)]
+    assert (learnt["event_time"] < held.gate.end).all()
+    assert len(learnt) == (rows["event_time"] < held.gate.end).sum()
+    assert whole.tune.end == whole.gate.start

@@ -43,7 +43,16 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
     }
     assert next(a.data for a in artifacts if a.type == "progress") == 100.0
     named = {task.name.rsplit("-", 1)[0] for task in tasks}
-    verbs = {"recover", "take_snapshot", "validate", "train", "compare", "record", "promote"}
+    verbs = {
+        "recover",
+        "take_snapshot",
+        "validate",
+        "train",
+        "compare",
+        "refit",
+        "record",
+        "promote",
+    }
     assert verbs <= named
     assert run.tags == ["toy"]
     ours = [task.tags for task in tasks if task.flow_run_id == run.id]

@@ -52,14 +52,15 @@ def test_a_retraining_reads_everything_once(run_at, first_champion, calls):
     once = {what: calls[what] for what in ("maturity", "windows", "repository")}
     assert set(once.values()) == {1}, once
     cards = {what: count for what, count in calls.items() if what.startswith("card ")}
-    assert (len(cards), set(cards.values())) == (3, {1}), cards  # and that of the moved alias
+    assert (len(cards), set(cards.values())) == (4, {1}), cards  # and that of the moved alias
     stored = {
         f"model {hash(path.read_bytes())}": name
-        for name in ("champion", "candidate")
+        for name in ("champion", "candidate", "refit/candidate")
         for path in [run.work / name / MODEL_FILE]
     }
     loaded = {stored[what]: count for what, count in calls.items() if what in stored}
-    assert loaded == {"champion": 1, "candidate": 2}  # once more by the alias, for its golden rows
+    # once more by the alias, for its golden rows
+    assert loaded == {"champion": 1, "candidate": 1, "refit/candidate": 2}
 
 
 def test_a_stage_that_runs_alone_finds_the_same(run_at, second_evidence):

@@ -23,7 +23,7 @@ from kpi_gate.reproduce.comparison import Finding, Reproduction
 from kpi_gate.reproduce.rerun import find, reproduce
 from kpi_gate.reproduce.sandbox import ReproductionError
 from kpi_gate.run.context import Run
-from kpi_gate.run.provenance import PACKAGE
+from kpi_gate.run.provenance import PACKAGE, REFIT_MODEL
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.workspace import Place
@@ -52,6 +52,7 @@ def play(root, as_of):
         pipeline.train(run)
         pipeline.compare(run)
         pipeline.decide(run)
+        pipeline.refit(run)
     except Refusal as refusal:
         run.refuse(refusal)
     pipeline.record(run)
@@ -138,6 +139,11 @@ def test_every_decision_comes_out_the_same_after_the_world_moved_on(history, tmp
     for what in ("decision_id", "comparison.score_candidate", "files.candidate/model.skops"):
         assert compared[what].same is True
     assert compared["measures.candidate.latency_ms"].same is None
+    if which == "first":
+        for what in ("refit.promoted", "refit comparison.score_candidate"):
+            assert compared[what].same is True
+        assert compared[f"files.{REFIT_MODEL}"].same is True
+        assert compared["refit.measures.latency_ms"].same is None
     assert any("settings: dvc.yaml, toy.py" in note for note in found.notes) == (which == "dirty")
     assert any("anchor: v" in note for note in found.notes) == (which != "first")
 

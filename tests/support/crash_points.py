@@ -40,6 +40,7 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Place
 
+refit = sys.modules["kpi_gate.pipeline.refit"]  # the package has its verb under this name
 MOMENTS, ROUNDS = 8, 4
 # another every day, so that a few moments a day become many; a failure names it, to be set again
 SEED = int(os.environ.get("CRASH_SEED") or datetime.now(UTC).strftime("%Y%m%d"))
@@ -73,6 +74,8 @@ TRAINING = {  # in the order in which a run comes to them
 RELEASE = {
     "after compare": (pipeline, "compare", 1, True),
     "after decide": (pipeline, "decide", 1, True),
+    "within refit, not yet compared": (refit, "compare_model", 1, False),
+    "after refit": (pipeline, "refit", 1, True),
     "within record, run begun": (decision_run, "_log_files", 1, False),
     "within record, model logged": (decision_run, "_register", 1, True),
     "within record, not yet in the ledger": (decision_run, "record_run", 1, True),

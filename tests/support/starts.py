@@ -35,6 +35,7 @@ def play(run, promote=True):
             return run.entry, pipeline.promote(run), False
         trained = compared(run)
         pipeline.decide(run)
+        pipeline.refit(run)
     except Refusal as refusal:
         trained = False
         run.refuse(refusal)
@@ -50,6 +51,12 @@ def promoted(run, entry, scheduled=False):
 
 def champion(run):
     return run.registry.version_of(CHAMPION)
+
+
+def refitting(run_at, **changes):
+    """Return changes to the toy's settings with which what is promoted is fitted again."""
+    window = run_at().use_case.settings.window
+    return {"window": window.model_copy(update={"refit": "after_gate", **changes})}
 
 
 def waiting_for_approval(run_at):

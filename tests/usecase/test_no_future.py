@@ -132,9 +132,9 @@ def test_golden_rows_hold_nothing_late(trained):
 def test_what_an_amount_was_expected_to_be_is_golden_too(trained):
     folder = trained.work / "candidate"
     model = Model(folder)
-    assert alias_move._differs(model) == ""
+    assert alias_move.golden_difference(model) == ""
     model.golden.loc[3, "golden_spent_with_1"] += 1e-9
-    assert alias_move._differs(model) == "1 of 20 golden rows score differently"
+    assert alias_move.golden_difference(model) == "1 of 20 golden rows score differently"
 
 
 def test_a_day_whose_amounts_are_not_there_yet_is_no_alarm(rows):

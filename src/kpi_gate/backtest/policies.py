@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from kpi_gate.backtest.snapshots import (
     copy,
     keep,
     read_json,
+    refit_once,
     train_on_all_once,
     train_once,
     write_json,
@@ -24,17 +26,19 @@ from kpi_gate.evaluation.comparison import gate_rows
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.pipeline import decide, stages
+from kpi_gate.pipeline.refit import refit_with
 from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
 from kpi_gate.record.dvc_stages import clear
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.champion import stand_in
-from kpi_gate.run.context import Run
+from kpi_gate.run.context import REFIT, Run
 from kpi_gate.usecase.refusal import Refusal
 
 GATE, METRIC, ALWAYS, NEVER, ORACLE = "gate", "metric", "always", "never", "oracle"
 BASELINE = "baseline"
 NO_CANDIDATE = "no candidate"
+AGAIN = "-refit"  # of the name of a model that was fitted again after it was chosen
 Answer = tuple[str, bool, str, str]  # candidate, whether it moved, verdict, why
 POLICIES = {
     GATE: "this gate",
@@ -126,9 +130,14 @@ def _ask_the_gate(
         validate_snapshot(run)
         train_once(run, scenario.shelf)
         candidate = f"{GATE}-{number:04d}"
-        _keep_model(scenario, run, candidate)
+        _keep_model(scenario, run, candidate, run.candidate)
         stages.compare_on_snapshot(run, timed=False)
-        decision = decide(run)
+        decide(run)
+        fit = partial(refit_once, scenario.shelf)
+        decision = refit_with(run, fit, timed=False)
+        if decision.refit is not None and decision.refit.agrees:
+            candidate += AGAIN
+            _keep_model(scenario, run, candidate, run.to_promote)
     except Refusal as refusal:
         decision = run.refuse(refusal)
     _note(run, decision, facts["rows"], candidate)
@@ -165,7 +174,9 @@ def _ask_the_metric(
     if not name:
         return "", False, NO_CANDIDATE, fault
     words = f"AUC {ours:.4f} against {theirs:.4f}" if in_use else "the first model"
-    return name, ours > theirs, "higher" if ours > theirs else "not higher", words
+    if ours > theirs:
+        return _fitted_again(scenario, run, name), True, "higher", words
+    return name, False, "not higher", words
 
 
 def _ask_nobody(
@@ -173,7 +184,9 @@ def _ask_nobody(
 ) -> Answer:
     """Promote whatever could be trained."""
     name, fault = _candidate(scenario, run, ALWAYS, number)
-    return name, bool(name), "newest" if name else NO_CANDIDATE, fault
+    if not name:
+        return "", False, NO_CANDIDATE, fault
+    return _fitted_again(scenario, run, name), True, "newest", fault
 
 
 def _candidate(scenario: Scenario, run: Run, policy: str, number: int) -> tuple[str, str]:
@@ -182,7 +195,7 @@ def _candidate(scenario: Scenario, run: Run, policy: str, number: int) -> tuple[
     _set_aside(run)
     try:
         train_once(run, scenario.shelf)
-        _keep_model(scenario, run, name)
+        _keep_model(scenario, run, name, run.candidate)
     except Refusal as refusal:
         return "", str(refusal)
     return name, ""
@@ -238,14 +251,28 @@ def _metrics(run: Run) -> tuple[float, float]:
     )
 
 
-def _keep_model(scenario: Scenario, run: Run, name: str) -> None:
-    """Keep the candidate under its name, as a registry would give it back after a promotion."""
-    candidate, card = run.candidate.folder, run.candidate.card
+def _fitted_again(scenario: Scenario, run: Run, name: str) -> str:
+    """Fit what is promoted again where the settings say so; nobody asks whether it agrees."""
+    folder = run.work / REFIT / "candidate"
+    if run.use_case.settings.window.refit == "never":
+        return name
+    try:
+        clear(folder)
+        model = refit_once(scenario.shelf, run, folder)
+    except Refusal:
+        return name
+    _keep_model(scenario, run, f"{name}{AGAIN}", model)
+    return f"{name}{AGAIN}"
+
+
+def _keep_model(scenario: Scenario, run: Run, name: str, model: Model) -> None:
+    """Keep a model under its name, as a registry would give it back after a promotion."""
+    made, card = model.folder, model.card
     known = {"name": name, "promoted_on": run.windows.gate.end}
     contender = Contender.model_validate({**card.contender.model_dump(), **known})
 
     def fill(folder: Any) -> None:
-        copy(candidate, folder)
+        copy(made, folder)
         card.model_copy(update={"contender": contender}).write(folder)
 
     keep(scenario.model(name), fill)

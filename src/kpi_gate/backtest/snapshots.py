@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tempfile
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,18 @@ import pandas as pd
 from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.data.snapshot import write_rows
 from kpi_gate.decision.fingerprint import digest
-from kpi_gate.learning.windows import plan_windows
+from kpi_gate.learning.windows import plan_windows, without_gate
 from kpi_gate.pipeline import loading, stages
 from kpi_gate.pipeline.fresh_rows import require_fresh_rows
+from kpi_gate.pipeline.refit import fit_again
 from kpi_gate.record.dvc_stages import clear
+from kpi_gate.record.model_files import Model
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
 UNHELD = "everything"
+AFTERWARDS = ("refit", "refit_may_change", "refit_may_lose")  # the candidate is trained before
 
 
 def freeze(scenario: Scenario, number: int) -> None:
@@ -56,13 +58,12 @@ def train_on_all_once(run: Run, shelf: Path) -> Path:
 
 
 def _train_on_all(run: Run, rows: pd.DataFrame, folder: Path, frozen: str) -> None:
-    """Train on everything known, so that nothing is left to judge the model by."""
-    settings = run.use_case.settings.window
-    # a gate window that begins, and ends, at the tick itself: all outcomes known by then train
-    end = run.as_of.replace(hour=0, minute=0, second=0, microsecond=0)
-    later = end + timedelta(days=settings.label_delay_days)
-    windows = plan_windows(rows["event_time"], settings, later, end)
-    train_candidate(run, rows, windows, folder, frozen)
+    """Train on everything that is mature, so that nothing is left to judge the model by."""
+    settings, event_time = run.use_case.settings.window, rows["event_time"]
+    measured_days = run.snapshot.maturity.measured_days
+    windows = plan_windows(event_time, settings, run.as_of, None, measured_days)
+    all_mature = without_gate(event_time, settings, windows)
+    train_candidate(run, rows, all_mature, folder, frozen)
 
 
 def train_once(run: Run, shelf: Path) -> None:
@@ -85,9 +86,21 @@ def _left_out(run: Run) -> list[Any]:
     return [days, run.snapshot.set_aside.get("positions", [])]
 
 
+def refit_once(shelf: Path, run: Run, folder: Path) -> Model:
+    """Fit the recipe of the tick's candidate on all that is mature, or take it from the shelf."""
+    twin, how = run.candidate.card.contender.digest, run.use_case.settings.window.refit
+    windows = run.windows.model_dump(mode="json")
+    shelved = shelf / digest([how, twin, _left_out(run), windows, _what_trains(run)])[:16]
+    keep(shelved, lambda partial: fit_again(run, partial))
+    copy(shelved, folder)
+    return Model(folder, run.use_case.trusted_types)
+
+
 def _what_trains(run: Run) -> dict[str, Any]:
     names = {"model", "window", "policy", "value", "calibration", "data", "estimator"}
     trains = run.use_case.settings.model_dump(mode="json", include=names)
+    for name in AFTERWARDS:
+        del trains["window"][name]
     return {**trains, "slices": [rail.slice for rail in run.use_case.settings.guardrails]}
 
 

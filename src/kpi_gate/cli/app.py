@@ -93,7 +93,14 @@ def list_use_cases(as_json: AsJson = False) -> None:
 
 for verb in (
     *(retrain.retrain, retrain.snapshot, retrain.validate, retrain.train, retrain.compare),
-    *(retrain.decide, judge.judge, proof.selftest, backtest.backtest, monitor.monitor),
+    *(
+        retrain.decide,
+        retrain.refit,
+        judge.judge,
+        proof.selftest,
+        backtest.backtest,
+        monitor.monitor,
+    ),
     *(report.report, release.promote, release.rollback, release.reanchor, release.realign),
     *(release.accept_history, proof.reproduce, serve.schedule, serve.ui),
     *(installation.doctor, installation.update),

@@ -132,6 +132,22 @@ def decide(name: UseCaseName, as_json: AsJson = False) -> None:
     end_with(pipeline.decide(last_tick(name)), as_json)
 
 
+def refit(name: UseCaseName, as_json: AsJson = False) -> None:
+    """Fit what the last tick promotes again on all mature rows; nothing is recorded, nothing moves.
+
+    Only where `window.refit` is `after_gate`.
+    """
+    require_tick(name)
+    require_stage(name, "evidence/evidence.json", "compare")
+    from kpi_gate import pipeline
+    from kpi_gate.run.opening import held, last_tick
+
+    run = last_tick(name)
+    with held(run):
+        pipeline.decide(run)
+        end_with(pipeline.refit(run), as_json)
+
+
 def _stage(name: str, verb: str, words: str) -> None:
     """Run one verb on the last tick's files; a refusal ends in its decision's exit code."""
     require_tick(name)

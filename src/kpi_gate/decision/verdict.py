@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
+from pydantic import AwareDatetime
+
 from kpi_gate.decision.evidence import Lineage
 from kpi_gate.decision.frozen import Frozen
 from kpi_gate.render import render
@@ -118,6 +120,50 @@ class SliceGain(Frozen):
     tested: bool
 
 
+class Refit(Frozen):
+    """The recipe of a candidate to promote, fitted again on all mature rows: twin or refit is used.
+
+    Attributes:
+        measured: Digest of the twin, which the gate has judged.
+        refitted: Digest of the refit; empty where it could not be made.
+        promoted: Digest of the one that a promotion puts in use: the twin, where they differ.
+        averaged: Whether it is the mean of the twin and of what was fitted again.
+        trained_until: End of the rows that the refit has seen.
+        trained_rows: Rows that it was trained on.
+        checks: Whether it agrees with its twin; its `failing` says nothing here.
+        measures: What guardrails watch of it, on the rows that the twin was measured on.
+    """
+
+    measured: str
+    refitted: str = ""
+    promoted: str
+    averaged: bool = False
+    trained_until: AwareDatetime | None = None
+    trained_rows: int = 0
+    checks: tuple[Check, ...]
+    measures: Mapping[str, float] = {}
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the refit is promoted: no check of it failed."""
+        return bool(self.refitted) and not any(check.failed for check in self.checks)
+
+    @property
+    def sentence(self) -> str:
+        """Say which of the two is promoted, and where it is the twin, why."""
+        if self.agrees:
+            mean = "the mean of what was measured and of " if self.averaged else ""
+            return (
+                f"measured as {self.measured}, promoted as {self.refitted}: {mean}the same recipe "
+                f"fitted again, on {self.trained_rows} rows until {self.trained_until:%Y-%m-%d}"
+            )
+        failed = "; ".join(f"{c.name}: {c.reason}" for c in self.checks if c.failed)
+        return (
+            f"measured and promoted as {self.measured}: the refit on all mature rows is another "
+            f"model ({failed})"
+        )
+
+
 class Decision(Frozen):
     """The verdict on one candidate, with all that a reviewer asks for.
 
@@ -147,6 +193,7 @@ class Decision(Frozen):
         corners: Gain at the ends of each value parameter.
         worst_corner: Gain with all of them at their worse end at once: shown, not required.
         notes: Further facts for the page.
+        refit: What is promoted beside what was measured; None where nothing was fitted again.
     """
 
     decision_id: str
@@ -172,6 +219,7 @@ class Decision(Frozen):
     corners: Mapping[str, tuple[float, float]] = {}
     worst_corner: float | None = None
     notes: Mapping[str, Any] = {}
+    refit: Refit | None = None
 
     @property
     def failed(self) -> tuple[Check, ...]:

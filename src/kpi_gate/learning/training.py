@@ -21,6 +21,7 @@ from kpi_gate.text import failure
 
 Judge = Callable[[BaseEstimator, pd.DataFrame], float]
 Complete = Callable[[BaseEstimator, pd.DataFrame], BaseEstimator]
+ALL_HISTORY = "all history"  # name of the variant that leaves no row out
 
 
 class TrainingError(ValueError):
@@ -129,7 +130,7 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
             if part["outcome"].nunique() < 2:
                 continue
             model = _fitted(make(), part[columns], part["outcome"])
-            name = "all history" if last is None else f"last {last} rows"
+            name = ALL_HISTORY if last is None else f"last {last} rows"
             if calibrate:
                 model = _calibrated(name, model, tune, columns)
             value = _worth_on_tune(name, complete(model, part), judged, columns, worth)
@@ -153,6 +154,11 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
         outcome_rate=float(final["outcome"].mean()),
         levels=level_shares(final, slices),
     )
+
+
+def rows_of_variant(name: str) -> int | None:
+    """Return how many of the latest rows a variant is trained on, by its name; None for all."""
+    return None if name == ALL_HISTORY else int(name.split()[1])
 
 
 def _fitted(estimator: BaseEstimator, inputs: pd.DataFrame, outcome: pd.Series) -> BaseEstimator:

@@ -1,7 +1,7 @@
 """Time windows: train | tune | gate, by rules that were fixed before any outcome was seen."""
 
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
@@ -24,6 +24,11 @@ class WindowSettings(Frozen):
         gate_max_days: Greatest length of the gate window; by default four times the least.
         gate_min_rows: The gate window reaches back further until it holds so many rows.
         train_last_rows: One training variant each: that many latest rows; null is all history.
+        refit: `after_gate` fits the recipe of a candidate that is promoted again on all that is
+            mature, the rows that it was measured on among them; `averaged` promotes the mean of
+            both models' probabilities; `never` promotes what was measured.
+        refit_may_change: Largest share of the decisions on those rows in which the two may differ.
+        refit_may_lose: Largest share of the measured gain that the second may lack there.
     """
 
     label_delay_days: float = Field(ge=0)
@@ -33,6 +38,9 @@ class WindowSettings(Frozen):
     gate_max_days: int = Field(default_factory=lambda known: 4 * known["gate_min_days"], ge=1)
     gate_min_rows: int = Field(default=1_000, ge=1)
     train_last_rows: tuple[int | None, ...] = Field(default=(None,), min_length=1)
+    refit: Literal["after_gate", "averaged", "never"] = "averaged"
+    refit_may_change: float = Field(default=0.2, gt=0, le=1)
+    refit_may_lose: float = Field(default=0.5, ge=0, le=1)
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -89,15 +97,32 @@ def plan_windows(
     )
     if fresh_from is not None:
         start = min(max(start, fresh_from), max(end, fresh_from))
-    end = max(start, end)
-    history_days = max((start - event_time.min().to_pydatetime()).days, settings.tune_days)
+    return _around(event_time, settings, Window(start=start, end=max(start, end)), delay_days)
+
+
+def without_gate(event_time: pd.Series, settings: WindowSettings, windows: Windows) -> Windows:
+    """Lay out the windows of a training that nothing is held back from.
+
+    Its gate window is empty, and begins when the last outcome of `windows` is mature: what is
+    learnt from ends where that gate window ends.
+    """
+    moment = windows.gate.end + timedelta(days=windows.label_delay_days)
+    empty = Window(start=moment, end=moment)
+    return _around(event_time, settings, empty, windows.label_delay_days)
+
+
+def _around(
+    event_time: pd.Series, settings: WindowSettings, gate: Window, delay_days: float
+) -> Windows:
+    """Lay the windows to train and to tune before a gate window."""
+    start, first = gate.start, event_time.min().to_pydatetime()
+    history_days = max((start - first).days, settings.tune_days)
     known = event_time[event_time < start - timedelta(days=delay_days)]
     tune_start = _reach_back(known, start, settings.tune_days, history_days, settings.tune_min_rows)
-    first = min(event_time.min().to_pydatetime(), tune_start)
     return Windows(
-        train=Window(start=first, end=tune_start),
+        train=Window(start=min(first, tune_start), end=tune_start),
         tune=Window(start=tune_start, end=start),
-        gate=Window(start=start, end=end),
+        gate=gate,
         label_delay_days=delay_days,
     )
 

@@ -23,7 +23,7 @@ from kpi_gate.watch.result import Watched
 if TYPE_CHECKING:
     from uuid import UUID
 
-STEPS = {"retrain": 10, "monitor": 1}  # of a flow that goes all the way
+STEPS = {"retrain": 11, "monitor": 1}  # of a flow that goes all the way
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from kpi_gate.pipeline.decide import decide, record
 from kpi_gate.pipeline.monitor import monitor
+from kpi_gate.pipeline.refit import refit
 from kpi_gate.pipeline.release import apply_reviews, promote
 from kpi_gate.pipeline.retrain_choice import should_retrain
 from kpi_gate.pipeline.selftest import selftest
@@ -24,6 +25,7 @@ __all__ = [
     "promote",
     "record",
     "recover",
+    "refit",
     "selftest",
     "should_retrain",
     "take_snapshot",

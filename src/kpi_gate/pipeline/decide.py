@@ -12,7 +12,7 @@ from kpi_gate.record import decision_run, registry
 from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import Entry
 from kpi_gate.release.alias_move import asked_by
-from kpi_gate.run.context import Run
+from kpi_gate.run.context import REFIT, Run
 from kpi_gate.run.provenance import policy_hash, replay_facts, source_files
 
 
@@ -82,6 +82,8 @@ def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
     if decision.lineage is not None:
         tags["evidence_end"] = decision.lineage.window.end.isoformat()
         tags["champion_then"] = decision.lineage.champion.name
+    if decision.refit is not None:
+        tags["measured_as"], tags["promoted_as"] = decision.refit.measured, decision.refit.promoted
     content = RunContent(
         parameters={
             **_flat(settings.model_dump(mode="json")),
@@ -91,14 +93,15 @@ def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
         artifacts={
             "validation": run.work / "validation",
             **({"evidence": run.work / "evidence"} if trained else {}),
+            **({REFIT: run.work / REFIT / "evidence"} if decision.refit else {}),
         },
-        model=run.candidate if trained else None,
+        model=run.to_promote if trained else None,
         sample=_sample(run) if trained else None,
         snapshot=facts["snapshot"],
         snapshot_path=f"data/{run.name}/snapshot.parquet",
         sources=source_files(run),
     )
-    files = sorted((run.work / "candidate").iterdir()) if trained else []
+    files = sorted(run.to_promote.folder.iterdir()) if trained else []
     return content, {
         **facts,
         "model_files": {path.name: registry.file_hash(path) for path in files},
@@ -109,7 +112,7 @@ def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
 def _sample(run: Run) -> pd.DataFrame:
     """Return rows for the model's signature; as floats, whole numbers may be missing too."""
     numbers = {feature.name: float for feature in run.use_case.features if feature.kind == "number"}
-    return run.candidate.golden[run.use_case.feature_names].head(5).astype(numbers)
+    return run.to_promote.golden[run.use_case.feature_names].head(5).astype(numbers)
 
 
 def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """The stages that DVC knows: freeze the rows, validate them, train, compare."""
 
+from pathlib import Path
+
 from kpi_gate.data.snapshot import Snapshot
 from kpi_gate.pipeline.loading import freeze, load_rows
 from kpi_gate.pipeline.steadiness import require_steady
 from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.run.context import Run, unknown_name
 from kpi_gate.usecase.refusal import Refusal
 
@@ -83,13 +85,21 @@ def compare_on_snapshot(run: Run, *, timed: bool = True) -> None:
     Raises:
         Refusal: If one of them cannot score.
     """
+    compare_model(run, run.candidate, run.work / "evidence", timed=timed)
+
+
+def compare_model(run: Run, candidate: Model, folder: Path, *, timed: bool) -> None:
+    """Write the evidence of the frozen rows for a candidate, wherever it lies.
+
+    Raises:
+        Refusal: If one of the models cannot score.
+    """
     from kpi_gate.evaluation.comparison import write_evidence
     from kpi_gate.learning.scoring import ScoringError
 
-    models = {"champion": run.champion, "candidate": run.candidate}
+    models = {"champion": run.champion, "candidate": candidate}
     if run.anchor is not None:
         models["anchor"] = run.anchor
-    folder = run.work / "evidence"
     try:
         write_evidence(folder, models, run.use_case, run.snapshot, run.windows, timed=timed)
     except KeyError as error:

@@ -59,6 +59,7 @@ ADVERSARIES = (
     Adversary(weak_candidates.one_lucky_unit, NO_GAIN),
     Adversary(tampered_evidence.wrong_currency_unit, (INVALID,)),
     Adversary(weak_candidates.ten_times_slower, (REJECT,)),
+    Adversary(weak_candidates.refit_unlike_its_twin, (PROMOTE,)),
     Adversary(tampered_evidence.unserialisable, (INVALID,)),
     Adversary(tampered_evidence.unloadable_champion, (INVALID,)),
     Adversary(tampered_evidence.other_schema, (INVALID,)),

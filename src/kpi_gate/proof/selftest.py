@@ -115,9 +115,14 @@ def fight(adversary: Adversary, arena: Arena) -> Bout:
     check = ""
     try:
         decision = adversary.attack(arena)
-        got, why = decision.verdict.value, decision.reason
-        check = next((c.name.replace("_", " ") for c in decision.main_reasons), "")
-        answer = "right" if decision.verdict in adversary.must else "wrong"
+        refit, got, why = decision.refit, decision.verdict.value, decision.reason
+        reasons = decision.main_reasons
+        if refit is not None:
+            why, reasons = refit.sentence, tuple(c for c in refit.checks if c.failed)
+        check = next((c.name.replace("_", " ") for c in reasons), "")
+        # of no adversary another model than the one that was measured may be promoted
+        right = decision.verdict in adversary.must and not (refit and refit.agrees)
+        answer = "right" if right else "wrong"
     except CannotTryError as error:
         got, why, answer = "", str(error), "not tried"
     except (Refusal, ScoringError) as error:

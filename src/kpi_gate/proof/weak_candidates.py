@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from kpi_gate.decision.checks.twins import hold_against_twin
 from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.evaluation.metrics import time_sides
@@ -118,6 +119,22 @@ class _Slow:
     def predict_proba(self, rows: pd.DataFrame) -> Any:
         """Return the probabilities, late."""
         return [self.estimator.predict_proba(rows) for _ in range(10)][-1]
+
+
+def refit_unlike_its_twin(arena: Arena) -> Decision:
+    """Is an oracle when it is measured, and acts otherwise once it is fitted again."""
+    arena = arena.beside_the_baseline()
+    measured = arena.evidence(arena.acting(nearly_best(arena)))
+    refitted = arena.evidence(arena.acting(worst(arena)))
+    window = arena.use_case.settings.window
+    held = hold_against_twin(
+        measured,
+        refitted,
+        arena.settings,
+        may_change=window.refit_may_change,
+        may_lose=window.refit_may_lose,
+    )
+    return arena.judge(measured).model_copy(update={"refit": held})
 
 
 def _ruin(arena: Arena, group: NDArray[np.intp], rail: Guardrail) -> Floats:

@@ -91,10 +91,10 @@ class Releases:
         entry = self.decision_on(version)
         if entry is None:
             raise ModelError(f"{version}: no decision in the ledger registered this version")
-        lineage = entry.body["decision"]["lineage"]
+        lineage, refit = (entry.body["decision"].get(name) for name in ("lineage", "refit"))
         return Judged(
             decision=entry.subject,
-            digest=str(lineage["candidate"]["digest"]),
+            digest=str(refit["promoted"] if refit else lineage["candidate"]["digest"]),
             evidence_end=datetime.fromisoformat(lineage["window"]["end"]).isoformat(),
             files=entry.body.get("model_files", {}),
         )

@@ -18,6 +18,7 @@ PLAIN = (
     "collections.defaultdict",
     "functools.partial",
     "kpi_gate.learning.amounts.WithAmounts",
+    "kpi_gate.learning.averaged.Averaged",
     "numpy.dtype",
 )
 _NO_PARTS = frozenset({"callback", "datasets", "externals", "tests", "_testing", "_mocking"})

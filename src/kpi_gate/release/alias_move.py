@@ -160,12 +160,13 @@ def golden_fault(run: Run, version: str) -> str:
     """Load the version as a server would and score its golden rows; return what differs."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            return _differs(run.fetch(version, Path(scratch)))
+            return golden_difference(run.fetch(version, Path(scratch)))
         except (ModelError, OSError, ValueError, KeyError) as error:  # half a parquet: ValueError
             return f"its golden rows cannot be scored: {error}"
 
 
-def _differs(model: Model) -> str:
+def golden_difference(model: Model) -> str:
+    """Score the golden rows of a loaded model; return what differs from when it was made."""
     from kpi_gate.learning.expected import AmountError, golden_amounts
     from kpi_gate.learning.scoring import ScoringError, probabilities
 

@@ -94,6 +94,8 @@ def _gain_lines(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "the trap", trap
     if gain.uncapped is not None:
         yield "with caps lifted", f"{number(gain.uncapped, digits, sign=True)} {unit}"
+    if decision.refit is not None:
+        yield "what is promoted", clean(decision.refit.sentence)
     yield (
         "compared on",
         f"{number(gain.rows, 0)} decisions of {number(gain.units, 0)} units; "

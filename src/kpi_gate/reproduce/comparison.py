@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.reproduce.sandbox import ReproductionError
-from kpi_gate.run.provenance import MODEL
+from kpi_gate.run.provenance import MODEL, REFIT_MODEL
 from kpi_gate.text import clean
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SIZE = "model_size_mb"
 # what follows from the bytes of the candidate's file alone
-_FILE = ("candidate's digest", "lineage.candidate.digest", "decision_id", f"files.{MODEL}")
+_DIGESTS = ("lineage.candidate.digest", "refit.measured", "refit.refitted", "refit.promoted")
+_FILE = ("candidate's digest", *_DIGESTS, "decision_id", f"files.{MODEL}", f"files.{REFIT_MODEL}")
 TIMING = ".latency_"  # part of the name of every measure that is never the same twice
 # parts of the record that are shown value by value, in this order; others only where they differ
 _IN_FULL = (
@@ -31,6 +32,8 @@ _IN_FULL = (
     "sources",
     "files",
     "comparison",
+    "refit comparison",
+    "refit",
     "gain",
     "measures",
 )

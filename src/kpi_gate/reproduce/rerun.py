@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from kpi_gate.reproduce.restore_code import LOST, source_targets
 from kpi_gate.reproduce.restore_data import restore
 from kpi_gate.reproduce.sandbox import ReproductionError, Scratch, last_line
 from kpi_gate.run import provenance
+from kpi_gate.run.context import REFIT
 from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def reproduce(
     scratch = Scratch(folder, entry.use_case)
     say(f"restoring decision {entry.subject} of {entry.use_case}")
     notes = restore(place, entry, history, scratch)
-    recorded = _recorded_table(place, entry, scratch)
+    judged = entry.body["decision"]["lineage"] is not None  # else a stage refused before
+    recorded = _recorded_table(place, entry, scratch, "evidence") if judged else None
     findings = [*_compare_sources(entry, scratch), *_run(place, entry, scratch, recorded, say)]
     findings, same_model = forgive_bytes(findings)
     then, now = entry.body["environment"], place.environment_hash()
@@ -78,13 +81,11 @@ def _compare_sources(entry: Entry, scratch: Scratch) -> Iterator[Finding]:
         yield compare_values(f"sources.{name}", then, now)
 
 
-def _recorded_table(place: Place, entry: Entry, scratch: Scratch) -> Path | None:
-    """Fetch the comparison that was recorded; None where a stage refused before there was one."""
-    if entry.body["decision"]["lineage"] is None:
-        return None
+def _recorded_table(place: Place, entry: Entry, scratch: Scratch, artifact: str) -> Path:
+    """Fetch a comparison that was recorded."""
     try:
         folder = decision_run.fetch_artifacts(
-            place, entry.body["run_id"], "evidence", scratch.root / "tmp"
+            place, entry.body["run_id"], artifact, scratch.root / "tmp"
         )
     except decision_run.TrackingError as error:
         words = f"the evidence of decision {entry.subject} is gone: {error}"
@@ -93,7 +94,7 @@ def _recorded_table(place: Place, entry: Entry, scratch: Scratch) -> Path | None
     if not table.exists():
         raise ReproductionError(
             f"the evidence of decision {entry.subject} is gone: run {entry.body['run_id']} in "
-            f"MLflow has no artifact {provenance.TABLE}"
+            f"MLflow has no artifact {artifact}/{TABLE_FILE}"
         )
     return table
 
@@ -114,7 +115,7 @@ def _run(
         yield compare_values("refusal", entry.body["sentence"], nothing)
         return
     say(f"decide {entry.use_case}")
-    yield from _compare_evidence(entry, scratch, recorded)
+    yield from _compare_evidence(place, entry, scratch, recorded)
 
 
 def _verdict(answer: "CompletedProcess[str]", verb: str, entry: Entry) -> Verdict:
@@ -138,7 +139,9 @@ def _compare_refusals(
     yield Finding("refusal", then, now, same)
 
 
-def _compare_evidence(entry: Entry, scratch: Scratch, recorded: Path) -> Iterator[Finding]:
+def _compare_evidence(
+    place: Place, entry: Entry, scratch: Scratch, recorded: Path
+) -> Iterator[Finding]:
     then, files = entry.body["decision"], entry.body.get("replay", {}).get("files", {})
     if provenance.TABLE in files:
         what = f"files.{provenance.TABLE} in MLflow"
@@ -148,9 +151,37 @@ def _compare_evidence(entry: Entry, scratch: Scratch, recorded: Path) -> Iterato
         yield compare_values(f"files.{provenance.MODEL}", files[provenance.MODEL], now)
     yield from compare_tables(recorded, scratch.work / provenance.TABLE)
     timings = _carry_timings(scratch.work / "evidence" / FACTS_FILE, then["measures"])
-    _, answer = scratch.verbs(["decide"], entry.use_case, "--json")
-    _verdict(answer, "decide", entry)
+    verb = "refit" if then.get("refit") else "decide"
+    if verb == "refit":
+        yield from _compare_refit(place, entry, scratch, timings)
+    _, answer = scratch.verbs([verb], entry.use_case, "--json")
+    _verdict(answer, verb, entry)
     yield from compare_decisions(then, json.loads(answer.stdout), timings)
+
+
+def _compare_refit(
+    place: Place, entry: Entry, scratch: Scratch, timings: dict[str, float | None]
+) -> Iterator[Finding]:
+    """Fit again what was promoted, compare it, and carry its timings as the twin's."""
+    _, answer = scratch.verbs(["refit"], entry.use_case)
+    _verdict(answer, "refit", entry)
+    files, refit = entry.body["replay"]["files"], entry.body["decision"]["refit"]
+    model, table = provenance.REFIT_MODEL, provenance.REFIT_TABLE
+    if not refit["refitted"]:
+        return  # what stopped it then must stop it now: the decisions say so
+    now = scratch.work / model
+    told = provenance.file_hash(now) if now.exists() else "not there"
+    yield compare_values(f"files.{model}", files[model], told)
+    if not now.exists():
+        return
+    recorded = _recorded_table(place, entry, scratch, REFIT)
+    for finding in compare_tables(recorded, scratch.work / table):
+        yield replace(finding, what=f"{REFIT} {finding.what}")
+    evidence = scratch.work / REFIT / "evidence" / FACTS_FILE
+    taken = _carry_timings(evidence, {"candidate": refit["measures"]})
+    timings |= {
+        what.replace("measures.candidate", "refit.measures"): ms for what, ms in taken.items()
+    }
 
 
 def _carry_timings(path: Path, then: dict[str, dict[str, float]]) -> dict[str, float | None]:

@@ -1,7 +1,7 @@
 """The candidate's files: model, card, golden rows, and the keys of the rows that it has seen."""
 
-from dataclasses import asdict
-from datetime import datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from kpi_gate.evaluation.valuation import worth
 from kpi_gate.evaluation.views import at_decision
 from kpi_gate.learning import training
 from kpi_gate.learning.amounts import with_amounts
+from kpi_gate.learning.averaged import Averaged
 from kpi_gate.learning.classifiers import NotAClassifierError
 from kpi_gate.learning.expected import AmountError, golden_amounts
 from kpi_gate.learning.policy import Policy
@@ -35,8 +36,40 @@ Floats = NDArray[np.float64]
 GOLDEN_ROWS = 20
 
 
+@dataclass(frozen=True)
+class Again:
+    """A recipe that is fitted again on more rows.
+
+    Attributes:
+        twin: The model that it made before.
+        averaged: Whether the mean of both models' probabilities is what is wanted.
+    """
+
+    twin: Model
+    averaged: bool
+
+    @property
+    def last_rows(self) -> tuple[int | None]:
+        """The one variant that was chosen."""
+        return (training.rows_of_variant(self.twin.card.chosen),)
+
+
+def averaged_with(twin: Model, trained: Trained) -> Trained:
+    """Return the mean of a model and of the one that was trained; it has seen what both saw."""
+    return replace(
+        trained,
+        estimator=Averaged([twin.estimator, trained.estimator]),
+        row_keys=np.union1d(twin.row_keys, trained.row_keys),
+    )
+
+
 def train_candidate(
-    run: Run, rows: pd.DataFrame, windows: Windows, folder: Path, frozen: str
+    run: Run,
+    rows: pd.DataFrame,
+    windows: Windows,
+    folder: Path,
+    frozen: str,
+    again: Again | None = None,
 ) -> Model:
     """Train on what lies before the gate window, write the candidate's files and return it.
 
@@ -46,6 +79,7 @@ def train_candidate(
         windows: Time windows.
         folder: Where to.
         frozen: Fingerprint of the snapshot.
+        again: Whose recipe is fitted again; by default all variants of the settings are tried.
 
     Whether a model can be stored, loaded and asked is tried on a few rows first.
 
@@ -63,12 +97,14 @@ def train_candidate(
             make=lambda: use_case.estimator(settings.model),
             features=use_case.feature_names,
             worth=lambda estimator, part: tuned_worth(estimator, part, use_case),
-            last_rows=settings.window.train_last_rows,
+            last_rows=again.last_rows if again else settings.window.train_last_rows,
             threads=int(settings.model["threads"]),
             calibrate=settings.calibration == "sigmoid",
             slices=[rail.slice for rail in settings.guardrails if rail.slice],
             complete=complete,
         )
+        if again is not None and again.averaged:
+            trained = averaged_with(again.twin, trained)
         return write_candidate(
             folder, use_case, trained, windows, rows, snapshot=frozen, as_of=run.as_of
         )
@@ -103,7 +139,8 @@ def write_candidate(
         folder: Where to; what is in it is removed.
         use_case: Whose candidate.
         trained: The model.
-        windows: Where the gate window begins: the end of what the model has seen.
+        windows: Where the gate window begins: the end of what the model has seen. Where it is empty
+            that is where the youngest outcome was mature.
         rows: The snapshot; golden rows are taken from before the gate window.
         snapshot: Fingerprint of the rows.
         as_of: Moment of the run.
@@ -112,12 +149,12 @@ def write_candidate(
         ModelError: If the model could not be loaded again.
     """
     features, gate_start = use_case.feature_names, windows.gate.start
+    held_back = windows.gate.end > gate_start
+    until = gate_start if held_back else gate_start - timedelta(days=windows.label_delay_days)
     policy = policy_for(use_case.settings)
     dvc_stages.clear(folder)
     content = model_files.dump_model(trained.estimator)
-    contender = Contender(
-        name="candidate", digest="", trained_until=gate_start, tuned_until=gate_start
-    )
+    contender = Contender(name="candidate", digest="", trained_until=until, tuned_until=until)
     card = ModelCard(
         contender=contender,
         policy=policy,

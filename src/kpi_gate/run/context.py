@@ -27,6 +27,8 @@ from kpi_gate.workspace import Place
 if TYPE_CHECKING:
     from kpi_gate.decision.retrain_rule import Choice
 
+REFIT = "refit"  # folder of the model that is fitted after the verdict, beside its evidence
+
 
 class Run:
     """One run of one use case: what it is about, its services, and what is known of it so far.
@@ -172,6 +174,17 @@ class Run:
         """The candidate that was trained at this tick."""
         return Model(self.work / "candidate", self.use_case.trusted_types)
 
+    @property
+    def to_promote(self) -> Model:
+        """The model that a promotion of the decision puts in use: the candidate, or its refit."""
+        refit = self.decision.refit
+        return self.refitted if refit is not None and refit.agrees else self.candidate
+
+    @cached_property
+    def refitted(self) -> Model:
+        """The candidate's recipe, fitted again after the verdict."""
+        return Model(self.work / REFIT / "candidate", self.use_case.trusted_types)
+
     @cached_property
     def windows(self) -> Windows:
         """Time windows of this tick: train, tune, gate."""
@@ -185,7 +198,8 @@ class Run:
 
     def begin(self, snapshot: Snapshot) -> None:
         """Go on with rows that were just frozen; what hung on others is forgotten."""
-        for name in ("champion", "anchor", "candidate", "windows", "decided_before"):
+        made = ("champion", "anchor", "candidate", "refitted")
+        for name in (*made, "windows", "decided_before"):
             vars(self).pop(name, None)
         self.snapshot = snapshot
 

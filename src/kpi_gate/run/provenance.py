@@ -10,7 +10,7 @@ import kpi_gate
 from kpi_gate import __version__
 from kpi_gate.evaluation.evidence_files import TABLE_FILE
 from kpi_gate.record.model_files import MODEL_FILE, Model, ModelError
-from kpi_gate.run.context import Run
+from kpi_gate.run.context import REFIT, Run
 from kpi_gate.usecase import discovery
 
 PACKAGE = Path(kpi_gate.__file__).parent
@@ -26,6 +26,8 @@ AFTERWARDS = EXAMPLES | {
     "watch",
 }
 MODEL, TABLE = f"candidate/{MODEL_FILE}", f"evidence/{TABLE_FILE}"
+REFIT_MODEL, REFIT_TABLE = f"{REFIT}/{MODEL}", f"{REFIT}/{TABLE}"
+_WITH_REFIT = (MODEL, TABLE, REFIT_MODEL, REFIT_TABLE)
 
 
 def source_files(run: Run) -> list[Path]:
@@ -46,7 +48,8 @@ def replay_facts(run: Run) -> dict[str, Any]:
         "sources": file_hashes(source_files(run)),
     }
     if run.is_frozen:
-        files = {name: run.work / name for name in (MODEL, TABLE)}
+        names = (MODEL, TABLE) if run.decision.refit is None else _WITH_REFIT
+        files = {name: run.work / name for name in names}
         facts |= {
             "tick": run.snapshot.tick,
             "champion": _contender(run.champion),
