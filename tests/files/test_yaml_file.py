@@ -1,6 +1,7 @@
 """One reader of YAML: what would grow is refused before it is built, what is unclear is told."""
 
 import os
+import re
 import socket
 from datetime import date
 
@@ -156,7 +157,10 @@ def test_merged_keys_are_read_and_one_s_own_come_first():
     assert document.find(("use", "gone")) == (2, "")
 
 
-WORDS = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=20)
+# 1e5 is a number to us and to YAML 1.2, though the writer of YAML 1.1 leaves such a text unquoted
+WORDS = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=20).filter(
+    lambda word: not re.fullmatch(r"[-+]?[.0-9]+[eE][-+]?[0-9]+", word)
+)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=4),
