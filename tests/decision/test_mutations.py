@@ -162,7 +162,7 @@ ATTACKS = {
         TOO_LITTLE,
     ),
     "loss_events": (evidence(), {"min_loss_events": 400}, TOO_LITTLE),
-    "tail_skew": (evidence(np.r_[np.ones(1_980), np.full(20, -20.0)]), {}, TOO_LITTLE),
+    "tail_skew": (evidence(np.r_[np.ones(1_980), np.full(20, -60.0)]), {}, TOO_LITTLE),
     "unseen_losses": (
         evidence(np.abs(noise()) + 0.2, champion=np.r_[-900.0, np.zeros(599)]),
         {},

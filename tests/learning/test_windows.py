@@ -40,8 +40,12 @@ def events(a_day=10, days=330, start=FIRST):
     return pd.Series(pd.date_range(start, periods=int(a_day * days), freq=step, tz="UTC"))
 
 
+def frame(event_time):
+    return pd.DataFrame({"event_time": event_time})
+
+
 def count(event_time, window):
-    return int(within(pd.DataFrame({"event_time": event_time}), window).sum())
+    return int(within(frame(event_time), window).sum())
 
 
 def test_windows_follow_each_other_and_labels_are_mature():
@@ -59,6 +63,16 @@ def test_the_gate_window_is_longer_where_rows_are_few_and_never_too_long():
     assert count(scarce, planned.gate) >= 200
     assert 50 <= planned.gate.days <= 51
     assert plan_windows(events(a_day=1), rules(), AS_OF).gate.days == 120
+
+
+def test_the_gate_window_reaches_back_to_its_days_where_one_day_has_all_the_rows():
+    burst = pd.Series(pd.date_range(datetime(2024, 11, 1, tzinfo=UTC), periods=900, freq="min"))
+    before = pd.Series(pd.date_range(datetime(2024, 9, 1, tzinfo=UTC), periods=10, freq="2D"))
+    rows = pd.concat([before, burst], ignore_index=True)
+    assert rows[within(frame(rows), plan_windows(rows, rules(), AS_OF).gate)].dt.date.nunique() == 1
+    planned = plan_windows(rows, rules(), AS_OF, gate_days=5)
+    assert rows[within(frame(rows), planned.gate)].dt.date.nunique() == 5
+    assert plan_windows(rows, rules(gate_max_days=30), AS_OF, gate_days=5).gate.days == 30
 
 
 def test_the_gate_window_is_fresh():

@@ -76,6 +76,7 @@ def plan_windows(
     as_of: datetime,
     fresh_from: datetime | None = None,
     measured_days: float | None = None,
+    gate_days: int = 1,
 ) -> Windows:
     """Lay out the windows by counting rows; no outcome is looked at.
 
@@ -89,11 +90,16 @@ def plan_windows(
         as_of: Moment of the decision.
         fresh_from: Earliest start of the gate window.
         measured_days: Days until outcomes were known, as measured; None where nobody has.
+        gate_days: The gate window reaches back further until decisions of so many days lie in it:
+            a season of few calls may follow a day of very many.
     """
     delay_days = mature_delay(settings.label_delay_days, measured_days)
     end = _midnight(as_of - timedelta(days=delay_days))
-    start = _reach_back(
-        event_time, end, settings.gate_min_days, settings.gate_max_days, settings.gate_min_rows
+    lengths = settings.gate_min_days, settings.gate_max_days
+    dates = pd.Series(event_time.dt.floor("D").unique())
+    start = min(
+        _reach_back(event_time, end, *lengths, settings.gate_min_rows),
+        _reach_back(dates, end, *lengths, gate_days),
     )
     if fresh_from is not None:
         start = min(max(start, fresh_from), max(end, fresh_from))

@@ -210,7 +210,13 @@ def open_arena(run: Run, rows: pd.DataFrame) -> Iterator[Arena]:
     settings, rows = run.use_case.settings, _some_units(known)
     labels = measure_maturity(rows, run.as_of, settings.window.label_delay_days)
     measured = labels.measured_days
-    windows = plan_windows(rows["event_time"], settings.window, run.as_of, None, measured)
+    windows = plan_windows(
+        rows["event_time"],
+        settings.window,
+        run.as_of,
+        measured_days=measured,
+        gate_days=settings.objective.min_days,
+    )
     with tempfile.TemporaryDirectory() as scratch, threadpool_limits(settings.model["threads"]):
         folder = Path(scratch)
         train_candidate(run, rows, windows, folder / "candidate", "selftest")

@@ -1,5 +1,6 @@
 """The one thing that would change a verdict, and when it can be there."""
 
+import math
 from datetime import timedelta
 
 from kpi_gate.decision.verdict import Check, Decision, Verdict
@@ -24,30 +25,33 @@ def ask(decision: Decision) -> str:
     if decision.verdict is Verdict.PROMOTE or not reasons:
         return ""
     first = min(reasons, key=lambda check: LONGEST.get(check.rule, len(LONGEST)))
-    if decision.verdict not in OPEN:
-        return _of_the_others(decision, first)
-    said, more = clean(first.reason), _more_decisions(decision, first)
-    alone = {
-        "V2": f"A gain that pays {total(decision.switch_cost)} {clean(decision.unit)} for the "
-        f"switch: {said}.",
-        "V4": f"More decisions of this level: {in_words(first)}.{more}",
-        "V5": f"Pin down {clean(first.name).removeprefix('sensitivity ')}: {said}.",
-    }
-    if first.rule in alone:
-        return alone[first.rule]
-    if more:
-        return more.strip()
-    if first.rule == "V1":
-        return f"Another candidate: no number of decisions helps, as {said}."
-    return f"Put right: {said}."
+    said = _of_open(decision, first) if decision.verdict in OPEN else _of_closed(decision, first)
+    return f"{said}."
 
 
-def _of_the_others(decision: Decision, first: Check) -> str:
+def _of_open(decision: Decision, first: Check) -> str:
+    said, more, gain = clean(first.reason), _more_decisions(decision, first), decision.gain
+    if first.rule == "V5":
+        return f"Pin down {clean(first.name).removeprefix('sensitivity ')}: {said}"
+    if first.rule == "V2":
+        price = f"{total(decision.switch_cost)} {clean(decision.unit)}"
+        return f"A gain that pays {price} for the switch: {said}"
+    if first.rule == "V4":
+        return f"More decisions of this level: {in_words(first)}{'; ' if more else ''}{more}"
+    if gain is not None and gain.estimate <= gain.threshold:
+        return (
+            f"Another candidate: at this estimate, {number(gain.estimate)}, no number of decisions "
+            f"opens the gate{'; a verdict on this one needs ' if more else ''}{more}"
+        )
+    return f"{more[:1].upper()}{more[1:]}" if more else f"Put right: {said}"
+
+
+def _of_closed(decision: Decision, first: Check) -> str:
     if decision.verdict is Verdict.AB_REQUIRED:
-        return "An experiment (A/B test) that shows the KPI itself rise."
+        return "An experiment (A/B test) that shows the KPI itself rise"
     if decision.verdict is Verdict.INVALID:
-        return f"Put right: {in_words(first)}."
-    return f"Another candidate: {in_words(first)}."
+        return f"Put right: {in_words(first)}"
+    return f"Another candidate: {in_words(first)}"
 
 
 def _more_decisions(decision: Decision, check: Check) -> str:
@@ -61,12 +65,13 @@ def _more_decisions(decision: Decision, check: Check) -> str:
     if ratio <= 1:
         return ""
     rows = gain.rows * (ratio - 1)
-    words = f" About {number(float(f'{rows:.2g}'), 0)} more decisions like these"
+    words = f"about {number(float(f'{rows:.2g}'), 0)} more decisions like these"
     if decision.lineage is None:
-        return f"{words}."
+        return words
     lineage = decision.lineage
-    days = lineage.window.days * (ratio - 1)
-    if not 0 < days <= FARTHEST:
-        return f"{words}: more than ten years at today's pace."
+    days = math.ceil(min(lineage.window.days * (ratio - 1), FARTHEST))
+    if not 0 < days < FARTHEST:
+        return f"{words}: more than ten years at today's pace"
     until = lineage.as_of + timedelta(days=days)
-    return f"{words}: {days:.0f} days at today's pace, by {until:%Y-%m-%d}."
+    unit = "day" if days == 1 else "days"
+    return f"{words}: {days} {unit} at today's pace, by {until:%Y-%m-%d}"

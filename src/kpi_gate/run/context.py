@@ -194,6 +194,7 @@ class Run:
             self.as_of,
             self.champion.card.contender.seen_until(),
             self.snapshot.maturity.measured_days,
+            self.use_case.settings.objective.min_days,
         )
 
     def begin(self, snapshot: Snapshot) -> None:

@@ -47,6 +47,15 @@ def test_rare_big_losses_are_not_believed():
     assert "tail_skew" not in enough(np.r_[difference, -difference])[1]
 
 
+def test_rare_big_losses_that_would_not_turn_the_answer_do_not_hold_it():
+    # twelve losses were seen; half as many again would leave nine tenths of the gain
+    difference = np.r_[noise(3_000, 1.0, sd=0.5), np.full(12, -15.0)]
+    gain, found, _ = enough(difference, max_unit_share=0.5)
+    assert gain.tail_skew < -0.2
+    assert "tail_skew" not in found
+    assert "tail_skew" in enough(difference - 0.9, max_unit_share=0.5)[1]
+
+
 def test_loss_events_can_be_asked_for():
     savings = np.abs(noise(600, 0.1, sd=0.05))
     assert enough(savings)[1] == set()
@@ -54,7 +63,7 @@ def test_loss_events_can_be_asked_for():
 
 
 def test_the_decisions_needed_are_enough():
-    for difference in (noise(20), np.r_[np.full(150, 1.0), np.full(10, -2.0)]):
+    for difference in (noise(20), np.r_[np.full(150, 1.0), np.full(10, -8.0)]):
         gain, found, asked = enough(difference)
         times = int(np.ceil(rows_for_enough(gain, asked) / len(difference)))
         assert found

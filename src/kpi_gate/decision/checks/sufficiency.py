@@ -34,7 +34,7 @@ def check_enough(
 ) -> Iterator[Check]:
     """Check that the interval of the gain can be believed."""
     needed = objective.min_effective_units
-    words = f"{gain.effective_units:.0f} effective units differ, {needed} are needed"
+    words = f"{gain.effective_units:.3g} effective units differ, {needed} are needed"
     if not gain.changed:
         words += ": no decision differs in value from the champion's"
     yield at_least("effective_units", gain.effective_units, needed, words)
@@ -42,7 +42,7 @@ def check_enough(
         yield _check_spread(rows, objective)
     # many tiny losses beside a few large gains look like many units, but the gain has few
     winners = gain.effective_winners
-    words = f"the gains come from {winners:.0f} effective units, {needed / 2:g} are needed"
+    words = f"the gains come from {winners:.3g} effective units, {needed / 2:g} are needed"
     yield _unless_hopeless(gain, at_least("effective_winners", winners, needed / 2, words))
     yield _check_days(gain, rows, objective)
     if rows.day is not None:
@@ -128,7 +128,19 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
         f"skewness of the mean {gain.tail_skew:+.2f}; below {limit:g} the losses are too rare and "
         "too large for the interval"
     )
-    yield _unless_hopeless(gain, at_least("tail_skew", gain.tail_skew, limit, words))
+    skewed = at_least("tail_skew", gain.tail_skew, limit, words)
+    if skewed.failed and seen:
+        sums = cluster_sums(rows.difference, rows.unit)[0]
+        each = -float(np.sort(sums)[:seen].mean())
+        more = unseen_losses(seen, objective.confidence)
+        left = gain.lower - more * each / gain.rows
+        if left > gain.threshold:
+            words += (
+                f"; {seen} of {each:.4g} {objective.unit} were seen, and {more:.1f} more would "
+                f"still leave a lower bound of {left:+.4g}"
+            )
+            skewed = skewed.model_copy(update={"passed": True, "reason": words})
+    yield _unless_hopeless(gain, skewed)
     size = _at_stake(rows)
     large = int((cluster_sums(rows.difference, rows.unit)[0] <= -LARGE * size).sum()) if size else 0
     said = rows.exposure is not None and bool(np.any(rows.exposure))
