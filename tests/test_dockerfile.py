@@ -213,7 +213,7 @@ class Replay:
         near = there.stat().st_dev == SITE.stat().st_dev
         for compiled in SITE.rglob("*.pyc"):
             target = there / compiled.relative_to(SITE)
-            if target.parent.parent.is_dir():
+            if target.parent.parent.is_dir() and not target.exists():
                 target.parent.mkdir(exist_ok=True)
                 (os.link if near else shutil.copy2)(compiled, target)
 

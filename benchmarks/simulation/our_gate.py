@@ -55,7 +55,7 @@ def see(look: Look, settings: GateSettings) -> Sight:
     objective = settings.objective.model_copy(update={"resamples": 1})
     gain = measure_gain(look.rows, objective)
     checks = check_enough(gain, look.rows, settings.objective)
-    return Sight(gain, all(check.passed for check in checks))
+    return Sight(gain, not any(check.failed for check in checks))
 
 
 def decision(look: Look, settings: GateSettings, past: Sequence[tuple[float, float]]) -> Decision:
