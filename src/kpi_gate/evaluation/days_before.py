@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from kpi_gate.decision.paired_rows import differences
-from kpi_gate.decision.stats.day_history import DayHistory
+from kpi_gate.decision.stats.day_history import LONG, DayHistory
 from kpi_gate.evaluation.evidence_files import day_numbers
 from kpi_gate.evaluation.metrics import estimate_sides
 from kpi_gate.evaluation.scored_model import make_side
@@ -16,7 +16,7 @@ from kpi_gate.learning.windows import Windows, never_known
 from kpi_gate.record.model_files import Model
 from kpi_gate.usecase.contract import UseCase
 
-MOST_DAYS, MOST_ROWS = 365, 200_000
+MOST_DAYS, MOST_ROWS = 365, 600_000
 
 
 def days_before(
@@ -28,7 +28,7 @@ def days_before(
 ) -> DayHistory | None:
     """Return the differences of candidate and champion by day, before the gate window.
 
-    The newest days are taken, a year of them and 200,000 rows at most.
+    The newest days are taken, a year of them and 600,000 rows at most.
 
     Args:
         models: Champion and candidate.
@@ -38,7 +38,7 @@ def days_before(
         rate: Probability where a side has none.
 
     Returns:
-        None where there is no such day, or the estimator finds nothing in their rows.
+        None where they are too few to learn from, or the estimator finds nothing in their rows.
     """
     past = _settled_before(rows, windows)
     if past.empty:
@@ -65,4 +65,6 @@ def _settled_before(rows: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     past = past[past["outcome"].notna() | never_known(past)]
     of_days = past.groupby(past["event_time"].dt.floor("D")).size()[::-1].cumsum()
     kept = of_days.index[of_days <= MOST_ROWS]
-    return past[past["event_time"] >= kept.min()].reset_index(drop=True) if len(kept) else past[:0]
+    if len(kept) < LONG:  # they would be scored for nothing
+        return past[:0]
+    return past[past["event_time"] >= kept.min()].reset_index(drop=True)
