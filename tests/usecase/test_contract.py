@@ -99,6 +99,9 @@ def test_what_is_left_out_has_its_default(tmp_path):
         "gate_max_days": 112,
         "gate_min_rows": 1000,
         "train_last_rows": (None,),
+        "refit": "averaged",
+        "refit_may_change": 0.2,
+        "refit_may_lose": 0.5,
     }
     assert settings.model == {"threads": 1, "seed": 7}
     assert settings.schedule.retrain == "0 3 1 * *"
