@@ -25,6 +25,7 @@ from kpi_gate.decision.fingerprint import decision_id, digest
 from kpi_gate.decision.objective import GateSettings, Objective
 from kpi_gate.decision.stats.calibration import is_finite
 from kpi_gate.decision.stats.paired_gain import Gain
+from kpi_gate.decision.stats.shrinkage import Prior
 from kpi_gate.decision.verdict import Check, Decision, GainSummary, SliceGain, Verdict
 from kpi_gate.text import finite
 
@@ -128,14 +129,14 @@ def _measure(
             slices += levels
             checks.append(check_levels(evidence, guardrail))
             checks.append(check_slices(levels, guardrail, objective.unit))
-    summary = _summary(gain, shrunk, objective.unit, evidence.uncapped_gain)
     prior = prior_of(gain, past)
-    if prior is not None:
-        summary = summary.model_copy(update={"prior": prior.middle_half()})
+    summary = _summary(gain, shrunk, prior, objective.unit, evidence.uncapped_gain)
     return _Measured(gain, summary, tuple(slices), corners, checks)
 
 
-def _summary(gain: Gain, shrunk: float, unit: str, uncapped: float | None) -> GainSummary:
+def _summary(
+    gain: Gain, shrunk: float, prior: Prior | None, unit: str, uncapped: float | None
+) -> GainSummary:
     known = np.isfinite(gain.standard_error)
     same = ("estimate", "threshold", "p_above_threshold", "rows", "units", "changed")
     return GainSummary(
@@ -146,6 +147,7 @@ def _summary(gain: Gain, shrunk: float, unit: str, uncapped: float | None) -> Ga
         shrunk=shrunk,
         unit=unit,
         uncapped=uncapped if is_finite(uncapped) else None,
+        prior=None if prior is None else prior.middle_half(),
     )
 
 

@@ -53,6 +53,7 @@ def write_evidence(
     windows: Windows,
     *,
     timed: bool = True,
+    look_back: bool = True,
 ) -> None:
     """Score both sides and the anchor on the gate window and write the evidence.
 
@@ -63,6 +64,7 @@ def write_evidence(
         snapshot: The rows.
         windows: Time windows.
         timed: Whether to measure how long both sides take; else they count as equally fast.
+        look_back: Whether to score the days before the gate window too.
 
     Raises:
         ScoringError: If one of them cannot score.
@@ -78,7 +80,7 @@ def write_evidence(
         taken = time_sides(sides, gate) if timed else ALIKE
         for name, timings in taken.items() if len(gate) else ():
             measures[name] |= timings
-        history = days_before(models, use_case, rows, windows, rate)
+        history = days_before(models, use_case, rows, windows, rate) if look_back else None
     lineage = lineage_of(sides, use_case, rows, gate, windows, snapshot.as_of, snapshot.fingerprint)
     aside = snapshot.set_aside
     if aside:

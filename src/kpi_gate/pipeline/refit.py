@@ -76,7 +76,8 @@ def _make(run: Run, fit: Fit, *, timed: bool) -> str:
     fault = ""
     try:
         run.refitted = fit(run, folder / "candidate")
-        compare_model(run, run.refitted, folder / "evidence", timed=timed)
+        # how days stray is the twin's to show: what it gains was measured
+        compare_model(run, run.refitted, folder / "evidence", timed=timed, look_back=False)
     except Refusal as refusal:
         fault = refusal.reason
     partial_mark = (folder / MARK).with_suffix(".partial")

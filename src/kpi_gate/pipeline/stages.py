@@ -88,8 +88,17 @@ def compare_on_snapshot(run: Run, *, timed: bool = True) -> None:
     compare_model(run, run.candidate, run.work / "evidence", timed=timed)
 
 
-def compare_model(run: Run, candidate: Model, folder: Path, *, timed: bool) -> None:
+def compare_model(
+    run: Run, candidate: Model, folder: Path, *, timed: bool, look_back: bool = True
+) -> None:
     """Write the evidence of the frozen rows for a candidate, wherever it lies.
+
+    Args:
+        run: The use case and the moment.
+        candidate: The model.
+        folder: Where to.
+        timed: As `compare_on_snapshot` takes it.
+        look_back: Whether the days before the window are asked too.
 
     Raises:
         Refusal: If one of the models cannot score.
@@ -101,7 +110,15 @@ def compare_model(run: Run, candidate: Model, folder: Path, *, timed: bool) -> N
     if run.anchor is not None:
         models["anchor"] = run.anchor
     try:
-        write_evidence(folder, models, run.use_case, run.snapshot, run.windows, timed=timed)
+        write_evidence(
+            folder,
+            models,
+            run.use_case,
+            run.snapshot,
+            run.windows,
+            timed=timed,
+            look_back=look_back,
+        )
     except KeyError as error:
         raise unknown_name(run, error) from error
     except (ScoringError, ModelError) as error:

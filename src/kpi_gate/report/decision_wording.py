@@ -2,6 +2,7 @@
 
 import math
 
+from kpi_gate.decision.checks.guardrails import RULE_OF_THUMB
 from kpi_gate.decision.verdict import Check, Decision, GainSummary
 from kpi_gate.text import UNKNOWN, clean, finite, number, places, total
 
@@ -55,7 +56,7 @@ def rival(decision: Decision) -> str:
     champion = decision.lineage.champion
     if champion.is_baseline:
         words = clean(decision.notes.get("baseline_name") or "")
-        return f"the rule of thumb ({words})" if words else "the rule of thumb"
+        return f"the {RULE_OF_THUMB} ({words})" if words else f"the {RULE_OF_THUMB}"
     name = clean(champion.name)
     if name == "champion":
         return "the champion"
@@ -65,7 +66,7 @@ def rival(decision: Decision) -> str:
 def rival_in_short(decision: Decision) -> str:
     """Return what a column of the side in use is called."""
     lineage = decision.lineage
-    return "rule of thumb" if lineage is not None and lineage.champion.is_baseline else "champion"
+    return RULE_OF_THUMB if lineage is not None and lineage.champion.is_baseline else "champion"
 
 
 def earns(decision: Decision) -> str:

@@ -182,9 +182,10 @@ def try_corners(
         reason = "not checked: there is no release that an end of a value parameter could turn"
         checks.append(_sensitive(name=NAME, passed=None, reason=reason))
     elif booked is not None:
+        unasked = objective.model_copy(update={"resamples": 1})  # no chance is asked for at an end
         for name, ends in whole.items():
             low, high = (
-                shrink(measure_gain(rows, objective, np.asarray(end, dtype=float))) for end in ends
+                shrink(measure_gain(rows, unasked, np.asarray(end, dtype=float))) for end in ends
             )
             checks.append(_check_ends(name, low, high, booked, objective))
     return corners, checks

@@ -104,10 +104,6 @@ def _limits(guardrail: Guardrail, champion: str) -> Iterator[tuple[str, str | No
                 yield f"cumulative {words} over the anchor", "anchor", guardrail.budget, sign
 
 
-def _called(side: str, first: bool) -> str:
-    return RULE_OF_THUMB if first and side == "champion" else side
-
-
 def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
     """Test a measure against each of its bounds; one check a bound.
 
@@ -120,7 +116,8 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
         yield _breaks(name=name, passed=None, reason=reason)
         return
     value = evidence.measures.get("candidate", {}).get(name)
-    for words, side, bound, sign in _limits(guardrail, RULE_OF_THUMB if first else "champion"):
+    champion = RULE_OF_THUMB if first else "champion"
+    for words, side, bound, sign in _limits(guardrail, champion):
         if side == "anchor" and first:
             continue
         if side is not None and first and name in OF_A_MODEL:
@@ -134,7 +131,11 @@ def check_measure(evidence: Evidence, guardrail: Guardrail) -> Iterator[Check]:
             yield _breaks(name=name, passed=False, reason=reason, failing=Verdict.INVALID)
             continue
         moved, shown = sign * (value - reference), bound * sign if side is None else bound
-        against = "" if side is None else f" ({_called(side, first)}: {reference:.4g})"
+        against = (
+            ""
+            if side is None
+            else f" ({champion if side == 'champion' else side}: {reference:.4g})"
+        )
         yield _breaks(
             name=name if side != "anchor" else f"{name} against anchor",
             passed=bool(moved <= bound),
