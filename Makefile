@@ -7,7 +7,7 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
 unexport PYTHONDONTWRITEBYTECODE # every process would compile the machine anew, for seconds
 
-.PHONY: help install demo ui test quick check format lock bench wheel clean
+.PHONY: help install demo ui test quick check format lock docs bench wheel clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -50,6 +50,9 @@ format: install  ## Format and repair what can be repaired
 lock: install  ## Write the locks anew from pyproject.toml
 	$(BIN)/python tests/locks.py --write
 
+docs: install  ## Build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 bench: install  ## Ratios against a bare script in the same run
 	$(BIN)/python -m benchmarks
 
@@ -57,4 +60,4 @@ wheel: install  ## Build the library's wheel into dist/, for `make update` in a 
 	$(BIN)/hatchling build --target wheel
 
 clean:  ## Remove the environment and all local state
-	rm -rf $(VENV) .kpi-gate .dvc/cache .dvc/tmp dvc.lock $(filter-out data/README.md,$(wildcard data/*))
+	rm -rf $(VENV) site .kpi-gate .dvc/cache .dvc/tmp dvc.lock $(filter-out data/README.md,$(wildcard data/*))

@@ -1,4 +1,7 @@
-"""Keep the README true: `python -m benchmarks.readme [SECTION ...]` fills it, all by default."""
+"""Keep what the README and the documentation print true.
+
+`python -m benchmarks.readme [SECTION ...]` fills the marked sections anew, all by default.
+"""
 
 import ast
 import os
@@ -14,8 +17,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+PAGES = {  # where each section stands
+    "demo": README,
+    "tree": ROOT / "docs/explanation/rooms.md",
+    "selftest": ROOT / "docs/how-to/selftest.md",
+    "backtest": ROOT / "docs/how-to/backtest.md",
+}
 NOTES = {
-    "Makefile": "demo, ui, test, quick, check, bench",
+    "Makefile": "demo, ui, test, quick, check, docs, bench",
     "Dockerfile": "one image: a command, or a flow worker",
     "compose.yaml": "MLflow, Prefect and a worker",
     "cookiecutter.json": "this repository is a template",
@@ -26,10 +35,12 @@ NOTES = {
     "template/": "what makes it a cookiecutter template; never copied into a project",
     "data/": "raw inputs and the last tick's files; content is never in git",
     "tests/": "mirrors src/; tests/toy is their own use case",
-    "benchmarks/": "ratios against a bare script; how often the gate errs; this README's sections",
-    "docs/": "pictures, and the operating characteristics as a page",
+    "benchmarks/": "ratios against a bare script; how often the gate errs; what the README prints",
+    "docs/": "the documentation, its pictures, and how often the gate errs",
+    "mkdocs.yml": "how the documentation is built",
 }
 PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
+TICK = r"^\d/\d  "  # a line of the demo: a moment, and what was decided
 BACKTEST = ("campaign", "--from", "2008-11-01", "--to", "2010-11-01")
 LISTED = ("flows", "src/kpi_gate")
 
@@ -64,8 +75,13 @@ def _line(name: str, depth: int, note: str) -> str:
     return f"{'  ' * depth + name:<28} {note}".rstrip()
 
 
-def printed(*command: str) -> str:
-    """Return what a command prints, as a code block."""
+def printed(*command: str, only: str = "") -> str:
+    """Return what a command prints, as a code block.
+
+    Args:
+        command: Program and words.
+        only: Pattern of the lines that are shown; by default all are.
+    """
     environment = os.environ | {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
     with tempfile.TemporaryDirectory() as home:
         answer = subprocess.run(
@@ -77,7 +93,8 @@ def printed(*command: str) -> str:
             check=True,
         )
     shown = answer.stdout.strip("\n").replace(home, ".kpi-gate")
-    text = "\n".join(line.rstrip() for line in shown.splitlines())
+    lines = [line.rstrip() for line in shown.splitlines() if re.search(only, line)]
+    text = "\n".join(lines)
     return f"```\n{text}\n```"
 
 
@@ -91,16 +108,13 @@ def main(sections: list[str]) -> None:
     """Fill the named sections, or all."""
     makers: dict[str, Callable[[], str]] = {
         "tree": tree,
-        "demo": lambda: printed(sys.executable, "-m", "kpi_gate.cli.demo"),
+        "demo": lambda: printed(sys.executable, "-m", "kpi_gate.cli.demo", only=TICK),
         "selftest": lambda: printed(PROGRAM, "selftest", "campaign"),
         "backtest": lambda: printed(PROGRAM, "backtest", *BACKTEST),
-        "bench": lambda: printed(sys.executable, "-m", "benchmarks"),
     }
-    text = README.read_text(encoding="utf-8")
     for section in sections or list(makers):
-        make = makers[section]
-        text = fill(text, section, make())
-    README.write_text(text, encoding="utf-8")
+        made, page = makers[section](), PAGES[section]
+        page.write_text(fill(page.read_text(encoding="utf-8"), section, made), encoding="utf-8")
 
 
 if __name__ == "__main__":

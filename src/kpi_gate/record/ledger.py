@@ -28,16 +28,27 @@ from kpi_gate.workspace import Place
 
 __all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError", "Walk", "open_ledger"]
 
-KINDS = (
-    "decision",
-    "selftest",
-    *("monitor", "choice", "quarantine", "history"),
-    *("intent", "done", "void"),
-    *("rollback_intent", "rollback", "rollback_void"),
-    *("anchor_intent", "anchor", "anchor_void"),
-    "realigned",
-    *("protected", KEYED, "format"),
-)
+KINDS = {  # of rows, and what each records
+    "decision": "a verdict, with all that it rests on",
+    "selftest": "a self-test of a use case's gate, and what came of it",
+    "monitor": "a look at the champion in use, and its findings",
+    "choice": "whether a proposal to retrain was followed, and why",
+    "quarantine": "days that were put aside, or let out by a person",
+    "history": "a person's word that history was changed rightly",
+    "intent": "a promotion is about to move the alias",
+    "done": "it has moved, and the loaded model scores its golden rows",
+    "void": "it has not moved, and will not",
+    "rollback_intent": "a rollback is about to move the alias",
+    "rollback": "it has moved back",
+    "rollback_void": "it has not, and will not",
+    "anchor_intent": "guardrail budgets are about to count from another champion",
+    "anchor": "they do",
+    "anchor_void": "they do not, and will not",
+    "realigned": "MLflow was put right, with the reason of whoever asked",
+    "protected": "a person vouches for the rows after triggers or last rows were lost",
+    KEYED: "from here on the chain needs the key",
+    "format": "from here on the bodies are of this format",
+}
 FORMAT = 1  # of the bodies; rows of a lower one are read alike, those of a higher one are not
 _RETRIES = 20
 

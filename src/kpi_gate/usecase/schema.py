@@ -17,16 +17,16 @@ def json_schema() -> dict[str, Any]:
     }
     for section in (schema, *schema["$defs"].values()):
         words = cleandoc(section.get("description", ""))
-        head, _, attributes = words.partition("\n\nAttributes:\n")
+        head, _, told = words.partition("\n\nAttributes:\n")
         section["description"] = " ".join(head.split())
-        for name, meaning in _attributes(attributes):
+        for name, meaning in attributes(told):
             section["properties"].get(name, {})["description"] = meaning
     del schema["properties"]["unguarded"]  # of a bare table alone
     schema["$defs"]["Objective"]["required"].append("switch_cost")
     return schema
 
 
-def _attributes(text: str) -> Iterator[tuple[str, str]]:
+def attributes(text: str) -> Iterator[tuple[str, str]]:
     """Yield each attribute that a docstring explains, and its explanation."""
     for found in re.finditer(r"(?ms)^ {4}(\w+): (.*?)(?=^ {4}\w|\Z)", text):
         yield found[1], " ".join(found[2].split())

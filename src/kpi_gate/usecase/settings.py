@@ -142,7 +142,7 @@ class Settings(GateSettings):
         objective: KPI and the gain worth a release.
         guardrails: What must not worsen. Calibration and latency are always watched, by the
             bounds of `ALWAYS_WATCHED` where none are given.
-        estimator: How the value of each row is estimated; see the README on logs and exploration.
+        estimator: How the value of each row is estimated; see the how-to on logged policies.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
         policy: How probabilities become actions.

@@ -15,16 +15,16 @@ TIMINGS = ("latency_ms", "latency_ratio")  # never the same twice
 NEEDS_CHAMPION = ("changed_decisions", "latency_ratio")
 # of the model itself: the rule of thumb has no scores, no size and takes no time
 OF_A_MODEL = ("calibration_error", "latency_ms", "model_size_mb", "missing_input_loss")
-BUILT_IN = (
-    "action_rate",
-    "action_rate_gap",
-    "calibration_error",
-    "changed_decisions",
-    "latency_ms",
-    "latency_ratio",
-    "missing_input_loss",
-    "model_size_mb",
-)
+BUILT_IN = {  # what they are, with their unit
+    "action_rate": "share of the decisions that act",
+    "action_rate_gap": "largest difference of that share between levels of the column `by`",
+    "calibration_error": "how far probabilities lie from what happened, mean over ten bins, 0 to 1",
+    "changed_decisions": "share of the decisions that differ from the champion's",
+    "latency_ms": "milliseconds to score one batch",
+    "latency_ratio": "latency over the champion's, timed in turns on the same rows",
+    "missing_input_loss": "money a decision that is lost when a tenth of every input is missing",
+    "model_size_mb": "megabytes of the stored model",
+}
 
 
 def is_finite(value: object) -> TypeGuard[float]:
