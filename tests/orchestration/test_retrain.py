@@ -215,7 +215,7 @@ def test_the_demo_plays_its_four_moments_from_an_empty_folder(prefect_server, tm
         check=False,
     )
     assert played.returncode == 0, played.stderr[-3_000:]
-    verdicts = [line.split()[-1] for line in played.stdout.splitlines()[:4]]
+    verdicts = [line.split()[2] for line in played.stdout.splitlines()[:4]]
     assert verdicts == ["PROMOTE", "INSUFFICIENT_EVIDENCE", "INVALID", "PROMOTE"]
     ledger = Ledger(f"sqlite:///{tmp_path}/.kpi-gate/ledger.db")
     assert len({entry.use_case for entry in ledger.entries()}) == 1

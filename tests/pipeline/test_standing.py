@@ -43,7 +43,7 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(r
     said = subprocess.run(
         words, capture_output=True, text=True, cwd=root, env=environment, check=False
     )
-    assert "Nothing new since the decision" in said.stdout, said.stderr
+    assert "toy: nothing new since the decision" in said.stdout, said.stderr
     assert said.stdout.splitlines()[-1] == "[]", "what is heavy was imported"
 
     here.registry.point(CHAMPION, "")

@@ -8,20 +8,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from textwrap import shorten
 from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kpi_gate.environment import prepare_environment
 from kpi_gate.orchestration.temporary_server import prefect_at_hand
 from kpi_gate.record.ledger import open_ledger
 from kpi_gate.record.prefect_key import meet_prefect
+from kpi_gate.report.decision_brief import in_short, sure
+from kpi_gate.report.decision_terminal import TONES
+from kpi_gate.report.decision_wording import rival_in_short
+from kpi_gate.report.numbers import money
 from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
+    from kpi_gate.decision.verdict import Decision
     from kpi_gate.run.result import RetrainResult
 
 USE_CASE = "campaign"
@@ -71,8 +76,7 @@ def main() -> None:
     (place.home / MARK).write_text(open_ledger(place).entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
-        "Look at it:  [bold]make ui[/bold]   in MLflow open experiment `campaign`, Training runs,\n"
-        "             a run, its artifact decision/decision.html. Prefect shows the flow runs.\n"
+        "Look at it:  [bold]make ui[/bold]   MLflow with every decision's page, Prefect\n"
         "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
     )
 
@@ -87,7 +91,7 @@ def _played(console: Console, raw: Path, number: int) -> "RetrainResult":
     ):
         result = retrain(USE_CASE, tick.as_of)
     verdict = result.decision.verdict
-    console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict}")
+    console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict:<21}  {tick.story}")
     return result
 
 
@@ -122,28 +126,33 @@ def month_in_cents(raw: Path, month: str) -> Iterator[None]:
 
 
 def summary(results: "list[RetrainResult]") -> Table:
-    """Return the four decisions as one table, with money."""
+    """Return the four decisions as one table: what they bring, and one reason each."""
     unit = results[0].decision.unit
-    table = Table(title="Four ticks of a bank's campaign", title_justify="left", show_lines=True)
-    table.add_column("as of", min_width=10)
-    table.add_column("verdict")
-    table.add_column(f"{unit} more a call", justify="right", min_width=14)
-    table.add_column(f"{unit} a year", justify="right")
+    table = Table(
+        title="Four ticks of a bank's campaign", title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column("as of", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column(f"{unit} a year", justify="right", no_wrap=True)
     table.add_column("why", ratio=1)
     for tick, result in zip(TICKS, results, strict=True):
-        decision, gain = result.decision, result.decision.gain
-        earned = "not measured"
-        if gain is not None:
-            earned = f"{gain.estimate:+.2f}\n({gain.lower:+.2f} to {gain.upper:+.2f})"
-        promoted = decision.verdict == "PROMOTE" and decision.money is not None
+        decision = result.decision
+        booked = decision.money if decision.verdict == "PROMOTE" else None
         table.add_row(
             f"{tick.as_of:%Y-%m-%d}",
-            decision.verdict.value,
-            earned,
-            f"{decision.money:+,.0f}" if promoted else "0",
-            f"{tick.story}: {shorten(decision.reason, 170, placeholder=' ...')}",
+            Text(decision.verdict.value, style=TONES[decision.verdict.value]),
+            "0" if booked is None else money(booked, "", sign=True).strip(),
+            Text(_why(decision)),
         )
     return table
+
+
+def _why(decision: "Decision") -> str:
+    """Return one reason, without what is said of it further on."""
+    if decision.gain is not None and decision.verdict == "PROMOTE":
+        chance = sure(decision).partition(" of ")[0]
+        return f"{chance} to earn more than the {rival_in_short(decision)}"
+    return in_short(decision, decision.main_reasons[0]).partition(";")[0]
 
 
 if __name__ == "__main__":

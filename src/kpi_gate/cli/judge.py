@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.options import AsJson, AsOf, at, end_with, file_to_write, write_page
+from kpi_gate.cli.options import AsJson, AsOf, Whole, at, end_with, file_to_write, write_page
 from kpi_gate.files.yaml_file import read_mapping
 
 
@@ -37,6 +37,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
         typer.Option(min=0, max=10_000, help="Days until an outcome is known; proves maturity."),
     ] = None,
     html: Annotated[Path | None, file_to_write("Write the decision page here.")] = None,
+    whole: Whole = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the gate alone on a table of per-row values, whoever made it.
@@ -63,4 +64,4 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     )
     if html is not None:
         write_page(html, decision.to_html())
-    end_with(decision, as_json)
+    end_with(decision, as_json, whole=whole)

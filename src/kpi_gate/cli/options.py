@@ -1,6 +1,9 @@
 """What several commands take from the line, and how they print and end."""
 
 import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -42,6 +45,7 @@ UseCaseName = Annotated[
 ]
 AsOf = Annotated[datetime | None, at(words="Nothing later is known (UTC); default now.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+Whole = Annotated[bool, typer.Option("--all", help="Show the checks that passed, too.")]
 Html = Annotated[Path | None, file_to_write("Write the page here too.")]
 Reason = Annotated[str, typer.Option(help="Why; it is recorded.")]
 
@@ -62,20 +66,41 @@ def write_page(path: Path, html: str) -> None:
     path.write_text(html, encoding="utf-8")
 
 
-def print_decision(decision: "Decision", as_json: bool, more: dict[str, Any] | None = None) -> None:
-    """Print a decision: its table, or JSON with what else there is to say."""
+def print_decision(
+    decision: "Decision",
+    as_json: bool,
+    more: dict[str, Any] | None = None,
+    *,
+    whole: bool = False,
+    after: Iterable[str] = (),
+) -> None:
+    """Print a decision: in short, or whole; or JSON with what else there is to say."""
     if as_json:
         print_json({**decision.model_dump(mode="json"), **(more or {})})
-    else:
-        typer.echo(decision.to_text())
+        return
+    from kpi_gate.report.decision_terminal import show_decision
+
+    show_decision(decision, whole=whole, after=after)
 
 
-def end_with(decision: "Decision", as_json: bool) -> NoReturn:
+def end_with(decision: "Decision", as_json: bool, *, whole: bool = False) -> NoReturn:
     """Print a decision, and end with the exit code of its verdict."""
-    print_decision(decision, as_json)
+    print_decision(decision, as_json, whole=whole)
     raise typer.Exit(decision.verdict.exit_code) from None
 
 
 def refuse(run: "Run", refusal: "Refusal", as_json: bool) -> NoReturn:
     """Print what a refusal comes to, and end with the exit code of its verdict."""
     end_with(run.refuse(refusal), as_json)
+
+
+@contextmanager
+def working(words: str) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal that something is at work, and on what; it is told of each new part."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{words} ...") as status:
+        yield lambda part: status.update(f"{words}: {part} ...")

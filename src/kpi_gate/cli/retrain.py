@@ -11,11 +11,13 @@ from kpi_gate.cli.options import (
     AsJson,
     AsOf,
     UseCaseName,
+    Whole,
     end_with,
     file_to_write,
     print_decision,
     print_json,
     refuse,
+    working,
 )
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.workspace import Place
@@ -26,30 +28,43 @@ if TYPE_CHECKING:
 _FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 
 
-def retrain(name: UseCaseName, as_of: AsOf = None, as_json: AsJson = False) -> None:
-    """Snapshot, validate, train, compare, decide, record; promote only if the gate says so."""
+def retrain(
+    name: UseCaseName, as_of: AsOf = None, whole: Whole = False, as_json: AsJson = False
+) -> None:
+    """Snapshot, validate, train, compare, decide, record; promote only if the gate says so.
+
+    Prints the verdict, what it is worth, and what would change it. Where nothing is new since the
+    last decision, nothing is trained. The exit code is the verdict's.
+    """
     from kpi_gate.files import project
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.temporary_server import prefect_at_hand
     from kpi_gate.pipeline.repeat import repeated
 
-    run = plan(name, as_of)
-    work_pools.follow(run.place.root, name)  # a wrong call has ended before
-    result = repeated(run)
-    if result is None:
-        with prefect_at_hand(run.place):
-            flow = project.here().flow("retrain")
-            result = cast("RetrainResult", flow(name, as_of))
-    decision = result.decision
-    print_decision(decision, as_json, {"repeated": result.repeated, "outcome": result.outcome})
-    if not as_json:
-        if result.repeated and result.entry is not None:
-            typer.echo(
-                f"Nothing new since the decision of {result.entry.at:%Y-%m-%d %H:%M} UTC: the same "
-                f"snapshot {result.entry.body['snapshot'][:12]}, settings and code. "
-                "Nothing was trained."
-            )
-        typer.echo(f"Champion: {result.outcome}.")
+    with working(f"{name}: retrain") as tell:
+        run = plan(name, as_of)
+        work_pools.follow(run.place.root, name)  # a wrong call has ended before
+        result = repeated(run)
+        if result is None:
+            tell("starting Prefect")
+            with prefect_at_hand(run.place):
+                from kpi_gate.orchestration.ending import call_flow
+
+                flow = project.here().flow("retrain")
+                result = cast("RetrainResult", call_flow(flow, name, as_of, tell))
+    decision, entry = result.decision, result.entry
+    if result.repeated and entry is not None and not as_json:
+        typer.echo(
+            f"{name}: nothing new since the decision of {entry.at:%Y-%m-%d %H:%M} UTC, "
+            f"{decision.verdict}; {result.outcome}. See `kpi-gate show {entry.subject[:6]}`"
+        )
+    else:
+        from kpi_gate.cli.decision_links import links
+
+        more = {"repeated": result.repeated, "outcome": result.outcome}
+        where = links(run.place, entry) if entry is not None and not as_json else []
+        after = [f"Champion: {result.outcome}.", *where]
+        print_decision(decision, as_json, more, whole=whole, after=after)
     raise typer.Exit(decision.verdict.exit_code)
 
 
@@ -122,17 +137,17 @@ def compare(name: UseCaseName) -> None:
     _stage(name, "compare", "the evidence is written")
 
 
-def decide(name: UseCaseName, as_json: AsJson = False) -> None:
+def decide(name: UseCaseName, whole: Whole = False, as_json: AsJson = False) -> None:
     """Judge the evidence of the last tick; nothing is recorded and nothing moves."""
     require_tick(name)
     require_stage(name, "evidence/evidence.json", "compare")
     from kpi_gate import pipeline
     from kpi_gate.run.opening import last_tick
 
-    end_with(pipeline.decide(last_tick(name)), as_json)
+    end_with(pipeline.decide(last_tick(name)), as_json, whole=whole)
 
 
-def refit(name: UseCaseName, as_json: AsJson = False) -> None:
+def refit(name: UseCaseName, whole: Whole = False, as_json: AsJson = False) -> None:
     """Fit what the last tick promotes again on all mature rows; nothing is recorded, nothing moves.
 
     Only where `window.refit` is `after_gate`.
@@ -145,7 +160,7 @@ def refit(name: UseCaseName, as_json: AsJson = False) -> None:
     run = last_tick(name)
     with held(run):
         pipeline.decide(run)
-        end_with(pipeline.refit(run), as_json)
+        end_with(pipeline.refit(run), as_json, whole=whole)
 
 
 def _stage(name: str, verb: str, words: str) -> None:

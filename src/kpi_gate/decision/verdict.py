@@ -254,7 +254,7 @@ class Decision(Frozen):
         return render(self, "ask")
 
     def to_text(self) -> str:
-        """Render the decision as a table for the terminal."""
+        """Render the whole decision as text, every check a line; `print` shows the short form."""
         return render(self, "text")
 
     def to_markdown(self) -> str:
@@ -273,7 +273,7 @@ class Decision(Frozen):
         return render(self, "repr")
 
     def __str__(self) -> str:
-        return self.to_text()
+        return render(self, "brief")
 
     def _repr_html_(self) -> str:
         return render(self, "head")

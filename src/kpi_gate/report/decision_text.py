@@ -1,11 +1,13 @@
 """A decision as text: one sentence, a table for the terminal, Markdown. The page is in `page`."""
 
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from textwrap import wrap
 
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.render import render
+from kpi_gate.report.decision_brief import brief
 from kpi_gate.report.decision_page import notebook_head, page
 from kpi_gate.report.decision_wording import (
     RULES,
@@ -121,18 +123,18 @@ def _origin(decision: Decision) -> str:
 
 
 def table(decision: Decision) -> str:
-    """Render the decision as plain text of at most 100 columns; a failed reason is never cut."""
+    """Render the whole decision as plain text of at most 100 columns; what failed comes first."""
     lines = wrap(sentence(decision), WIDTH, break_on_hyphens=False)
     lines.append("")
     for what, much in _gain_lines(decision):
         lines += wrap(
-            f"  {shorten(what, 22):<24}{much}",
+            f"  {what:<24}{much}",
             WIDTH,
             subsequent_indent=" " * 26,
             break_on_hyphens=False,
         )
     lines += ["", f"  {'':<6}{'rule':<6}{'check':<28}reason"]
-    for check in decision.checks:
+    for check in sorted(decision.checks, key=lambda check: not check.failed):
         lines += _check_lines(check)
     if decision.verdict != "PROMOTE":
         wanted = f"What would change it: {ask(decision)}"
@@ -145,12 +147,11 @@ def table(decision: Decision) -> str:
 
 def _check_lines(check: Check) -> list[str]:
     mark = {"ok": "ok", "failed": "FAIL", "not checked": "-"}[check.state]
-    head = f"  {mark:<6}{check.rule:<6}{shorten(clean(check.name), 26):<28}"
-    room, reason = WIDTH - len(head), clean(check.reason)
-    if not check.failed:
-        return [head + shorten(reason, room)]
-    first, *rest = wrap(reason, room, break_on_hyphens=False) or [""]
-    return [head + first, *(" " * len(head) + line for line in rest)]
+    name = wrap(clean(check.name), 26, break_on_hyphens=False) or [""]
+    reason = wrap(clean(check.reason), WIDTH - 42, break_on_hyphens=False) or [""]
+    heads = [f"  {mark:<6}{check.rule:<6}", *[" " * 14] * (max(len(name), len(reason)) - 1)]
+    lines = zip_longest(heads, name, reason, fillvalue="")
+    return [f"{head}{word:<28}{words}".rstrip() for head, word, words in lines]
 
 
 def _cell(text: object) -> str:
@@ -225,6 +226,7 @@ def show(decision: Decision, form: str) -> str:
         "reason": reason,
         "ask": ask,
         "text": table,
+        "brief": brief,
         "markdown": markdown,
         "html": page,
         "head": notebook_head,

@@ -35,7 +35,7 @@ def _of_open(decision: Decision, first: Check) -> str:
         return f"Pin down {clean(first.name).removeprefix('sensitivity ')}: {said}"
     if first.rule == "V2":
         price = f"{total(decision.switch_cost)} {clean(decision.unit)}"
-        return f"A gain that pays {price} for the switch: {said}"
+        return f"A gain that pays for the switch, which costs {price}"
     if first.rule == "V4":
         return f"More decisions of this level: {in_words(first)}{'; ' if more else ''}{more}"
     if gain is not None and gain.estimate <= gain.threshold:

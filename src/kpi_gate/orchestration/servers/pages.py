@@ -12,6 +12,7 @@ from typing import NoReturn
 from kpi_gate.environment import read_directly
 from kpi_gate.orchestration.servers.prefect import LOOPBACK, running_prefect
 from kpi_gate.orchestration.servers.process import Server, ServerError, running
+from kpi_gate.record import run_links
 from kpi_gate.record.prefect_key import ADDRESS
 from kpi_gate.workspace import Place
 
@@ -45,9 +46,10 @@ def serve_pages(
             for server in servers:
                 server.wait()
             pages, api = (server.address for server in servers)
-            written = place.home / ADDRESS
-            stack.callback(written.unlink, missing_ok=True)
-            written.write_text(api, encoding="utf-8")
+            for name, address in ((ADDRESS, api), (run_links.ADDRESS, pages)):
+                written = place.home / name
+                stack.callback(written.unlink, missing_ok=True)
+                written.write_text(address, encoding="utf-8")
             ready(pages, api.removesuffix("/api"))
             while not any(server.ended() for server in servers):
                 time.sleep(0.5)

@@ -1,0 +1,127 @@
+"""A decision in short: the verdict and why, one sum of money, what failed, what would change it."""
+
+from textwrap import wrap
+
+from kpi_gate.decision.verdict import Check, Decision, Verdict
+from kpi_gate.report.decision_wording import LEADS, gain_places, in_words, rival
+from kpi_gate.report.next_step import ask
+from kpi_gate.report.numbers import money_range, over, share
+from kpi_gate.text import clean, finite, number, total
+
+WIDTH = 100
+NAME = 24  # columns that the name of a check takes before its reason
+
+
+def brief(decision: Decision, more: str = "to_text() lists them", width: int = WIDTH) -> str:
+    """Render a decision in a dozen lines; a reason is never cut.
+
+    Args:
+        decision: The decision.
+        more: How to see the checks that passed.
+        width: Columns of the longest line.
+    """
+    told, asked = money_sentence(decision), ask(decision)
+    lines = [
+        _wrapped(headline(decision), width),
+        "",  # `reproduce` reads up to here what a stage refused
+        *([_wrapped(f"Money: {told}", width, 4)] if told else []),
+        *(_failed(decision, check, width) for check in decision.failed),
+        _wrapped(counted(decision, more), width),
+        *([_wrapped(f"What would change it: {asked}", width, 4)] if asked else []),
+    ]
+    return "\n".join(lines)
+
+
+def headline(decision: Decision) -> str:
+    """Say the verdict with its reason in one sentence."""
+    if decision.gain is None:
+        return decision.sentence
+    if decision.verdict is Verdict.PROMOTE:
+        wait = "; waits for a reviewer's approval" if decision.approval == "required" else ""
+        than = f"the candidate earns more than {rival(decision)}"
+        return f"{decision.verdict}: {than}: {sure(decision)}{wait}."
+    main = decision.main_reasons
+    if not main:
+        return f"{decision.verdict}: the candidate is not promoted."
+    lead = LEADS.get((decision.verdict.value, main[0].rule), "not every check passed")
+    named = main[0].rule in ("V3", "V4") and main[0].name not in _SHORT
+    reason = in_words(main[0]) if named else in_short(decision, main[0])
+    reason = reason.removeprefix("at best ")  # the lead says so
+    return f"{decision.verdict}: {lead}: {reason}."
+
+
+def money_sentence(decision: Decision) -> str:
+    """Say the one sum that a decision is about: what it brings; empty where none was measured.
+
+    It is what is booked: the shrunk gain over the horizon, less the switch cost. The interval is
+    that of the measured gain, less the same cost.
+    """
+    gain = decision.gain
+    if gain is None:
+        return ""
+    if decision.verdict is Verdict.INVALID:
+        return "none is booked: what was measured must not be used."
+    low, high = (
+        None if end is None else end * decision.horizon_decisions - decision.switch_cost
+        for end in (finite(gain.lower), finite(gain.upper))
+    )
+    much = money_range(decision.money, low, high, decision.unit)
+    amount, _, between = much.partition(" (")
+    cost = " after the switch cost" if decision.switch_cost else ""
+    interval = f" (measured: {between}" if between else ""
+    return f"about {amount} {over(decision.horizon)}{cost}{interval}."
+
+
+def in_short(decision: Decision, check: Check) -> str:
+    """Return the reason of a failed check with the digits that it is worth."""
+    gain = decision.gain
+    if gain is None or check.name not in _SHORT:
+        return clean(check.reason)
+    known = finite(check.value)
+    digits = gain_places(gain)
+    needed = number(gain.threshold)
+    much = f"{number(known, digits)} {clean(decision.unit)} a decision"
+    if check.name == "gain_probable":
+        return sure(decision)
+    if check.name == "worth_the_switch":
+        price = f"{total(decision.switch_cost)} {clean(decision.unit)}"
+        pays = f"does not pay for the switch, which costs {price}"
+        return f"what is booked {pays if decision.switch_cost else 'is no gain'}"
+    if known is None:
+        return clean(check.reason)
+    end = "at best" if check.name == "gain_possible" else "at worst"
+    return f"{end} {much}; more than {needed} is needed"
+
+
+def _failed(decision: Decision, check: Check, width: int) -> str:
+    head = f"  FAIL  {check.rule}  {clean(check.name).replace('_', ' '):<{NAME}} "
+    return _wrapped(head + in_short(decision, check), width, NAME + 13)
+
+
+def counted(decision: Decision, more: str) -> str:
+    """Count the checks that passed, and those that were not made."""
+    passed = sum(check.passed is True for check in decision.checks)
+    left = sum(check.passed is None for check in decision.checks)
+    others = " others" if decision.failed else " check" if passed == 1 else " checks"
+    unmade = f"; {left} {'was' if left == 1 else 'were'} not made" if left else ""
+    return f"{passed}{others} passed{unmade} ({more})."
+
+
+def _wrapped(text: str, width: int, hanging: int = 0) -> str:
+    hanging = hanging if width >= 2 * hanging else 4
+    lines = wrap(text, width, subsequent_indent=" " * hanging, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def sure(decision: Decision) -> str:
+    """Say how sure the gain is, and how sure it must be."""
+    gain = decision.gain
+    if gain is None:
+        return ""
+    bound = decision.confidence
+    chance = share(min(max(gain.p_above_threshold, 1e-9), 1 - 1e-9), beside=bound)  # of resamples
+    least = f"{number(gain.threshold)} {clean(decision.unit)}"
+    return f"{chance} sure of more than {least} a decision; {share(bound)} is needed"
+
+
+_SHORT = ("gain_possible", "gain_probable", "gain_lower_bound", "worth_the_switch")
