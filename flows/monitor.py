@@ -7,6 +7,7 @@ from prefect import flow
 from kpi_gate import pipeline
 from kpi_gate.orchestration import (
     HOURS,
+    looked,
     publish_look,
     reporting,
     run_name,
@@ -33,4 +34,4 @@ def monitor(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         publish_look(run, seen)
         if scheduled:
             tell_silence(run)
-    return seen
+        return looked(run, seen)

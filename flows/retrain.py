@@ -5,7 +5,7 @@ from datetime import datetime
 from prefect import flow
 
 from kpi_gate import pipeline
-from kpi_gate.orchestration import HOURS, publish, reporting, run_name, step
+from kpi_gate.orchestration import HOURS, ended, publish, reporting, run_name, step
 from kpi_gate.pipeline import Refusal, RetrainResult, open_run
 
 recover = step(pipeline.recover, minutes=5)
@@ -36,11 +36,11 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         apply_reviews(run)
         try:
             if not should_retrain(run):
-                return run.result()  # the choice to skip is recorded
+                return ended(run)  # the choice to skip is recorded
             take_snapshot(run)
             if run.decided_before:  # nothing new since the recorded decision
                 promote(run)
-                return run.result()
+                return ended(run)
             fetch_champion(run)
             validate(run)
             train(run)
@@ -52,4 +52,4 @@ def retrain(name: str, as_of: datetime | None = None, *, scheduled: bool = False
         record(run)
         promote(run)
         publish(run)
-        return run.result()
+        return ended(run)

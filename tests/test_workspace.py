@@ -30,6 +30,15 @@ def test_the_environment_names_other_places(tmp_path, monkeypatch):
     assert Place().mlflow_uri == "http://ours:5000"
 
 
+def test_what_lets_a_flow_run_fail_is_a_verdict_or_severe(monkeypatch):
+    assert Place().failures() == []
+    monkeypatch.setenv("KPI_GATE_FAIL_ON", "INVALID, SEVERE")
+    assert Place().failures() == ["INVALID", "SEVERE"]
+    monkeypatch.setenv("KPI_GATE_FAIL_ON", "INVALID,severe")
+    with pytest.raises(ValueError, match="fail_on names 'severe', must be of INVALID, "):
+        Place()
+
+
 def test_the_code_has_a_version_with_and_without_git(tmp_path, monkeypatch):
     assert Place(root=tmp_path).code_version() == "unknown"
     monkeypatch.setenv("KPI_GATE_GIT_COMMIT", "abc1234")

@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kpi_gate.files import project
 
+SEVERE = "SEVERE"  # what a look at a champion calls itself that found something severe
+FAILURES = ("INVALID", "REJECT", "INSUFFICIENT_EVIDENCE", "HOLD", "AB_REQUIRED", SEVERE)
+
 
 def _root() -> Path:
     found = project.find(Path.cwd())
@@ -37,6 +40,8 @@ class Place(BaseSettings):
         git_commit: Commit of the code, where there is no git folder to ask.
         notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
         notify_blocks: Prefect notification blocks that are too, such as `email/team`.
+        fail_on: Verdicts, and `SEVERE` of a look, that let a Prefect flow run fail, separated by
+            commas, such as `INVALID,SEVERE`; by default a run that came to its end is completed.
         min_free_mb: Room that a verb that writes needs in every folder, in megabytes.
     """
 
@@ -51,6 +56,7 @@ class Place(BaseSettings):
     git_commit: str = ""
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
     notify_blocks: str = ""
+    fail_on: str = ""
     min_free_mb: int = Field(default=200, ge=0)
 
     @field_validator("notify_webhooks")
@@ -69,6 +75,14 @@ class Place(BaseSettings):
             kind, slash, name = slug.partition("/")
             if not (kind and slash and name):
                 raise ValueError(f"block == {slug!r}, must be KIND/NAME such as email/team")
+        return given
+
+    @field_validator("fail_on")
+    @classmethod
+    def _are_failures(cls, given: str) -> str:
+        for word in _words(given):
+            if word not in FAILURES:
+                raise ValueError(f"fail_on names {word!r}, must be of {', '.join(FAILURES)}")
         return given
 
     @model_validator(mode="after")
@@ -101,6 +115,10 @@ class Place(BaseSettings):
     def blocks(self) -> list[str]:
         """Prefect notification blocks that are told of each notice."""
         return _words(self.notify_blocks)
+
+    def failures(self) -> list[str]:
+        """What lets a Prefect flow run fail: verdicts, or `SEVERE`."""
+        return _words(self.fail_on)
 
     def shown(self, path: Path) -> Path:
         """Return a path as people read it: from the project's folder, where it lies in it."""

@@ -51,8 +51,10 @@ def test_looks_with_their_artifacts_and_the_event_that_starts_a_retraining(
     assert (emitted, silences) == ([], [])
     with get_client(sync_client=True) as client:
         shown = {artifact.key: artifact for artifact in client.read_artifacts()}
-        named = {made.name for made in client.read_flow_runs()}
-    assert "toy as of 2024-04-01" in named
+        named = {
+            (made.name, made.state.name, made.state.message) for made in client.read_flow_runs()
+        }
+    assert ("toy as of 2024-04-01", "WELL", seen.sentence) in named
     assert shown["toy-monitor"].description == seen.sentence
     checks = [found["check"] for found in json.loads(shown["toy-findings"].data)]
     assert checks == [found.check for found in seen.findings]

@@ -1,5 +1,6 @@
 """The flow on a real Prefect server: tasks, artifacts, retries, the lock, kills and races."""
 
+import logging
 import os
 import shutil
 import signal
@@ -23,6 +24,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
 
 
+def logs_of(run_id):
+    """Return what a flow run told in its log, once it has been sent."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.instance().drain_all(timeout=10)
+    asked = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
+    with get_client(sync_client=True) as client:
+        logs = client.read_logs(asked)
+    told = [log for log in logs if log.name == "prefect.flow_runs" and log.level == logging.INFO]
+    return [log for log in told if not log.message.startswith(("Beginning", "Finished", "View"))]
+
+
 def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
     from prefect.client.orchestration import get_client
 
@@ -42,8 +57,7 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
         "toy-evidence": "table",
     }
     assert next(a.data for a in artifacts if a.type == "progress") == 100.0
-    named = {task.name.rsplit("-", 1)[0] for task in tasks}
-    verbs = {
+    verbs = [
         "recover",
         "take_snapshot",
         "validate",
@@ -52,9 +66,16 @@ def test_a_promotion_with_its_artifacts_and_names(prefect_server, run_at):
         "refit",
         "record",
         "promote",
-    }
-    assert verbs <= named
-    assert run.tags == ["toy"]
+    ]
+    named = {task.name.partition(": ")[0]: task for task in tasks if task.flow_run_id == run.id}
+    assert set(verbs) <= set(named)
+    assert all(task.name != verb for verb, task in named.items()), "each has words beside its verb"
+    assert (run.state.name, run.state.type.value) == ("PROMOTE", "COMPLETED")
+    assert "v1 is champion now" in run.state.message
+    assert sorted(run.tags) == ["PROMOTE", "toy"]
+    story = [log.message for log in logs_of(run.id)]
+    begun = ["rows", "champion", "data", "candidate", "compared", "checks", "verdict", "money"]
+    assert [line.partition(":")[0] for line in story] == [*begun, "page", "champion"]
     ours = [task.tags for task in tasks if task.flow_run_id == run.id]
     assert ours == [[]] * len(ours), "for each tag of a task its server is asked"
 
@@ -75,6 +96,28 @@ def test_a_run_with_nothing_new_trains_nothing(prefect_server, run_at, first_cha
     again = retrain("toy", FIRST)
     assert again.repeated
     assert again.entry == newest_decision(run_at())
+
+
+def test_a_verdict_lets_its_flow_run_fail_where_the_place_asks_for_it(
+    prefect_server, run_at, first_champion, monkeypatch
+):
+    """Nothing else is another for it: the decision is recorded, and the caller has it."""
+    from prefect.client.orchestration import get_client
+
+    from flows.retrain import retrain
+    from kpi_gate.orchestration.ending import FailedOnPurposeError, call_flow
+
+    monkeypatch.setenv("KPI_GATE_FAIL_ON", "INSUFFICIENT_EVIDENCE, HOLD")
+    steps = []
+    result = call_flow(retrain, "toy", LATER, steps.append)
+    assert result.entry == newest_decision(run_at())
+    assert steps[-1] == "promote: put it in use, if it may be"
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(result.entry.body["prefect_run"]).state
+    assert (state.name, state.type.value) == (result.decision.verdict, "FAILED")
+    assert state.name in ("INSUFFICIENT_EVIDENCE", "HOLD")
+    with pytest.raises(FailedOnPurposeError, match=f"{state.name}: nothing new"):
+        retrain("toy", LATER)
 
 
 def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(

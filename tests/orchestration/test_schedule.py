@@ -217,6 +217,25 @@ def test_a_run_whose_process_is_gone_frees_its_slot_and_is_run_again_once(deploy
 
 
 @on_prefect
+def test_a_run_that_failed_on_purpose_is_not_run_again(deployed):
+    from prefect.states import Failed
+
+    from kpi_gate.orchestration.flow_recovery import heal
+
+    async def work(client):
+        refused = await client.create_flow_run_from_deployment(deployed)
+        await begin(client, refused.id)
+        state = Failed(name="INVALID", message="the comparison cannot be trusted")
+        await client.set_flow_run_state(refused.id, state)
+        said = [await heal(client, [deployed], starting=starting) for starting in (False, True)]
+        return said, (await client.read_flow_run(refused.id)).state
+
+    said, state = talk(work)
+    assert said == [[], []]
+    assert (state.name, state.is_failed()) == ("INVALID", True)
+
+
+@on_prefect
 def test_a_run_that_was_begun_a_moment_ago_is_given_time_for_a_process(deployed):
     from kpi_gate.orchestration.flow_recovery import heal
 

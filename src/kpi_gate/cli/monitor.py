@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from kpi_gate.cli.call_checks import plan, require_champion, require_reason
-from kpi_gate.cli.options import AsJson, AsOf, Reason, UseCaseName, print_json
+from kpi_gate.cli.options import AsJson, AsOf, Reason, UseCaseName, print_json, working
 
 if TYPE_CHECKING:
     from kpi_gate.watch.result import Watched
@@ -44,12 +44,14 @@ def monitor(
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.temporary_server import prefect_at_hand
 
-    run = plan(name, as_of)  # a wrong call is told before anything is started
-    work_pools.follow(run.place.root, name)
-    with prefect_at_hand(run.place):
-        from kpi_gate.pipeline.respond import page_of
+    with working(f"{name}: monitor") as tell:
+        run = plan(name, as_of)  # a wrong call is told before anything is started
+        work_pools.follow(run.place.root, name)
+        with prefect_at_hand(run.place):
+            from kpi_gate.orchestration.ending import call_flow
+            from kpi_gate.pipeline.respond import page_of
 
-        seen = cast("Watched", project.here().flow("monitor")(name, as_of))
+            seen = cast("Watched", call_flow(project.here().flow("monitor"), name, as_of, tell))
     if as_json:
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:

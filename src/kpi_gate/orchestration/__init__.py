@@ -13,12 +13,24 @@ if TYPE_CHECKING:
         reporting,
         tell_silence,
     )
+    from kpi_gate.orchestration.ending import ended, looked
     from kpi_gate.orchestration.steps import HOURS, run_name, step
 
-__all__ = ["HOURS", "publish", "publish_look", "reporting", "run_name", "step", "tell_silence"]
+__all__ = [
+    "HOURS",
+    "ended",
+    "looked",
+    "publish",
+    "publish_look",
+    "reporting",
+    "run_name",
+    "step",
+    "tell_silence",
+]
 
 _WHERE = {
     "artifacts": ("publish", "publish_look", "reporting", "tell_silence"),
+    "ending": ("ended", "looked"),
     "steps": ("HOURS", "run_name", "step"),
 }
 

@@ -11,7 +11,6 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.client.orchestration import get_client
 from prefect.events import emit_event
 
 from kpi_gate.orchestration import missed_runs
@@ -39,9 +38,6 @@ def reporting(run: Run) -> Iterator[None]:
         update_progress_artifact(bar, min(100.0 * len(done) / steps, 100.0))
 
     run.started_by, run.told = str(flow_run.id), told
-    # not its tasks: for each tag of each task the server would be asked for a limit
-    with get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, tags={*flow_run.tags, run.name})
     with telling(run, log.warning):
         yield
     if run.choice is not None:
@@ -51,9 +47,8 @@ def reporting(run: Run) -> Iterator[None]:
 
 def publish(run: Run) -> None:
     """Show the decision and its evidence."""
-    decision, sentence = run.decision, run.decision.sentence
-    create_markdown_artifact(decision.to_markdown(), _key(run, "decision"), sentence)
-    get_run_logger().info(sentence)
+    decision = run.decision
+    create_markdown_artifact(decision.to_markdown(), _key(run, "decision"), decision.sentence)
     _show_table(run, "evidence", decision.checks, f"checks of decision {run.entry.subject}")
 
 
