@@ -1,6 +1,7 @@
 """The verbs on the toy, with real DVC, Great Expectations and MLflow."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -170,17 +171,35 @@ def test_the_record_tells_everything(run_at, first_champion):
     with client(run_at().place) as mlflow_client:
         run = mlflow_client.get_run(entry.body["run_id"])
         version = mlflow_client.get_model_version_by_alias("toy", "champion")
+        model = mlflow_client.get_registered_model("toy")
+        experiment = mlflow_client.get_experiment_by_name("toy")
         files = {
             found.path
             for folder in ("decision", "evidence", "validation")
             for found in mlflow_client.list_artifacts(run.info.run_id, folder)
         }
-    assert run.info.run_name == "2024-03-01 PROMOTE"
-    assert run.data.metrics["gain.estimate"] == entry.body["decision"]["gain"]["estimate"]
-    assert run.data.metrics["value.candidate.per_horizon"] > 0
+    assert re.fullmatch(r"2024-03-01 PROMOTE, \+[\d,]+ USD a year", run.info.run_name)
+    assert run.data.metrics["decision/gain"] == entry.body["decision"]["gain"]["estimate"]
+    assert set(run.data.metrics) == {
+        f"decision/{name}"
+        for name in (
+            *("money", "gain", "gain_lower", "gain_upper", "probability", "checks_failed"),
+            *("value_champion", "value_candidate", "auc_champion", "auc_candidate"),
+        )
+    }, "a person reads them; the others are in decision/numbers.json"
+    first, link, *_ = run.data.tags["mlflow.note.content"].split("\n\n")
+    assert first.startswith("**PROMOTE**: the candidate earns more than")
+    page = f"runs/{run.info.run_id}/artifacts/decision/decision.html"
+    assert link == f"[Open the page of this decision](#/experiments/1/{page})"
+    assert run.data.tags["kind"] == "retrain"
+    for words in (model.description, experiment.tags["mlflow.note.content"]):
+        assert words.startswith("**Champion: v1**, promoted on ")
+        assert entry.subject in words
+        assert "Promote model" in words
     assert run.data.params["objective.min_effect"] == "0.05"
     assert run.data.tags["decision_id"] == entry.subject
     assert run.inputs.dataset_inputs[0].dataset.digest == entry.body["snapshot"]
+    assert {"decision/decision.html", "decision/numbers.json"} <= files
     assert {"decision/decision.html", "evidence/evidence.json", "validation/report.html"} <= files
     assert version.tags["verdict"] == "PROMOTE"
     assert "USD" in version.description

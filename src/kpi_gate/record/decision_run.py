@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -10,20 +9,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import prepared_databases
+from kpi_gate.record.decision_numbers import all_numbers, shown_numbers
+from kpi_gate.record.experiment_notes import DECISIONS_VIEW, VIEW, champion_note
 from kpi_gate.record.mlflow_model import log_model
 from kpi_gate.record.model_files import Model
+from kpi_gate.render import render
 from kpi_gate.workspace import Place
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
 LEDGER_ROW = "kpi_gate.ledger_row"  # `number:hash` of the row that holds the run's decision
 SOURCES = "settings"  # artifact folder of the user's own files
-_NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
+KIND = "retrain"  # tag of the runs that hold a decision
 
 
 class TrackingError(RuntimeError):
@@ -105,14 +107,16 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
     Raises:
         TrackingError: If MLflow cannot be reached, or refuses.
     """
-    words = decision.to_markdown()
     with client(place) as mlflow_client:
         experiment = experiment_of(mlflow_client, place, use_case)
-        run_id, complete = _find_or_start(mlflow_client, experiment, decision, content, words)
-        version = _version_of_run(mlflow_client, use_case, run_id)
-        if complete:
+        run_id, state = _find_or_start(mlflow_client, experiment, decision, content)
+        version = "" if state == "new" else _version_of_run(mlflow_client, use_case, run_id)
+        if state == "complete":
             return Recorded(run_id, f"v{version}" if version else "")
-        _log_numbers(mlflow_client, run_id, decision, content)
+        words = description(decision, experiment, run_id)
+        _log_numbers(mlflow_client, run_id, decision, content, words)
+        for variant in decision.notes.get("variants", ()):
+            _log_variant(mlflow_client, experiment, run_id, variant, new=state == "new")
         _log_files(mlflow_client, run_id, decision, content)
         if content.model is not None and not version:
             gain = decision.gain
@@ -143,84 +147,62 @@ def experiment_of(mlflow_client: Any, place: Place, name: str) -> str:
         return str(found.experiment_id)
     local = place.mlflow_uri.startswith("sqlite:")
     location = (place.home / "artifacts" / name).as_uri() if local else None
-    made = str(mlflow_client.create_experiment(name, artifact_location=location))
-    # the MLflow UI opens such an experiment on its runs
-    mlflow_client.set_experiment_tag(made, "mlflow.experimentKind", "custom_model_development")
-    return made
+    tags = {
+        # the MLflow UI opens such an experiment on its runs
+        "mlflow.experimentKind": "custom_model_development",
+        "mlflow.note.content": champion_note(name, "", ""),
+        DECISIONS_VIEW: json.dumps(VIEW),
+    }
+    return str(mlflow_client.create_experiment(name, artifact_location=location, tags=tags))
 
 
 def _find_or_start(
-    mlflow_client: Any, experiment: str, decision: Decision, content: RunContent, words: str
-) -> tuple[str, bool]:
+    mlflow_client: Any, experiment: str, decision: Decision, content: RunContent
+) -> tuple[str, Literal["new", "begun", "complete"]]:
     query = f"tags.decision_id = '{decision.decision_id}'"
     for run in mlflow_client.search_runs([experiment], query, max_results=1):
-        return run.info.run_id, run.data.tags.get(COMPLETE) == "true"
-    tags = {**content.tags, "mlflow.note.content": words}
-    name = f"{content.tags['as_of'][:10]} {decision.verdict}"
-    run = mlflow_client.create_run(experiment, run_name=name, tags=tags)
-    return run.info.run_id, False
+        complete = run.data.tags.get(COMPLETE) == "true"
+        return run.info.run_id, "complete" if complete else "begun"
+    name = f"{content.tags['as_of'][:10]} {render(decision, 'run name')}"
+    run = mlflow_client.create_run(experiment, run_name=name, tags={**content.tags, "kind": KIND})
+    return run.info.run_id, "new"
 
 
-def _log_numbers(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+def description(decision: Decision, experiment: str, run_id: str) -> str:
+    """Return what a reviewer sees first: the verdict and its money, then the way to the page."""
+    first, _, rest = decision.to_markdown().partition("\n\n")
+    page = f"#/experiments/{experiment}/runs/{run_id}/artifacts/decision/decision.html"
+    return f"{first}\n\n[Open the page of this decision]({page})\n\n{rest}"
+
+
+def _log_numbers(
+    mlflow_client: Any, run_id: str, decision: Decision, content: RunContent, words: str
+) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
     now = int(datetime.now(UTC).timestamp() * 1000)
-    numbers = {name: value for name, value in _numbers(decision).items() if value is not None}
+    numbers = {name: value for name, value in shown_numbers(decision).items() if value is not None}
     metrics = [Metric(name, float(value), now, 0) for name, value in numbers.items()]
     parameters = [Param(name, str(value)[:500]) for name, value in content.parameters.items()]
-    mlflow_client.log_batch(run_id, metrics=metrics, params=parameters)
+    note = [RunTag("mlflow.note.content", words)]
+    mlflow_client.log_batch(run_id, metrics=metrics, params=parameters, tags=note)
     if content.snapshot:
         source = json.dumps({"path": content.snapshot_path, "md5": content.snapshot})
         data = Dataset(content.tags["use_case"], content.snapshot, "dvc", source)
         tags = [InputTag("mlflow.data.context", "snapshot")]
         mlflow_client.log_inputs(run_id, [DatasetInput(data, tags)])
-    for variant in decision.notes.get("variants", ()):
-        _log_variant(mlflow_client, run_id, variant)
 
 
-def _numbers(decision: Decision) -> dict[str, float | None]:
-    """Flatten the decision into metrics: business proxies first, in the objective's currency."""
-    numbers: dict[str, float | None] = {}
-    if decision.gain is not None:
-        gain = decision.gain.model_dump(exclude={"unit", "prior"})
-        numbers |= {f"gain.{name}": value for name, value in gain.items()}
-        numbers["kpi.expected_over_horizon"] = decision.money
-        numbers["kpi.cost_of_waiting"] = decision.cost_of_waiting
-    for side, parts in decision.parts.items():
-        numbers |= {f"value.{side}.{name}": value for name, value in parts.items()}
-        numbers[f"value.{side}.per_decision"] = sum(parts.values())
-        numbers[f"value.{side}.per_horizon"] = sum(parts.values()) * decision.horizon_decisions
-    for step in metric_chain.steps(decision):
-        if step.station in ("business proxy", "KPI", "money"):
-            what = "" if step.station != "business proxy" else f".{step.name}"
-            kind = step.station.removeprefix("business ").lower()
-            for end in ("champion", "candidate", "change", "lower", "upper"):
-                numbers[f"{kind}.{end}{what}"] = getattr(step, end)
-    for kind, sides in (
-        ("guardrail", decision.measures),
-        ("ml", decision.notes.get("metrics", {})),
-    ):
-        for side, values in sides.items():
-            numbers |= {f"{kind}.{side}.{name}": value for name, value in values.items()}
-    numbers |= {f"estimator.{name}": value for name, value in decision.diagnostics.items()}
-    labels = decision.notes.get("maturity", {})
-    numbers["labels.known_after_days"] = labels.get("measured_days")
-    numbers["labels.overdue"] = labels.get("overdue")
-    numbers["checks.failed"] = len(decision.failed)
-    return {_NOT_A_NAME.sub("_", name): value for name, value in numbers.items()}
-
-
-def _log_variant(mlflow_client: Any, run_id: str, variant: Mapping[str, Any]) -> None:
+def _log_variant(
+    mlflow_client: Any, experiment: str, run_id: str, variant: Mapping[str, Any], *, new: bool
+) -> None:
     from mlflow.entities import Metric
 
-    experiment, name = (
-        mlflow_client.get_run(run_id).info.experiment_id,
-        f"variant: {variant['name']}",
-    )
+    name = f"variant: {variant['name']}"
     mine = f"tags.`mlflow.parentRunId` = '{run_id}' and attributes.run_name = '{name}'"
-    if mlflow_client.search_runs([experiment], mine):
+    if not new and mlflow_client.search_runs([experiment], mine):
         return
-    tags = {"mlflow.parentRunId": run_id}
+    tags = {"mlflow.parentRunId": run_id, "kind": "variant"}
     child = mlflow_client.create_run(experiment, run_name=name, tags=tags)
     now = int(datetime.now(UTC).timestamp() * 1000)
     names = ("rows", "value", "auc", "brier")
@@ -236,6 +218,8 @@ def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: Run
             folder.mkdir()
         (told / "decision.html").write_text(decision.to_html(), encoding="utf-8")
         (told / "decision.json").write_text(decision.model_dump_json(indent=2), encoding="utf-8")
+        numbers = {k: v for k, v in all_numbers(decision).items() if v is not None}
+        (told / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
         for path in content.sources:
             shutil.copy(path, sources)
         for name, path in content.artifacts.items():

@@ -72,6 +72,15 @@ class Registry:
             elif self.version_of(alias):
                 mlflow_client.delete_registered_model_alias(self.use_case, alias)
 
+    def describe(self, words: str) -> None:
+        """Say on the pages of the use case's experiment and of its model who is champion."""
+        with client(self.place) as mlflow_client:
+            experiment = mlflow_client.get_experiment_by_name(self.use_case)
+            if experiment is not None:
+                where = experiment.experiment_id
+                mlflow_client.set_experiment_tag(where, "mlflow.note.content", words)
+            mlflow_client.update_registered_model(self.use_case, words)
+
     def tags_of(self, version: str) -> dict[str, str]:
         """Return the tags of a version."""
         with client(self.place) as mlflow_client:

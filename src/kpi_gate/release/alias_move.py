@@ -12,12 +12,14 @@ import numpy as np
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.record import releases
 from kpi_gate.record.decision_run import TrackingError
+from kpi_gate.record.experiment_notes import champion_note
 from kpi_gate.record.ledger import Entry, LedgerError
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.model_files import Model, ModelError
-from kpi_gate.record.registry import ANCHOR
+from kpi_gate.record.registry import ANCHOR, CHAMPION
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import Outcome
+from kpi_gate.text import clean
 
 
 class PromotionError(RuntimeError):
@@ -76,6 +78,8 @@ def finish(run: Run, intent: Entry) -> Outcome:
         _give_up(run, intent, back, fault)
     if intent.kind == releases.PROMOTION and not history.anchor:
         run.registry.point(ANCHOR, version)
+    if act.alias == CHAMPION:
+        run.registry.describe(champion_note(run.name, version, _since(run, intent)))
     _write_end(run, intent, back)
     return Outcome(True, _words(intent))
 
@@ -111,6 +115,17 @@ def _words(intent: Entry) -> str:
     if intent.kind == releases.ROLLBACK:
         return f"{version} is champion again, after {before}"
     return f"{version} is the anchor now, after {intent.body['from'] or 'none'}"
+
+
+def _since(run: Run, intent: Entry) -> str:
+    """Say how a version came to be champion, for MLflow's pages."""
+    made = run.history.decision_on(str(intent.body["version"]))
+    reason = str(intent.body.get("reason") or intent.body.get("forced") or "")
+    words = f"{intent.at:%Y-%m-%d %H:%M} UTC{f': {clean(reason)}' if reason else ''}"
+    if intent.kind == releases.ROLLBACK:
+        return f"rolled back to on {words}"
+    told = f". Decision {made.subject}: {clean(made.body['sentence']).rstrip('.')}" if made else ""
+    return f"promoted on {words}{told}"
 
 
 def _write_end(run: Run, intent: Entry, back: str) -> None:

@@ -5,7 +5,7 @@ from textwrap import wrap
 from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import LEADS, gain_places, in_words, rival
 from kpi_gate.report.next_step import ask
-from kpi_gate.report.numbers import money_range, over, share
+from kpi_gate.report.numbers import money, money_range, over, share
 from kpi_gate.text import clean, finite, number, total
 
 WIDTH = 100
@@ -70,6 +70,15 @@ def money_sentence(decision: Decision) -> str:
     cost = " after the switch cost" if decision.switch_cost else ""
     interval = f" (measured: {between}" if between else ""
     return f"about {amount} {over(decision.horizon)}{cost}{interval}."
+
+
+def run_name(decision: Decision) -> str:
+    """Return what a run is called beside its moment: the verdict, and what it is worth."""
+    gain = decision.gain
+    if gain is None or decision.verdict is Verdict.INVALID:
+        return decision.verdict.value
+    much = money(decision.money, decision.unit, sign=True)
+    return f"{decision.verdict}, {much} {over(decision.horizon)}"
 
 
 def in_short(decision: Decision, check: Check) -> str:

@@ -7,7 +7,7 @@ from textwrap import wrap
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.render import render
-from kpi_gate.report.decision_brief import brief
+from kpi_gate.report.decision_brief import brief, headline, money_sentence, run_name
 from kpi_gate.report.decision_page import notebook_head, page
 from kpi_gate.report.decision_wording import (
     RULES,
@@ -25,7 +25,7 @@ from kpi_gate.report.next_step import ask
 from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100
-MARKDOWN_LIMIT = 5_000  # MLflow keeps a version's description in a VARCHAR(5000)
+MARKDOWN_LIMIT = 4_800  # MLflow keeps a version's description, with a link, in a VARCHAR(5000)
 
 
 def one_line(decision: Decision) -> str:
@@ -192,24 +192,29 @@ def _money_rows(decision: Decision) -> list[str]:
 def markdown(decision: Decision) -> str:
     """Render the decision as Markdown that fits MLflow's description of a model version.
 
-    Where it would be too long, what passed is counted instead of listed, and only then is cut.
+    The verdict, its money and what would change it come first, then what failed, then numbers. What
+    passed is counted: the page lists it. Where it would be too long, the parts of the money go
+    first, and only then is cut.
     """
-    head, _, words = sentence(decision).partition(": ")
-    top = [f"**{head}**: {_cell(words)}", ""]
-    top += [_row("what", "how much"), "|---|---|"]
-    top += [_row(what, much) for what, much in _gain_lines(decision)]
-    change = [_cell(say(decision)) for say in (ask, need, waiting, gap)]
-    end = ["", " ".join(filter(None, change)), "", _cell(_origin(decision))]
+    head, _, words = headline(decision).partition(": ")
+    top = [f"**{head}**: {_cell(words)}"]
+    asked = ask(decision)
+    for name, said in (("Money", money_sentence(decision)), ("What would change it", asked)):
+        top += ["", f"**{name}**: {_cell(said)}"] if said else []
     title = ["", _row("", "rule", "check", "value", "bound", "reason"), "|---|---|---|--:|--:|---|"]
     failed = _check_rows(decision.failed)
-    passed = _check_rows(tuple(check for check in decision.checks if check.passed))
     left = _check_rows(tuple(check for check in decision.checks if check.passed is None))
-    counted = [_row("ok", "", f"{len(passed)} checks passed", "", "", "listed on the page")]
+    passed = sum(check.passed is True for check in decision.checks)
+    counted = [_row("ok", "", f"{passed} checks passed", "", "", "listed on the page")]
+    gain = [_row(what, much) for what, much in _gain_lines(decision)]
+    numbers = ["", _row("what", "how much"), "|---|---|", *gain] if gain else []
+    more = [_cell(say(decision)) for say in (need, waiting, gap)]
+    end = ["", " ".join(filter(None, more)), "", _cell(_origin(decision))]
     rules = ["", "; ".join(f"{rule} {words}" for rule, words in RULES.items())]
     for lines in (
-        [*top, *title, *failed, *left, *passed, *_money_rows(decision), *end, *rules],
-        [*top, *title, *failed, *left, *passed, *end],
-        [*top, *title, *failed, *left, *counted, *end],
+        [*top, *title, *failed, *left, *counted, *numbers, *_money_rows(decision), *end, *rules],
+        [*top, *title, *failed, *left, *counted, *numbers, *end],
+        [*top, *title, *failed, *counted, *end],
     ):
         text = "\n".join(lines)
         if len(text) <= MARKDOWN_LIMIT:
@@ -227,6 +232,7 @@ def show(decision: Decision, form: str) -> str:
         "ask": ask,
         "text": table,
         "brief": brief,
+        "run name": run_name,
         "markdown": markdown,
         "html": page,
         "head": notebook_head,
