@@ -49,23 +49,39 @@ def command_line() -> str:
         str(root.help),
         "In a project the program is `.venv/bin/kpi-gate`. Every verb finds the project from any "
         "folder in it. `kpi-gate VERB --help` prints what stands here.",
+        "## Commands",
         *_commands("kpi-gate", root),
         f"## Exit codes\n\n{exit_codes()}",
     )
 
 
 def _commands(before: str, group: Any) -> Iterator[str]:
+    """Yield the commands under the headings that the program's own help has."""
+    panels: dict[str, list[tuple[str, Any]]] = {}
     for name, command in group.commands.items():
-        words = f"{before} {name}"
-        if hasattr(command, "commands"):
-            yield f"## {words}\n\n{_told(command)}"
-            yield from _commands(words, command)
-            continue
-        parts = [f"{'###' if before.count(' ') else '##'} {words}", _told(command)]
-        rows = [_parameter(one) for one in command.params if not getattr(one, "hidden", False)]
-        if rows:
-            parts.append(table(("argument or option", "", "default", "meaning"), rows))
-        yield "\n\n".join(parts)
+        panel = getattr(command, "rich_help_panel", None)
+        panels.setdefault(panel if isinstance(panel, str) else "", []).append((name, command))
+    for panel, commands in panels.items():
+        if panel:
+            yield f"## {panel}"
+        for name, command in commands:
+            words = f"{before} {name}"
+            if hasattr(command, "commands"):
+                yield f"### {words}\n\n{_told(command)}"
+                yield from _commands(words, command)
+            else:
+                yield _command(words, command)
+
+
+def _command(words: str, command: Any) -> str:
+    parts = [f"{'####' if words.count(' ') > 1 else '###'} {words}", _told(command)]
+    rows = [_parameter(one) for one in command.params if not getattr(one, "hidden", False)]
+    if rows:
+        parts.append(table(("argument or option", "", "default", "meaning"), rows))
+    epilog = getattr(command, "epilog", None)
+    if epilog:
+        parts.append(inspect.cleandoc(epilog))
+    return "\n\n".join(parts)
 
 
 def _told(command: Any) -> str:
@@ -78,7 +94,7 @@ def _parameter(found: Any) -> tuple[str, str, str, str]:
     takes = "" if not option or getattr(found, "is_flag", False) else f" {word}"
     names = ", ".join(f"`{name}{takes}`" for name in found.opts) if option else f"`{word}`"
     default = found.default
-    shown = "" if default in (None, False, ()) or callable(default) else f"`{default}`"
+    shown = "" if default in (None, False, (), "") or callable(default) else f"`{default}`"
     needed = "needed" if found.required else ""
     return names, needed, shown, getattr(found, "help", None) or ""
 

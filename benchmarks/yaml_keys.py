@@ -4,7 +4,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kpi_gate.decision.frozen import Frozen
 from kpi_gate.usecase.schema import json_schema
+
+FROM_OTHERS = "see meaning"
 
 # units by the ending of a key, and of those that have none; a test holds that every number has one
 ENDINGS = {
@@ -70,7 +73,7 @@ def _keys(name: str, section: Mapping[str, Any]) -> str:
         (
             f"`{key}`",
             kind_of(found),
-            "needed" if key in needed else default_of(found),
+            "needed" if key in needed else default_of(name, key, found),
             unit_of(name, key, found),
             range_of(found),
             found.get("description", ""),
@@ -106,16 +109,31 @@ def kind_of(found: Mapping[str, Any]) -> str:
     return f"{word} of {kind_of(inner)}" if isinstance(inner, dict) else word
 
 
-def default_of(found: Mapping[str, Any]) -> str:
+def default_of(section: str, key: str, found: Mapping[str, Any]) -> str:
     """Return what a key is where it is left out."""
     if "$ref" in found:
         return "as below"
-    default = found.get("default", "see meaning")
+    default = found["default"] if "default" in found else _made(section, key)
     if isinstance(default, bool):
         return "yes" if default else "no"
     if default in (None, [], {}, ""):
         return "none"
-    return str(default) if default == "see meaning" else f"`{default}`"
+    return f"`{default}`" if default != FROM_OTHERS else FROM_OTHERS
+
+
+def _made(section: str, key: str) -> Any:
+    """Return a default that is made when it is asked for, unless it follows from other keys."""
+    field = _sections(Frozen)[section].model_fields[key]
+    if field.default_factory is None or field.default_factory_takes_validated_data:
+        return FROM_OTHERS
+    return field.get_default(call_default_factory=True)
+
+
+def _sections(above: type[Frozen]) -> dict[str, type[Frozen]]:
+    found: dict[str, type[Frozen]] = {}
+    for one in above.__subclasses__():
+        found |= {one.__name__: one, **_sections(one)}
+    return found
 
 
 def unit_of(section: str, key: str, found: Mapping[str, Any]) -> str:

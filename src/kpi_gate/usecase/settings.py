@@ -140,8 +140,8 @@ class Settings(GateSettings):
 
     Attributes:
         objective: KPI and the gain worth a release.
-        guardrails: What must not worsen. Calibration and latency are always watched, by the
-            bounds of `ALWAYS_WATCHED` where none are given.
+        guardrails: What must not worsen. Calibration and latency are always watched, by bounds of
+            ours where none are given.
         estimator: How the value of each row is estimated; see the how-to on logged policies.
         value: Value parameters: a range where one is not known exactly, else a number; `unlinked`
             where no experiment has shown yet what a KPI that is no money is worth.
