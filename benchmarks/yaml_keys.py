@@ -1,7 +1,7 @@
 """Every key of a use case's YAML as tables, from the JSON schema that editors read."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kpi_gate.decision.frozen import Frozen
@@ -61,10 +61,19 @@ def sections() -> list[str]:
     """Return every section as a heading, what it is, and a table of its keys."""
     schema = json_schema()
     parts = [f"## The whole file\n\n{_keys('Settings', schema)}"]
-    for name, section in sorted(schema["$defs"].items()):
+    paths = dict(_paths(schema, schema))
+    for name, section in sorted(schema["$defs"].items(), key=lambda item: paths[item[0]]):
         words = f"{section['description']}\n\n{_keys(name, section)}"
-        parts.append(f"## {name}\n\n{words}")
+        parts.append(f"## {name}\n\nIn `{paths[name]}`. {words}")
     return parts
+
+
+def _paths(section: Mapping[str, Any], schema: Mapping[str, Any], above: str = "") -> Iterator[Any]:
+    """Yield the name of every section with the keys that lead to it."""
+    for key, found in section["properties"].items():
+        for name in re.findall(r"#/\$defs/(\w+)", repr(found)):
+            yield name, f"{above}{key}"
+            yield from _paths(schema["$defs"][name], schema, f"{above}{key}.")
 
 
 def _keys(name: str, section: Mapping[str, Any]) -> str:
