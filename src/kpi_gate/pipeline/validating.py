@@ -42,11 +42,11 @@ def validate_snapshot(run: Run) -> None:
         report = replace(report, summary={**report.summary, "history": history})
     folder = run.work / "validation"
     clear(folder)
-    (folder / "report.html").write_text(render(report, "html"), encoding="utf-8")
+    (folder / "report.html").write_text(render(report, "html", _places(run)), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report.summary, indent=2), encoding="utf-8")
     kept = _quarantine(run, report.bad_rows)
     if not report.passed:
-        reasons = "; ".join(failure.reason for failure in report.failures)
+        reasons = "; ".join(failure.told for failure in report.failures)
         if all(failure.quiet for failure in report.failures):  # nothing is wrong, and nothing new
             raise Refusal("rows_fresh", reasons, Verdict.INSUFFICIENT_EVIDENCE)
         raise Refusal("data_valid", f"{reasons}.{kept}")
@@ -56,11 +56,26 @@ def validate_snapshot(run: Run) -> None:
     (folder / SET_ASIDE).write_text(json.dumps(aside), encoding="utf-8")
 
 
+def _places(run: Run) -> dict[str, str]:
+    """Return where the page of the validation says that one can look further."""
+    kept = run.place.shown(_quarantined(run))
+    return {
+        "the decision": "decision/decision.html in the same run of MLflow",
+        "rows in quarantine": f"{kept}, where there are any",
+        "expectations": f"validation, in the YAML of {run.name}",
+    }
+
+
+def _quarantined(run: Run) -> Path:
+    """Return the file that bad rows of this moment go to."""
+    return run.place.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
+
+
 def _quarantine(run: Run, bad: pd.DataFrame) -> str:
     """Keep the bad rows with their reasons; say where."""
     if bad.empty:
         return ""
-    path = run.place.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
+    path = _quarantined(run)
     write_rows(bad.astype({"reason": str}), path)
     return f" {len(bad)} rows are in quarantine: {path.name}"
 

@@ -127,6 +127,7 @@ def _tally(findings: list[Finding]) -> dict[str, Any]:
             "broken": finding.broken,
             "observed": finding.observed,
             "reason": finding.reason,
+            "probably": finding.probably,
         }
         for finding in findings
     ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from kpi_gate.data.validation.probable_cause import probable_cause
 from kpi_gate.data.validation.rules import Rule
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Finding:
         positions: Offending rows.
         count: Number of rows that break it; 0 where the expectation is on an aggregate.
         broken: Whether the check itself could not run, which says nothing of the data.
+        probably: What it comes from, as a guess; empty where there is none.
     """
 
     rule: Rule
@@ -37,6 +39,13 @@ class Finding:
     positions: Sequence[int] = ()
     count: int = 0
     broken: bool = False
+    probably: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason, and what it probably comes from."""
+        guess = f" ({self.probably[:1].lower()}{self.probably[1:]})" if self.probably else ""
+        return f"{self.reason}{guess}"
 
     @property
     def column(self) -> str:
@@ -133,7 +142,8 @@ def _finding(
     shown = f"{observed:.6g}" if isinstance(observed, float) else observed
     said = observed if unexpected else f"it is {'not so' if observed is None else shown}"
     reason = f"{rule.says}{' (recent rows only)' if rule.recent else ''}; {said}"
-    return Finding(rule, False, observed, reason, positions, unexpected)
+    probably = probable_cause(rule, rows, positions, found.get("observed_value"))
+    return Finding(rule, False, observed, reason, positions, unexpected, probably=probably)
 
 
 def _quoted(value: object) -> str:
