@@ -17,7 +17,7 @@ def test_it_says_when_outcomes_are_known_and_draws_both_curves():
     html = labels_section(TOLD, "; the gate window ends 2024-06-17")
     assert f"{TOLD['sentence']}; the gate window ends 2024-06-17." in html
     assert "events of the last 56 days" in html
-    assert html.count("<polyline") == 2
+    assert html.count("<polyline") == 4, "and a sample of each"
 
 
 def test_nothing_known_is_no_section():

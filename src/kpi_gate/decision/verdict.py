@@ -261,9 +261,13 @@ class Decision(Frozen):
         """Render the decision as Markdown that fits MLflow's description of a model version."""
         return render(self, "markdown")
 
-    def to_html(self) -> str:
-        """Render the decision as one self-contained HTML page."""
-        return render(self, "html")
+    def to_html(self, places: Mapping[str, str] | None = None) -> str:
+        """Render the decision as one self-contained HTML page.
+
+        Args:
+            places: Where to look further, by name: an address, or words.
+        """
+        return render(self, "html", places)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the decision as plain values that JSON can say."""

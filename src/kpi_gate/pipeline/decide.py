@@ -14,6 +14,7 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import REFIT, Run
 from kpi_gate.run.provenance import policy_hash, replay_facts, source_files
+from kpi_gate.usecase.cron import next_firing
 
 
 def decide(run: Run) -> Decision:
@@ -100,12 +101,23 @@ def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
         snapshot=facts["snapshot"],
         snapshot_path=f"data/{run.name}/snapshot.parquet",
         sources=source_files(run),
+        places=_places(run),
     )
     files = sorted(run.to_promote.folder.iterdir()) if trained else []
     return content, {
         **facts,
         "model_files": {path.name: registry.file_hash(path) for path in files},
         "replay": replay_facts(run),
+    }
+
+
+def _places(run: Run) -> dict[str, str]:
+    """Return where the page of a decision says that one can look further."""
+    schedule = run.use_case.settings.schedule
+    tick = next_firing(schedule.retrain, schedule.timezone, run.as_of)
+    return {
+        "row in the ledger": f"kpi-gate ledger show {run.name}: {run.decision.decision_id}",
+        "next tick": f"{tick:%Y-%m-%d %H:%M} UTC by the schedule" if tick else "",
     }
 
 

@@ -15,8 +15,11 @@ from kpi_gate.record.report_run import Report, log_report
 from kpi_gate.release import promotion, quarantine
 from kpi_gate.render import render
 from kpi_gate.run.context import Run
+from kpi_gate.usecase.cron import next_firing
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window
 from kpi_gate.watch.finding import Finding
+from kpi_gate.watch.history.result import Measured
+from kpi_gate.watch.history.track_record import gains
 from kpi_gate.watch.result import Watched
 
 KIND = "monitor"
@@ -126,7 +129,8 @@ def keep(run: Run, seen: Watched) -> Entry:
         TrackingError: If MLflow cannot be reached; the page is written, the ledger is not.
         LedgerError: If the ledger cannot be written.
     """
-    html, path = render(seen, "html"), page_of(run)
+    seen = seen.model_copy(update={"track": _track(run, seen)})
+    html, path = render(seen, "html", _places(run)), page_of(run)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
     moment = run.as_of.isoformat()
@@ -149,6 +153,37 @@ def keep(run: Run, seen: Watched) -> Entry:
         "run_id": log_report(run.place, run.name, report),
     }
     return run.append(KIND, subject, body)
+
+
+def _places(run: Run) -> dict[str, str]:
+    """Return where the page of a look says that one can look further."""
+    schedule = run.use_case.settings.schedule
+    cron = schedule.monitor
+    look = next_firing(cron, schedule.timezone, run.as_of) if cron else None
+    return {
+        "row in the ledger": f"kpi-gate ledger show {run.name}",
+        "all looks, and what came of them": "kpi-gate report",
+        "next look": f"{look:%Y-%m-%d %H:%M} UTC by the schedule" if look else "",
+    }
+
+
+def _track(run: Run, seen: Watched) -> tuple[Measured, ...]:
+    """Return what earlier looks and this one measured since the promotions."""
+    earlier = [one for one in gains(run.history.of_kind(KIND)) if one.as_of < seen.as_of]
+    told = seen.realised
+    if told is None or told.gain is None:
+        return tuple(earlier)
+    now = Measured(
+        as_of=seen.as_of,
+        champion=seen.champion,
+        promised=told.promised,
+        realised=told.gain.per_decision,
+        lower=told.gain.lower,
+        upper=told.gain.upper,
+        since=told.since,
+        decisions=told.gain.decisions,
+    )
+    return (*earlier, now)
 
 
 def _metrics(seen: Watched) -> dict[str, float]:

@@ -6,14 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.record import prepared_databases
+from kpi_gate.record import prepared_databases, run_links
 from kpi_gate.record.decision_numbers import all_numbers, shown_numbers
 from kpi_gate.record.experiment_notes import DECISIONS_VIEW, VIEW, champion_note
 from kpi_gate.record.mlflow_model import log_model
@@ -58,6 +58,7 @@ class RunContent:
         snapshot: Fingerprint of the rows; empty where none were frozen.
         snapshot_path: File of the snapshot, relative to the project.
         sources: The user's own files, kept as artifacts: a commit may lack them.
+        places: Where the page says that one can look further, by name.
     """
 
     parameters: Mapping[str, Any]
@@ -68,6 +69,7 @@ class RunContent:
     snapshot: str = ""
     snapshot_path: str = ""
     sources: Sequence[Path] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -117,7 +119,8 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         _log_numbers(mlflow_client, run_id, decision, content, words)
         for variant in decision.notes.get("variants", ()):
             _log_variant(mlflow_client, experiment, run_id, variant, new=state == "new")
-        _log_files(mlflow_client, run_id, decision, content)
+        where = _places(place, run_id, content)
+        _log_files(mlflow_client, run_id, decision, content, where)
         if content.model is not None and not version:
             gain = decision.gain
             tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
@@ -211,12 +214,29 @@ def _log_variant(
     mlflow_client.set_terminated(child.info.run_id)
 
 
-def _log_files(mlflow_client: Any, run_id: str, decision: Decision, content: RunContent) -> None:
+def _places(place: Place, run_id: str, content: RunContent) -> Mapping[str, str]:
+    """Return where the page of a decision says that one can look further; no link leads nowhere."""
+    report = content.artifacts.get("validation", Path()) / "report.html"
+    address = run_links.run_link(place, run_id)
+    later = f"{run_id}, at {address} while `kpi-gate ui` runs"
+    # beside this page in the artifacts of the run
+    validated = "../validation/report.html" if report.exists() else ""
+    shown = address if place.mlflow_uri.startswith(("http://", "https://")) else later
+    return {"run in MLflow": shown, "report on the data": validated, **content.places}
+
+
+def _log_files(
+    mlflow_client: Any,
+    run_id: str,
+    decision: Decision,
+    content: RunContent,
+    places: Mapping[str, str],
+) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         told, sources = Path(scratch, "decision"), Path(scratch, SOURCES)
         for folder in (told, sources):
             folder.mkdir()
-        (told / "decision.html").write_text(decision.to_html(), encoding="utf-8")
+        (told / "decision.html").write_text(decision.to_html(places), encoding="utf-8")
         (told / "decision.json").write_text(decision.model_dump_json(indent=2), encoding="utf-8")
         numbers = {k: v for k, v in all_numbers(decision).items() if v is not None}
         (told / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")

@@ -1,23 +1,15 @@
 """A backtest as one self-contained page: what each policy earned, when they parted, and why."""
 
-from collections.abc import Mapping
 from itertools import accumulate
 
 from kpi_gate.backtest.result import Backtest, Sweep
 from kpi_gate.report.backtest_wording import amount, between, caution, lead, overfit, sweep_rows
 from kpi_gate.report.html import fill
 from kpi_gate.report.line_chart import Line, line_chart
+from kpi_gate.report.numbers import money_range
 
-# colours that are told apart with every colour vision (Okabe and Ito 2008); each has a dash too
-LOOK: Mapping[str, tuple[str, str, float]] = {
-    "oracle": ("#009e73", "2 3", 1.5),
-    "everything": ("#e69f00", "1 3", 1.5),
-    "always": ("#d55e00", "7 3", 2),
-    "metric": ("#cc79a7", "4 2", 2),
-    "never": ("#7a858f", "", 1.5),
-    "baseline": ("#56b4e9", "6 2", 1.5),
-    "gate": ("#0072b2", "", 3),
-}
+# the gate is drawn last, on top
+DRAWN = ("oracle", "everything", "always", "metric", "never", "baseline", "gate")
 
 
 def page(found: Backtest, sweep: Sweep | None = None) -> str:
@@ -27,22 +19,28 @@ def page(found: Backtest, sweep: Sweep | None = None) -> str:
         "backtest.html",
         found=found,
         lead=lead(found),
+        worth=_worth(found),
         caution=caution(found),
         changes=f" · with {changes}" if changes else "",
         figure=_figure(found),
         what_if=sweep_rows(sweep) if sweep else (),
         overfit=overfit(sweep) if sweep else "",
-        look=LOOK,
         amount=amount,
         between=between,
     )
+
+
+def _worth(found: Backtest) -> str:
+    over = found.policies["gate"].over_never
+    much = money_range(over.estimate, over.lower, over.upper, found.unit, sign=True)
+    return f"About {much} over never retraining".replace("-", "−")
 
 
 def _figure(found: Backtest) -> str:
     """Draw what each policy had earned more than never retraining, net, tick by tick."""
     moments = [tick.as_of for tick in found.ticks] + [found.end]
     never, lines = _net(found, "never"), []
-    for name, (colour, dash, width) in LOOK.items():
+    for name in DRAWN:
         more = [
             0.0,
             *(ours - theirs for ours, theirs in zip(_net(found, name), never, strict=True)),
@@ -53,8 +51,9 @@ def _figure(found: Backtest) -> str:
             if name == "gate"
         ]
         points = list(zip(moments, more, strict=True))
-        lines.append(Line(name, points, colour, dash, width, marks))
-    return line_chart(lines, "Cumulative net KPI of each policy over never retraining")
+        lines.append(Line(f"{name}: {amount(more[-1])}", points, name, marks))
+    words = "Cumulative net KPI of each policy over never retraining"
+    return line_chart(lines, words, found.unit)
 
 
 def _net(found: Backtest, name: str) -> list[float]:

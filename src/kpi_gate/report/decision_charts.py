@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from kpi_gate.report.html import digits
-from kpi_gate.report.svg import WIDTH, Axis, axis_over, bar, dot, label, line, polyline, scale, svg
+from kpi_gate.report.svg import Axis, axis_over, bar, curve, dot, label, line, scale, svg
 from kpi_gate.text import finite
 
 Points = Sequence[tuple[float, float]]
+ROW = 46  # pixels of a row: its words, and beneath them what is drawn
 
 
 @dataclass(frozen=True)
@@ -29,62 +32,56 @@ class Estimate:
     booked: bool = False
 
 
-def gain_figure(rows: Sequence[Estimate], threshold: float, unit: str, decimals: int) -> str:
+def gain_figure(
+    rows: Sequence[Estimate], threshold: float, unit: str, decimals: int
+) -> Markup | str:
     """Draw estimates and the interval against zero and the threshold of a release."""
     values = [v for row in rows for v in (row.value, row.lower, row.upper)]
-    axis = axis_over([*values, threshold, 0.0], 150, WIDTH - 12, pad=0.11)
-    known = finite(threshold)
+    axis, known = axis_over([*values, threshold, 0.0]), finite(threshold)
     if axis is None or known is None:
         return ""
-    top, bottom = 24.0, 34.0 + 34 * len(rows)
-    x = axis.at(known)
-    words = f"worth a release: above {digits(known)} {unit}"
-    fits = axis.right - x > 6.4 * len(words) + 12
-    marks = [
-        bar(x, axis.right, top, bottom - top, "worth"),
-        *scale(axis, top, bottom),
-        line(x, 10, x, bottom, "threshold"),
-        label(x + 6 if fits else x - 6, 17, words, "name", "start" if fits else "end"),
-    ]
+    bottom, x = 8.0 + ROW * len(rows), axis.at(known)
+    # behind what is drawn, not behind words
+    marks = [bar(x, axis.end, ROW * i + 25, 18, "worth") for i in range(len(rows))]
+    marks += scale(axis, 0, bottom)
+    marks.append(line(x, 0, x, bottom, "threshold"))
+    told: list[str] = []
     for i, row in enumerate(rows):
-        marks += _estimate(row, axis, top + 22 + 34 * i, decimals)
-    each = f"{unit} per decision"
-    marks.append(label(axis.left - 12, bottom + 15, each, "tick", "end"))
-    name = f"Gain against its threshold, {each}, candidate minus rival"
-    return svg(WIDTH, bottom + 22, name, marks)
+        drawn, words = _estimate(row, axis, ROW * i, decimals)
+        marks += drawn
+        told += words
+    marks.append(label(50, bottom + 36, f"{unit} per decision", "tick", "middle"))
+    name = f"Gain, {unit} per decision: {'; '.join(told)}; a release needs {digits(known)}"
+    return svg(bottom + 42, name, marks)
 
 
-def _estimate(row: Estimate, axis: Axis, y: float, decimals: int) -> list[str]:
-    """Draw one estimate: interval with its ends, mark and number."""
+def _estimate(
+    row: Estimate, axis: Axis, top: float, decimals: int
+) -> tuple[list[str], Sequence[str]]:
+    """Draw one estimate under its words: interval with its ends, and mark; return its words too."""
     if finite(row.value) is None:
-        return []
-    x, marks = axis.at(row.value), [label(axis.left - 12, y + 4, row.name, "name", "end")]
-    shown, lower, upper = digits(row.value, decimals), finite(row.lower), finite(row.upper)
+        return [], ()
+    words, y = f"{row.name} {digits(row.value, decimals)}", top + 34
+    lower, upper, x, marks = finite(row.lower), finite(row.upper), axis.at(row.value), []
     if lower is not None and upper is not None:
-        left, right = axis.at(lower), axis.at(upper)
-        marks += [
-            line(left, y, right, y, "interval"),
-            label(left - 6, y + 4, digits(lower, decimals), "end", "end"),
-            label(right + 6, y + 4, digits(upper, decimals), "end"),
-        ]
-    if row.booked:
-        diamond = f'<path d="M{x:.1f} {y - 7:.1f}l7 7l-7 7l-7 -7z" class="booked"/>'
-        return [*marks, diamond, label(x + 12, y + 4, shown, "strong")]
-    if lower is None:
-        name = label(x + 10, y + 4, shown, "strong")
+        words += f" ({digits(lower, decimals)} to {digits(upper, decimals)})"
+        marks.append(line(axis.at(lower), y, axis.at(upper), y, "interval"))
+    if row.booked:  # a diamond: a square that stands on its corner keeps its place at any width
+        place = f'<svg x="{x:.2f}%" y="{y:.0f}" class="corner">'
+        marks.append(f'{place}<path d="M0 -7l7 7l-7 7l-7 -7z" class="booked"/></svg>')
     else:
-        name = label(x, y - 9, shown, "strong", "middle")
-    return [*marks, dot(x, y, 5.5, "dot"), name]
+        marks.append(dot(x, y, 5.5, "dot"))
+    return [*marks, label(0, top + 20, words, "strong" if row.booked else "")], (words,)
 
 
-def pair_bars(champion: float | None, candidate: float | None, axis: Axis) -> str:
+def pair_bars(champion: float | None, candidate: float | None, axis: Axis) -> Markup:
     """Draw the two sides of one part of the money from zero."""
-    zero = axis.at(0.0)
-    marks = [line(zero, 0, zero, 24, "axis")]
-    for side, value, y in (("champion", champion, 4), ("candidate", candidate, 13)):
+    zero, marks = axis.at(0.0), []
+    for side, value, y in (("champion", champion, 3), ("candidate", candidate, 12)):
         if value is not None:
-            marks.append(bar(zero, axis.at(value), y, 7, side))
-    return svg(axis.right, 24, "champion above, candidate below", marks)
+            marks.append(bar(zero, axis.at(value), y, 8, side))
+    marks.append(line(zero, 0, zero, 23, "axis"))
+    return svg(23, "the two numbers of this row, champion above, candidate below", marks)
 
 
 def slice_mark(estimate: float, lower: float | None, margin: float | None, axis: Axis) -> str:
@@ -98,49 +95,47 @@ def slice_mark(estimate: float, lower: float | None, margin: float | None, axis:
     if lower is not None:
         end = axis.at(lower)
         marks += [line(end, 10, x, 10, "interval thin"), line(end, 6, end, 14, "interval thin")]
-    return svg(axis.right, 20, "gain and its lower bound", [*marks, dot(x, 10, 4, "dot")])
+    return svg(20, "gain and lower bound of this row", [*marks, dot(x, 10, 4, "dot")])
 
 
 def tornado(
-    corners: Mapping[str, tuple[float, float]], estimate: float, threshold: float, decimals: int
-) -> str:
+    corners: Mapping[str, tuple[float, float]],
+    estimate: float,
+    threshold: float,
+    unit: str,
+    decimals: int,
+) -> Markup | str:
     """Draw how far each value parameter moves the gain, in the order given."""
     ends = [v for both in corners.values() for v in both]
-    axis = axis_over([*ends, estimate, threshold], 170, WIDTH - 12, pad=0.14)
+    axis = axis_over([*ends, estimate, threshold])
     if axis is None:
         return ""
-    bottom = 28.0 + 26 * len(corners)
-    start, least = axis.at(estimate), axis.at(threshold)
-    marks = [*scale(axis, 20, bottom), line(least, 8, least, bottom, "threshold")]
-    side, anchor = (-6, "end") if least < start else (6, "start")
-    marks.append(label(least + side, 16, "threshold", "name", anchor))
+    bottom, start = 6.0 + ROW * len(corners), axis.at(estimate)
+    marks, told = [*scale(axis, 0, bottom)], []
+    marks.append(line(axis.at(threshold), 0, axis.at(threshold), bottom, "threshold"))
     for i, (name, (low, high)) in enumerate(corners.items()):
-        y = 26.0 + 26 * i
-        marks.append(label(axis.left - 12, y + 13, name[:28], "name", "end"))
+        y = ROW * i + 24.0
         for value, word in ((low, "low"), (high, "high")):
-            end, shown = axis.at(value), digits(value, decimals)
-            marks.append(bar(start, end, y, 17, word))
-            if value < max(low, high) or (low == high and word == "low"):
-                marks.append(label(end - 6, y + 13, f"{word} {shown}", "end", "end"))
-            else:
-                marks.append(label(end + 6, y + 13, f"{shown} {word}", "end"))
-    marks.append(line(start, 20, start, bottom, "estimate"))
-    return svg(WIDTH, bottom + 22, "Gain at the low and high end of each value parameter", marks)
+            marks.append(bar(start, axis.at(value), y, 17, word))
+        told.append(f"{name}: low {digits(low, decimals)}, high {digits(high, decimals)}")
+        marks.append(label(0, ROW * i + 18, told[-1]))
+    marks.append(line(start, 0, start, bottom, "estimate"))
+    marks.append(label(50, bottom + 36, f"gain, {unit} per decision", "tick", "middle"))
+    return svg(bottom + 42, f"Gain at the ends of each value parameter: {'; '.join(told)}", marks)
 
 
-def calibration_figure(sides: Mapping[str, Points]) -> str:
+def calibration_figure(sides: Mapping[str, Points]) -> Markup | str:
     """Draw mean outcome against mean probability; on the diagonal a probability is what it says."""
     known = [v for points in sides.values() for point in points for v in point]
-    across = axis_over([0.0, *known], 44, 330, pad=0.0)
-    if not known or across is None:
+    across, up = axis_over([0.0, *known], 0.02), axis_over([0.0, *known], 0.02, 258, 24)
+    if not known or across is None or up is None:
         return ""
-    top, bottom = 8.0, 258.0
-    up = Axis(across.low, across.high, bottom, top)
-    marks = [*scale(across, top, bottom), line(44, bottom, 330, top, "zero")]
-    marks += [label(38, up.at(v) + 4, words, "tick", "end") for v, words in up.ticks()]
+    marks = [label(0, 14, "mean outcome", "tick"), *scale(across, 24, 258)]
+    marks.append(line(across.start, up.start, across.end, up.end, "zero"))
+    marks += [label(0, up.at(v) - 3, words, "tick") for v, words in up.ticks() if v]
     for side, points in sides.items():
-        pixels = [(across.at(p), up.at(y)) for p, y in points]
-        marks.append(polyline(pixels, f'class="curve {side}"'))
-        marks += [dot(x, y, 3.5, side) for x, y in pixels]
-    marks.append(label(187, bottom + 31, "mean predicted probability", "tick", "middle"))
-    return svg(342, bottom + 36, "Mean outcome against mean predicted probability", marks)
+        places = [(across.at(p), up.at(y)) for p, y in points]
+        marks.append(curve(places, 258, f"of-{side}"))
+        marks += [dot(x, y, 3.5, side) for x, y in places]
+    marks.append(label(50, 294, "mean predicted probability", "tick", "middle"))
+    return svg(300, "Mean outcome against mean predicted probability, by tenth of the rows", marks)

@@ -1,44 +1,46 @@
 """A decision as one self-contained HTML page: the review surface in MLflow, and on paper."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from kpi_gate.decision import metric_chain
-from kpi_gate.decision.verdict import Decision
+from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.report import decision_sections, decision_wording
 from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
-from kpi_gate.report.decision_wording import (
-    RULES,
-    booked,
-    earns,
-    gain_places,
-    rival,
-    rival_in_short,
-    why,
-)
-from kpi_gate.report.html import TONES, fill
+from kpi_gate.report.decision_brief import headline, money_sentence
+from kpi_gate.report.decision_wording import RULES, gain_places, rival, rival_in_short
+from kpi_gate.report.html import fill
 from kpi_gate.report.labels_section import labels_section
-from kpi_gate.text import clean, finite, percent, sequence, total
+from kpi_gate.report.numbers import share
+from kpi_gate.report.reviewer_step import TONES, means, reviewer_step
+from kpi_gate.text import clean, finite, sequence, total
 
 MOST_CORNERS = 10
+LONGEST_LEAD = 220
 
 
-def page(decision: Decision) -> str:
-    """Render the decision as one HTML page without script or outside resource."""
+def page(decision: Decision, places: Mapping[str, str] | None = None) -> str:
+    """Render the decision as one HTML page without script or outside resource.
+
+    Args:
+        decision: The decision.
+        places: Where to look further, by name: an address, or words.
+    """
     window = decision.lineage and decision.lineage.window
     calibrated = decision_sections.calibration(decision)
     return fill(
         "decision.html",
         **_head(decision),
         other=rival_in_short(decision),
+        where=places or {},
         dearest_switch=_dearest_switch(decision),
         tornado=_tornado(decision),
         chain=metric_chain,
         steps=metric_chain.steps(decision),
         step_places=decision_sections.step_places,
-        money=total(decision.money, sign=True),
         parts=list(decision_sections.parts(decision)),
         silent=[rule for rule in RULES if all(check.rule != rule for check in decision.checks)],
         slices=decision_sections.slices(decision),
@@ -79,28 +81,48 @@ def _head(decision: Decision) -> dict[str, Any]:
     return {
         "d": decision,
         "words": decision_wording,
-        "tones": TONES,
+        "tone": TONES[decision.verdict],
+        "means": means(decision),
         # the use case's own words where there are some
         "title": clean(decision.notes.get("title") or "") or clean(use_case) or decision.kpi,
         "as_of": as_of,
-        "measured": f"{_first_letter_up(earns(decision))}; {booked(decision)}.",
-        "why": _first_letter_up(why(decision)),
+        "money": _money(decision),
+        "lead": _lead(decision),
+        # of what is wrong the failed checks say all, once
+        "ask": "" if decision.verdict is Verdict.INVALID else decision.ask,
+        "next_step": reviewer_step(decision),
         "rules": [(rule, meaning, *_ended(decision, rule)) for rule, meaning in RULES.items()],
         **_gain(decision),
     }
+
+
+def _money(decision: Decision) -> str:
+    """Say the one sum of money with its interval."""
+    told = money_sentence(decision).replace("-", "−").removesuffix(".")
+    return _first_letter_up(told) or "No sum of money: no gain was measured"
 
 
 def _first_letter_up(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _ended(decision: Decision, rule: str) -> tuple[str, str]:
-    """Return the mark and the style of a rule."""
+def _lead(decision: Decision) -> str:
+    """Say why in one sentence; where that is long, the failed checks below say it."""
+    told = headline(decision).removeprefix(f"{decision.verdict}: ")
+    if len(told) > LONGEST_LEAD:
+        told = f"{told.partition(':')[0]}; what failed is below."
+    return _first_letter_up(told)
+
+
+def _ended(decision: Decision, rule: str) -> tuple[str, str, str]:
+    """Return the mark, the style and the word of a rule."""
     states = {check.state for check in decision.checks if check.rule == rule}
-    return ("✗", "bad") if "failed" in states else ("✓", "ok") if "ok" in states else ("–", "")
+    if "failed" in states:
+        return "✗", "bad", "failed"
+    return ("✓", "ok", "passed") if "ok" in states else ("–", "", "not checked")
 
 
-def _gain(decision: Decision) -> dict[str, str]:
+def _gain(decision: Decision) -> dict[str, Markup | str]:
     """Return the gain drawn against its threshold, and how to read it."""
     found, unit = decision.gain, clean(decision.unit)
     if found is None:
@@ -112,7 +134,7 @@ def _gain(decision: Decision) -> dict[str, str]:
     ]
     if found.uncapped is not None and finite(found.uncapped) is not None:
         rows.append(Estimate("caps lifted", found.uncapped))
-    interval = f"one-sided bounds at {percent(decision.confidence)} each"
+    interval = f"one-sided bounds at {share(decision.confidence)} each"
     if found.lower is None:
         interval = "one unit alone has no interval"
     figure = gain_figure(rows, found.threshold, unit, gain_places(found, 3))
@@ -130,7 +152,7 @@ def _dearest_switch(decision: Decision) -> str:
     return total(least * decision.horizon_decisions)
 
 
-def _tornado(decision: Decision) -> str:
+def _tornado(decision: Decision) -> Markup | str:
     """Draw what moves the gain most; empty where nothing is known."""
     found = decision.gain
     known = [
@@ -141,4 +163,5 @@ def _tornado(decision: Decision) -> str:
     if found is None or finite(found.estimate) is None or not known:
         return ""
     strongest = sorted(known, key=lambda item: -abs(item[1][1] - item[1][0]))[:MOST_CORNERS]
-    return tornado(dict(strongest), found.estimate, found.threshold, gain_places(found, 3))
+    unit, decimals = clean(decision.unit), gain_places(found, 3)
+    return tornado(dict(strongest), found.estimate, found.threshold, unit, decimals)

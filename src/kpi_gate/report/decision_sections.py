@@ -31,7 +31,7 @@ def parts(decision: Decision) -> Iterator[dict[str, Any]]:
     """Yield the parts of the money of both sides, with bars, and their sum."""
     champion, candidate = (decision.parts.get(side, {}) for side in SIDES)
     names = list(dict.fromkeys([*champion, *candidate]))
-    axis = axis_over([0.0, *champion.values(), *candidate.values()], 4, 330, pad=0.0)
+    axis = axis_over([0.0, *champion.values(), *candidate.values()], pad=0.0)
     if axis is None:
         return
     decimals = places(max(abs(axis.low), abs(axis.high)))
@@ -64,7 +64,7 @@ def slices(decision: Decision) -> list[tuple[SliceGain, int, str]]:
     bounds = {check.name: finite(check.bound) for check in reversed(decision.checks)}
     margins = {gain.column: bounds.get(f"slice {gain.column}") for gain in shown}
     ends = [v for gain in shown for v in (gain.estimate, gain.lower)]
-    axis = axis_over([0.0, *ends, *margins.values()], 6, 214, pad=0.02)
+    axis = axis_over([0.0, *ends, *margins.values()])
     if axis is None:
         return []
     decimals = places(max(abs(axis.low), abs(axis.high)), 3)
@@ -110,7 +110,10 @@ def origin(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "use case", lineage.use_case
         yield "as of", f"{lineage.as_of:%Y-%m-%d %H:%M} UTC"
         yield "snapshot", f"{lineage.snapshot} ({number(lineage.snapshot_rows, 0)} rows)"
-        yield "gate window", f"{window}, {window.days:.0f} days"
+        yield (
+            "gate window",
+            f"{_day(window.start)} until {_day(window.end)}, {window.days:.0f} days",
+        )
         yield "outcomes known", percent(lineage.matured)
         yield rival_in_short(decision), _contender(lineage.champion)
         yield "candidate", _contender(lineage.candidate)

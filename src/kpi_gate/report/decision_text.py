@@ -1,6 +1,6 @@
 """A decision as text: one sentence, a table for the terminal, Markdown. The page is in `page`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from textwrap import wrap
 
@@ -223,8 +223,8 @@ def markdown(decision: Decision) -> str:
 
 
 @render.register(Decision)
-def show(decision: Decision, form: str) -> str:
-    """Render a decision in one of its forms."""
+def show(decision: Decision, form: str, places: Mapping[str, str] | None = None) -> str:
+    """Render a decision in one of its forms; only the page says where to look further."""
     forms: dict[str, Callable[[Decision], str]] = {
         "repr": one_line,
         "sentence": sentence,
@@ -234,7 +234,7 @@ def show(decision: Decision, form: str) -> str:
         "brief": brief,
         "run name": run_name,
         "markdown": markdown,
-        "html": page,
+        "html": lambda decision: page(decision, places),
         "head": notebook_head,
     }
     return forms[form](decision)

@@ -69,4 +69,4 @@ def named(version: str) -> str:
 
 def share(value: float | None) -> str:
     """Write a share in whole percents; a dash where it is not known."""
-    return "–" if value is None else f"{number(value * 100, 0)}%".replace("-", "−")
+    return "–" if value is None else f"{number(value * 100, 0)} %".replace("-", "−")

@@ -1,20 +1,13 @@
 """Pages from templates: whatever a template shows is cleaned and escaped, unless it is markup."""
 
+from datetime import UTC, datetime
+
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from kpi_gate.report.numbers import share
+from kpi_gate.report.terms import TERMS
 from kpi_gate.text import clean, number, percent, shorten
-
-# blue against vermilion (Okabe and Ito 2008) is told apart with every colour vision, and no
-# colour stands alone: each comes with a word, a mark or a place
-TONES = {
-    "PROMOTE": "#005a8c",
-    "HOLD": "#7a5c00",
-    "INSUFFICIENT_EVIDENCE": "#7a5c00",
-    "AB_REQUIRED": "#5b4a9e",
-    "REJECT": "#b8420a",
-    "INVALID": "#b8420a",
-}
 
 
 def digits(value: object, decimals: int | None = None, *, sign: bool = False) -> str:
@@ -25,6 +18,19 @@ def digits(value: object, decimals: int | None = None, *, sign: bool = False) ->
 def or_dash(value: object, decimals: int | None = None, *, sign: bool = False) -> str:
     """Write a number for the page; a dash where there is none."""
     return "–" if value is None else digits(value, decimals, sign=sign)
+
+
+def day(value: datetime | str | None) -> str:
+    """Write a day as all pages do, such as `2024-06-01`; a dash where there is none."""
+    return str(value)[:10] if value else "–"
+
+
+def moment(value: datetime | str | None) -> str:
+    """Write a moment as all pages do, such as `2024-06-01 03:00 UTC`; a dash for none."""
+    if not value:
+        return "–"
+    known = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{known.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _shown(value: object) -> object:
@@ -40,13 +46,18 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters |= {
+    "day": day,
+    "moment": moment,
     "digits": digits,
     "number": number,
     "or_dash": or_dash,
     "percent": percent,
     "shorten": shorten,
+    "share": share,
     "spaced": lambda words: clean(words).replace("_", " "),
 }
+_TEMPLATES.globals |= {"glossary": TERMS}
+_TEMPLATES.tests["address"] = lambda place: str(place).startswith(("http://", "https://", "../"))
 
 
 def fill(template: str, **values: object) -> Markup:

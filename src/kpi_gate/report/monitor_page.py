@@ -1,40 +1,72 @@
 """A look at the champion as one self-contained page: health, value, drift, and what was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kpi_gate.render import render
 from kpi_gate.report.drift_section import drift_section
-from kpi_gate.report.html import fill
+from kpi_gate.report.history_charts import money_chart
+from kpi_gate.report.html import day, fill
 from kpi_gate.report.labels_section import labels_section
+from kpi_gate.report.numbers import money, money_range
 from kpi_gate.watch.health.batch import UNDETECTABLE
 from kpi_gate.watch.result import Watched
 from kpi_gate.watch.value.realised import Realised
 
 LOOK = {
-    "severe": ("#b8420a", "SEVERE"),
-    "warning": ("#b8860b", "LOOK AT IT"),
-    "note": ("#0072b2", "WELL"),
+    "severe": ("red", "SEVERE", "promotions wait until it is put right"),
+    "warning": ("amber", "LOOK AT IT", "nothing is severe"),
+    "note": ("blue", "WELL", "nothing to look at"),
 }
-MARKS = {"severe": "✗ severe", "warning": "! look", "note": "· note"}
+MARKS = {"severe": "✗", "warning": "!", "note": "·"}
 
 
 @render.register(Watched)
-def page(seen: Watched, form: str = "html") -> str:
-    """Render a look; `html` is the one form."""
+def page(seen: Watched, form: str = "html", places: Mapping[str, str] | None = None) -> str:
+    """Render a look; `html` is the one form.
+
+    Args:
+        seen: The look.
+        form: Ignored.
+        places: Where to look further, by name: an address, or words.
+    """
     worst = next((finding.severity for finding in seen.findings), "note")
     done = [f"Done: {seen.action}."] if seen.action else []
     staleness = [] if seen.staleness is None else [seen.staleness.sentence]
+    found = next((one.sentence for one in seen.findings if one.severity != "note"), "")
     return fill(
         "monitor.html",
         seen=seen,
-        look=LOOK[worst],
+        window=f"{day(seen.window.start)} until {day(seen.window.end)}",
+        look=dict(zip(("tone", "state", "means"), LOOK[worst], strict=True)),
+        lead=f"{found.rstrip('.')}." if found else "",
+        worth=_worth(seen.realised),
+        figure=money_chart(seen.track, seen.realised.unit) if seen.realised else "",
         marks=MARKS,
         done=done if seen.choice is None else [*done, seen.choice.reason],
-        value=[*staleness, *(() if seen.realised is None else _earned(seen.realised))],
+        value=[*(() if seen.realised is None else _earned(seen.realised)), *staleness],
+        where=places or {},
         labels="" if seen.labels is None else labels_section(seen.labels.note()),
         drift="" if seen.drift is None else drift_section(seen.drift),
         blind=UNDETECTABLE,
     )
+
+
+def _worth(found: Realised | None) -> str:
+    """Say the one sum: what was earned since the promotion more than what was replaced."""
+    if found is None:
+        return ""
+    if found.gain is None:
+        return f"What it has earned more is not known{': ' if found.unknown else ''}{found.unknown}"
+    gain = found.gain
+    lower, upper = (
+        None if end is None else end * gain.decisions for end in (gain.lower, gain.upper)
+    )
+    much = money_range(gain.per_decision * gain.decisions, lower, upper, found.unit, sign=True)
+    words = f"About {much.replace('-', '−')} since {day(found.since)} more than what it replaced"
+    if found.promised is None:
+        return words
+    promised = money(found.promised * gain.decisions, found.unit, sign=True)
+    return f"{words}; {promised.replace('-', '−')} was promised"
 
 
 def _earned(found: Realised) -> Iterator[str]:

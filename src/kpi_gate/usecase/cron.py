@@ -88,6 +88,14 @@ def fires(cron: str, timezone: str, start: datetime, end: datetime) -> list[date
     return sorted({moment for moment in around if start <= moment < end})
 
 
+def next_firing(cron: str, timezone: str, after: datetime) -> datetime | None:
+    """Return when Prefect fires a cron expression next, in UTC; None where nothing plans."""
+    if _croniter() is None:
+        return None
+    later = (moment for moment in _moments(cron, timezone, after) if moment > after)
+    return next(later, None)
+
+
 def _moments(cron: str, timezone: str, after: datetime) -> Iterator[datetime]:
     """Yield when the clock on the wall shows what a cron expression asks for, as Prefect does it.
 

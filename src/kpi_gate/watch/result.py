@@ -9,6 +9,7 @@ from kpi_gate.decision.staleness import Staleness
 from kpi_gate.learning.label_maturity import Maturity
 from kpi_gate.watch.drift.result import DriftReport
 from kpi_gate.watch.finding import Finding, Severity
+from kpi_gate.watch.history.result import Measured
 from kpi_gate.watch.value.realised import Realised
 
 
@@ -30,6 +31,7 @@ class Watched(Frozen):
         labels: How outcomes mature; None without rows.
         choice: Whether to retrain, where anybody proposed it.
         action: What was done, in words; empty where nothing was.
+        track: What champions have earned more than what they replaced, at each look up to this.
     """
 
     use_case: str
@@ -46,6 +48,7 @@ class Watched(Frozen):
     labels: Maturity | None = None
     choice: Choice | None = None
     action: str = ""
+    track: tuple[Measured, ...] = ()
 
     def those(self, severity: Severity) -> list[Finding]:
         """Return the findings of a severity."""

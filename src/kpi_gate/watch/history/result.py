@@ -16,6 +16,7 @@ class Promotion(Frozen):
         version: Version that was promoted.
         replaced: Champion before: a version, or `baseline`.
         at: When the alias moved, UTC.
+        when: The same on the clock of the data: the tick that moved it.
         as_of: Moment of its decision.
         forced: Reason of a person who promoted against the verdict; empty without one.
         taken_back: Whether a rollback undid it.
@@ -33,6 +34,7 @@ class Promotion(Frozen):
     version: str
     replaced: str
     at: AwareDatetime
+    when: AwareDatetime
     as_of: AwareDatetime | None
     forced: str
     taken_back: bool
@@ -63,6 +65,8 @@ class Measured(Frozen):
         realised: Gain since then.
         lower: One-sided lower bound; None where it is not known.
         upper: One-sided upper bound.
+        since: Moment of the promotion; None where it is not known.
+        decisions: Decisions since then of which the outcome is known.
     """
 
     as_of: AwareDatetime
@@ -71,6 +75,22 @@ class Measured(Frozen):
     realised: float
     lower: float | None
     upper: float | None
+    since: AwareDatetime | None = None
+    decisions: float | None = None
+
+
+class Reign(Frozen):
+    """How long one side was in use, on the clock of the data.
+
+    Attributes:
+        version: The champion, or `baseline`.
+        start: Moment of the tick that put it in use, UTC.
+        end: Moment of the tick that replaced it, or of the last one.
+    """
+
+    version: str
+    start: AwareDatetime
+    end: AwareDatetime
 
 
 class Lead(Frozen):
@@ -92,12 +112,14 @@ class Rollback(Frozen):
 
     Attributes:
         at: When the alias moved, UTC.
+        when: The same on the clock of the data.
         version: Champion again; `baseline` where there was none before.
         taken_back: Version that was champion until then.
         reason: Why.
     """
 
     at: AwareDatetime
+    when: AwareDatetime
     version: str
     taken_back: str
     reason: str
@@ -113,12 +135,15 @@ class History(Frozen):
         now: Moment of the report, UTC.
         entries: Rows of the ledger that it comes from.
         champion: Version in use by the ledger, or `baseline`.
-        since: When it came into use; None for a baseline that was always there.
-        days_in_use: Days since then.
-        age_days: Age of its newest training row in days; None where it is not known.
+        since: Tick that put it in use; None for a baseline that was always there.
+        days_in_use: Days from then until the last tick.
+        age_days: Age of its newest training row at the last tick in days; None where it is not
+            known.
+        until: Moment of the last tick; None of an empty ledger.
         verdicts: Decisions by verdict, in the order of the verdicts.
         promotions: Every promotion, oldest first.
         series: Promised and realised gain at each monitor run that knew it.
+        reigns: Who was in use when, oldest first.
         lead: The parts of the way from data to production.
         rollbacks: Every rollback, oldest first.
         choices: How often each rule led to a retraining or a skip, by `retrain: max_age`.
@@ -136,9 +161,11 @@ class History(Frozen):
     since: AwareDatetime | None
     days_in_use: float | None
     age_days: float | None
+    until: AwareDatetime | None = None
     verdicts: Mapping[str, int]
     promotions: tuple[Promotion, ...]
     series: tuple[Measured, ...]
+    reigns: tuple[Reign, ...] = ()
     lead: tuple[Lead, ...]
     rollbacks: tuple[Rollback, ...]
     choices: Mapping[str, int]

@@ -1,7 +1,7 @@
 """Tell from the ledger what became of a use case: promised and realised, decided and undone."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from statistics import median
 
@@ -11,7 +11,7 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.text import finite
 from kpi_gate.watch.history.alarms import alarms, monitor_runs, quarantined
 from kpi_gate.watch.history.events import Event, events
-from kpi_gate.watch.history.result import History, Lead, Measured, Promotion, Rollback
+from kpi_gate.watch.history.result import History, Lead, Measured, Promotion, Reign, Rollback
 
 KINDS = ("decision", "done", "rollback", "choice", "monitor")
 
@@ -33,7 +33,9 @@ def history(
     decided = {event.subject: event for event in of_kind["decision"]}
     moves = [event for event in told if event.kind in ("done", "rollback")]
     champion = (moves[-1].text("version") if moves else "") or BASELINE
-    since = moves[-1].at if moves else None
+    # a history that is run through later happens at its own ticks, not when it is run
+    since = moves[-1].when if moves else None
+    until = max((event.when for event in told), default=None)
     trained = [
         one.moment("decision", "lineage", "candidate", "trained_until")
         for one in decided.values()
@@ -54,11 +56,13 @@ def history(
         entries=len(told),
         champion=champion,
         since=since,
-        days_in_use=_days(since, now),
-        age_days=_days(trained[-1] if trained else None, now),
+        days_in_use=_days(since, until),
+        age_days=_days(trained[-1] if trained else None, until),
+        until=until,
         verdicts=_verdicts(decided.values()),
         promotions=promotions,
         series=_series(measured, promotions),
+        reigns=_reigns(told, moves),
         lead=_lead(of_kind["done"], decided),
         rollbacks=tuple(map(_rollback, of_kind["rollback"])),
         choices=dict(sorted(choices.items())),
@@ -66,6 +70,12 @@ def history(
         alarms=tuple(alarms(told)),
         quarantined=tuple(sorted(held)),
     )
+
+
+def gains(entries: Iterable[Entry]) -> tuple[Measured, ...]:
+    """Return what each monitor run of one use case measured, promised beside realised."""
+    runs = [run for run in monitor_runs(events(entries)) if _gain(run, "per_decision") is not None]
+    return _series(runs, ())
 
 
 def _days(start: datetime | None, end: datetime | None) -> float | None:
@@ -109,6 +119,7 @@ def _promotion(
         version=done.text("version"),
         replaced=done.text("from") or BASELINE,
         at=done.at,
+        when=done.when,
         as_of=decision.moment("as_of") if decision else None,
         forced=done.text("forced"),
         taken_back=taken_back,
@@ -153,9 +164,25 @@ def _series(measured: Iterable[Event], promotions: Iterable[Promotion]) -> tuple
             "realised": _gain(run, "per_decision"),
             "lower": _gain(run, "lower"),
             "upper": _gain(run, "upper"),
+            "since": run.moment("realised", "since"),
+            "decisions": _gain(run, "decisions"),
         }
         points.append(Measured.model_validate(point))
     return tuple(points)
+
+
+def _reigns(told: Sequence[Event], moves: Sequence[Event]) -> tuple[Reign, ...]:
+    """Tell who was in use from which tick to which."""
+    if not told:
+        return ()
+    starts = [(BASELINE, told[0].when)]
+    starts += [(move.text("version") or BASELINE, move.when) for move in moves]
+    ends = [*(start for _, start in starts[1:]), max(event.when for event in told)]
+    return tuple(
+        Reign(version=version, start=start, end=max(start, end))
+        for (version, start), end in zip(starts, ends, strict=True)
+        if version != BASELINE or end.date() > start.date()
+    )
 
 
 def _lead(done: Iterable[Event], decided: Mapping[str, Event]) -> tuple[Lead, ...]:
@@ -180,6 +207,7 @@ def _median(part: str, days: Iterable[float | None]) -> Lead:
 def _rollback(event: Event) -> Rollback:
     return Rollback(
         at=event.at,
+        when=event.when,
         version=event.text("version") or BASELINE,
         taken_back=event.text("from") or BASELINE,
         reason=event.text("reason"),
