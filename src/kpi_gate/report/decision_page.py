@@ -9,8 +9,8 @@ from markupsafe import Markup
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.report import decision_sections, decision_wording
-from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
 from kpi_gate.report.decision_brief import headline, money_sentence
+from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
 from kpi_gate.report.decision_wording import RULES, gain_places, rival, rival_in_short
 from kpi_gate.report.html import fill
 from kpi_gate.report.labels_section import labels_section
@@ -98,6 +98,8 @@ def _head(decision: Decision) -> dict[str, Any]:
 
 def _money(decision: Decision) -> str:
     """Say the one sum of money with its interval."""
+    if decision.verdict is Verdict.INVALID and decision.gain is not None:
+        return "No sum of money: what was measured must not be used"
     told = money_sentence(decision).replace("-", "−").removesuffix(".")
     return _first_letter_up(told) or "No sum of money: no gain was measured"
 
