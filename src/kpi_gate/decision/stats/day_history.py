@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
 from kpi_gate.decision.stats.intervals import Interval, bounded, capped, cluster_sums, memory
+from kpi_gate.decision.stats.week import weekday_levels
 
 Floats = NDArray[np.float64]
 LONG = 60  # days: fewer know little more than the window does
@@ -67,6 +68,11 @@ class DayHistory:
         """Autocorrelation from one day to the next."""
         return memory(self.strays, self.days, around=STRETCH)
 
+    @cached_property
+    def week(self) -> Floats:
+        """How far each weekday lies from a typical week, shape `(7,)`; zeros where none does."""
+        return weekday_levels(self.strays, self.rows, self.days)[0]
+
     @property
     def worst(self) -> float:
         """How far the worst day lay below the mean, money per decision."""
@@ -80,13 +86,14 @@ class DayHistory:
             rows: Decisions of each of the window's days.
             confidence: One-sided confidence of the bounds.
         """
-        variance = float(np.average(np.square(self.strays), weights=self.rows))
+        strays = self.strays - self.week[self.days % 7]
+        variance = float(np.average(np.square(strays), weights=self.rows))
         variance *= STRETCH / (STRETCH - 1)  # each level was taken from its own days
         days = effective_days(rows)
         error = float(np.sqrt(variance * spread_of_mean(self.memory, days) / days))
         if error == 0:
             return Interval(mean, 0.0, mean, mean, 0.0)
-        skew = float(np.average((self.strays / np.sqrt(variance)) ** 3, weights=self.rows))
+        skew = float(np.average((strays / np.sqrt(variance)) ** 3, weights=self.rows))
         z = float(stdtrit(self.days.size - 1, confidence))
         return bounded(mean, error, capped(skew / np.sqrt(days)), z)
 

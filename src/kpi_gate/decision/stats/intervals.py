@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 MIN_DAYS = 10  # fewer days do not show how they hang together
-WEEKS = 3  # fewer weeks do not show what returns with the weekday
+WEEKS = 3  # fewer do not tell the memory of days from what returns with the weekday
 FIVE_PERCENT = NormalDist().inv_cdf(0.95)
 # standard errors of an autocorrelation that are put down to chance: with none, days that are apart
 # lose more than a tenth of their power (benchmarks/null_worlds.py)
@@ -66,7 +66,9 @@ def hall_bound(mean: float, error: float, tail_skew: float, z: float) -> float:
     return float(mean - error * (3 / tail_skew) * correction)
 
 
-def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = False) -> Interval:
+def interval(
+    sums: Floats, sizes: Floats, confidence: float, *, few: bool = False, fitted: int = 1
+) -> Interval:
     """Return the interval of the mean per row from the clusters.
 
     The number of rows of a cluster is as random as its sum, so the mean is a ratio of both and
@@ -78,13 +80,14 @@ def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = Fals
         confidence: One-sided confidence of the bounds.
         few: Whether the clusters are few, as days are: Student's quantile instead of the normal,
             and a skewness of the mean that is believed up to 0.3.
+        fitted: Means that were taken from the clusters, each of which costs one of them.
     """
     count, rows = sums.size, float(sizes.sum())
     mean = float(sums.sum() / rows)
-    if count < 2:
+    if count < fitted + 1:
         return Interval(mean, np.inf, -np.inf, np.inf, 0.0)
     left = sums - mean * sizes
-    variance = float(left @ left) / (count - 1)
+    variance = float(left @ left) / (count - fitted)
     # a spread that is only rounding noise is none
     if variance <= (1e-12 * float(np.abs(sums).max())) ** 2:
         return Interval(mean, 0.0, mean, mean, 0.0)
@@ -93,7 +96,7 @@ def interval(sums: Floats, sizes: Floats, confidence: float, *, few: bool = Fals
     skew = float(((left / np.sqrt(variance)) ** 3).mean()) / np.sqrt(count)
     if not few:
         return bounded(mean, error, skew, NormalDist().inv_cdf(confidence))
-    return bounded(mean, error, capped(skew), float(stdtrit(count - 1, confidence)))
+    return bounded(mean, error, capped(skew), float(stdtrit(count - fitted, confidence)))
 
 
 def bounded(mean: float, error: float, tail_skew: float, z: float) -> Interval:

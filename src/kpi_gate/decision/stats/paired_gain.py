@@ -22,6 +22,7 @@ from kpi_gate.decision.stats.intervals import (
     two_way_error,
     widened,
 )
+from kpi_gate.decision.stats.week import weekday_levels
 
 Floats = NDArray[np.float64]
 POWER = 0.80
@@ -136,7 +137,7 @@ def _chance(
     if sums.size < 2:
         return 0.0
     if sums.size < MIN_DAYS and view.standard_error > 0:
-        return _student(view, sums.size, threshold)
+        return _student(view, sums.size - 1, threshold)
     if ratio is not None:
         found = ratio_differences(ratio.numerators, ratio.bases, resamples, generator)
         return float((found > threshold).mean())
@@ -144,8 +145,10 @@ def _chance(
     return float((totals > 0).mean())
 
 
-def _student(view: Interval, count: int, threshold: float) -> float:
-    return float(stdtr(count - 1, (view.estimate - threshold) / view.standard_error))
+def _student(view: Interval, freedom: int, threshold: float) -> float:
+    if view.standard_error == 0:
+        return float(view.estimate > threshold)
+    return float(stdtr(freedom, (view.estimate - threshold) / view.standard_error))
 
 
 def paired_gain(  # noqa: PLR0913  (all by name)
@@ -192,25 +195,30 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         resamples=resamples,
         generator=np.random.default_rng(seed),
     )
-    top_day, top_day_share = None, 0.0
     by_unit = cluster_sums(values, unit)
     views = [interval(*by_unit, confidence)]
     chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
     numbers = np.unique(np.asarray(() if day is None else day))
+    known = history if history is not None and history.is_long else None
+    top_day, top_day_share = None, 0.0
     if day is not None and numbers.size > 1:  # a shock of one day hits all its units
-        by_day = cluster_sums(values, day)
-        plain = interval(*by_day, confidence, few=True)
-        known = history if history is not None and history.is_long else None
+        sums, rows = cluster_sums(values, day)
+        week, fitted = _week(sums / rows, rows, numbers, known)
+        by_day = sums - rows * week[numbers % 7], rows
+        plain = interval(*by_day, confidence, few=True, fitted=fitted)
         together = _hanging_together(plain, by_day, numbers, known, confidence)
         views.append(together)
-        chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
+        if week.any():
+            chances.append(_student(plain, numbers.size - fitted, threshold))
+        else:
+            chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
         if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
             errors = views[0].standard_error, together.standard_error
             wider = max(views, key=lambda view: view.standard_error)
             views.append(widened(wider, two_way_error(values, unit, day, errors)))
         widest = max(view.standard_error for view in views)
         if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
-            chances.append(_student(views[-1], numbers.size, threshold))
+            chances.append(_student(views[-1], numbers.size - fitted, threshold))
         if known is not None:
             views.append(known.interval(plain.estimate, by_day[1], confidence))
             chances.append(known.chance(views[-1], threshold))
@@ -243,6 +251,20 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         top_day=top_day,
         top_day_share=top_day_share,
     )
+
+
+def _week(
+    means: Floats, rows: Floats, days: NDArray[np.int64], history: DayHistory | None
+) -> tuple[Floats, int]:
+    """Return what returns with the weekday, as the days before the window show it, or its own.
+
+    Returns:
+        Levels of the weekdays, and how many means were taken from the window's days.
+    """
+    if history is not None:
+        return history.week, 1
+    levels, known = weekday_levels(means, rows, days)
+    return levels, known.size if levels.any() else 1
 
 
 def _hanging_together(
