@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.simulation.rivals import Promotion
 from benchmarks.simulation.worlds import ERROR, Look
-from kpi_gate.decision.checks.gain import measure_gain
+from kpi_gate.decision.checks.gain import booking_error, measure_gain
 from kpi_gate.decision.checks.sufficiency import check_enough
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.gate import decide
@@ -86,7 +86,7 @@ class OurGate:
 
     def remember(self, gain: Gain) -> None:
         """Put a look into the ledger."""
-        self.ledger.append((gain.estimate, gain.standard_error))
+        self.ledger.append((gain.estimate, booking_error(gain)))
 
     def _answer(self, look: Look) -> Promotion | None:
         self.asked += 1

@@ -11,6 +11,7 @@ from kpi_gate.data.snapshot import mask_future
 from kpi_gate.data.validation.engine import validate_rows
 from kpi_gate.examples.sources.simulated_payments import (
     HIGH_AMOUNT,
+    REPLACED,
     START,
     SWITCH,
     bank_log,
@@ -94,6 +95,15 @@ def test_the_drift_begins_on_its_day_and_changes_only_fraud(calm, drifting):
     steady = calm[(days(calm) >= SWITCH + 1) & (calm["kind"] == 3)]
     assert leaked["amount"].mean() < 0.6 * steady["amount"].mean()
     assert len(calm) == len(drifting)
+
+
+def test_terminals_of_every_age_are_there_in_any_two_weeks(calm):
+    age = calm["terminal_age"]
+    assert age.between(0, REPLACED, inclusive="left").all()
+    for _, part in calm.groupby(days(calm) // 14):
+        young, middle = (part["terminal_age"] < 30).mean(), part["terminal_age"].between(30, 90)
+        assert young == pytest.approx(30 / REPLACED, rel=0.4)
+        assert middle.mean() == pytest.approx(60 / REPLACED, rel=0.4)
 
 
 def test_the_same_seed_is_the_same_world(calm):

@@ -78,7 +78,7 @@ def total_bounds(rows: Rows, confidence: float, least: float = 0.0) -> Bounds:
     if days.number.size >= MIN_DAYS:
         wider = max(views, key=lambda view: view.standard_error)
         errors = views[0].standard_error, views[1].standard_error
-        views.append(widened(wider, two_way_error(left, rows.unit, rows.day, errors)))
+        views.append(widened(wider, two_way_error(left, rows.unit, rows.day, *errors)))
     lower, upper = min(view.lower for view in views), max(view.upper for view in views)
     known, total = bool(np.isfinite([lower, upper]).all()), float(rows.values.sum())
     return Bounds(

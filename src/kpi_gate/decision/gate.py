@@ -9,6 +9,7 @@ import numpy as np
 
 from kpi_gate.decision.checks.answers import invalid
 from kpi_gate.decision.checks.gain import (
+    booking_error,
     check_gain,
     check_link,
     measure_gain,
@@ -147,6 +148,7 @@ def _summary(
         shrunk=shrunk,
         unit=unit,
         uncapped=uncapped if is_finite(uncapped) else None,
+        booking_error=booking_error(gain) if known else None,
         prior=None if prior is None else prior.middle_half(),
     )
 

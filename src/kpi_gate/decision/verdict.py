@@ -88,6 +88,8 @@ class GainSummary(Frozen):
         units: Independent units among them.
         changed: Share of decisions whose value differs.
         uncapped: Estimate with the cap on amounts lifted; None where nothing is capped.
+        booking_error: Standard error as it is best guessed, with which it was shrunk; None where
+            nothing is known.
         prior: What past candidates let expect before any look: the middle half of it, (lower,
             upper); None where nothing could be learnt.
     """
@@ -104,6 +106,7 @@ class GainSummary(Frozen):
     units: int
     changed: float
     uncapped: float | None = None
+    booking_error: float | None = None
     prior: tuple[float, float] | None = None
 
 

@@ -76,8 +76,8 @@ def _features(payments: pd.DataFrame) -> Iterator[tuple[str, Any]]:
     for days, count, known, found in _before(place, time, DELAY_DAYS, seen, fraud_seen):
         yield f"terminal_payments_{days}d", count
         yield f"terminal_risk_{days}d", _share(found, known)
-    age_days = (time - pd.Series(time).groupby(place).transform("min").to_numpy()) / DAY_US
-    for name, numbers, levels in (("amount_band", amount, BANDS), ("terminal_age", age_days, AGES)):
+    age = payments["terminal_age"].to_numpy()
+    for name, numbers, levels in (("amount_band", amount, BANDS), ("terminal_age", age, AGES)):
         code = np.searchsorted(list(levels.values()), numbers, side="right")
         yield name, pd.Categorical.from_codes(code, list(levels))
 

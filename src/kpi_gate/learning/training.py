@@ -169,7 +169,9 @@ def _fitted(estimator: BaseEstimator, inputs: pd.DataFrame, outcome: pd.Series) 
         raise FitError(str(error)) from error
     except Exception as error:  # the user's estimator may fail in any way
         name = type(estimator).__name__
-        raise FitError(f"{name} on {len(inputs)} rows: {failure(error)}") from error
+        empty = [str(column) for column in inputs if inputs[column].isna().all()]
+        hint = f" (without any value there: {', '.join(empty)})" if empty else ""
+        raise FitError(f"{name} on {len(inputs)} rows{hint}: {failure(error)}") from error
     return fitted
 
 

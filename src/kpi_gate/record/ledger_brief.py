@@ -8,6 +8,7 @@ WHOLE_BELOW = 1_000  # characters of a body that is remembered as it is
 NAMES = ("as_of", "champion", "severe", "snapshot_rows", "verdict", "version")
 PATHS = (
     "decision.approval",
+    "decision.gain.booking_error",
     "decision.gain.estimate",
     "decision.gain.standard_error",
     "decision.lineage.window.start",

@@ -70,7 +70,8 @@ class LedgerView(Releases):
         """
         gains = []
         for body in self.earlier_decisions:
-            error = stated(body, "decision.gain.standard_error")
+            booked, least = (f"decision.gain.{kind}_error" for kind in ("booking", "standard"))
+            error = stated(body, booked) or stated(body, least)  # of before, or where it is zero
             if error and (body["champion"] == BASELINE) == against_baseline:
                 gains.append((stated(body, "decision.gain.estimate"), error))
         return gains

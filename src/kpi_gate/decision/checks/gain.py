@@ -118,7 +118,7 @@ def shrink_gain(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
     if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
         return gain.estimate if gain.standard_error == 0 else 0.0
     prior = prior_of(gain, past)
-    return 0.0 if prior is None else prior.shrink(gain.estimate, _error(gain))
+    return 0.0 if prior is None else prior.shrink(gain.estimate, booking_error(gain))
 
 
 def prior_of(gain: Gain, past: Sequence[tuple[float, float]]) -> Prior | None:
@@ -126,21 +126,21 @@ def prior_of(gain: Gain, past: Sequence[tuple[float, float]]) -> Prior | None:
 
     Args:
         gain: The candidate's.
-        past: (gain, standard error) of every candidate measured before.
+        past: (gain, booking error) of every candidate measured before.
 
     Returns:
         None where no candidate could be measured.
     """
     if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
         return None
-    measured = [*past, (gain.estimate, _error(gain))]
+    measured = [*past, (gain.estimate, booking_error(gain))]
     usable = [(x, s) for x, s in measured if abs(x) <= LARGEST and 1 / LARGEST < s <= LARGEST]
     return learn_prior(*zip(*usable, strict=True)) if usable else None
 
 
-def _error(gain: Gain) -> float:
-    """Return the standard error; where losses are skewed, it alone would book too much."""
-    return max(gain.standard_error, gain.skewed_error)
+def booking_error(gain: Gain) -> float:
+    """Return the error that shrinkage takes; where losses are skewed, it is what they imply."""
+    return max(gain.expected_error, gain.skewed_error)
 
 
 def try_corners(

@@ -105,7 +105,7 @@ def _check_history(gain: Gain, history: DayHistory | None, objective: Objective)
             name="day_history", passed=True, value=history.days.size, bound=LONG, reason=reason
         )
     spare = gain.estimate - gain.threshold
-    why = f"fewer than {LONG} days before the window are known"
+    why = f"fewer than {LONG} days before the window could be valued under both policies"
     if spare > 0 and gain.days:
         one_in = 1 / (1 - MISSED ** (1 / gain.days))
         loss = spare * gain.rows / gain.days * one_in

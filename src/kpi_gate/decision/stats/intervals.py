@@ -208,7 +208,7 @@ def remembering(plain: Interval, memory: float, days: int, confidence: float) ->
 
 
 def two_way_error(
-    difference: Floats, unit: ArrayLike, day: ArrayLike, by: tuple[float, float]
+    difference: Floats, unit: ArrayLike, day: ArrayLike, by_unit: float, by_day: float
 ) -> float:
     """Return the standard error where units and days both hang together.
 
@@ -218,10 +218,11 @@ def two_way_error(
         difference: Difference of each row, shape `(n,)`.
         unit: Unit of each row.
         day: Day of each row.
-        by: Standard errors by unit and by day.
+        by_unit: Standard error by unit.
+        by_day: Standard error by day.
     """
     units = np.unique(np.asarray(unit), return_inverse=True)[1].ravel()
     days, dates = np.unique(np.asarray(day), return_inverse=True)
     both = interval(*cluster_sums(difference, units * days.size + dates.ravel()), 0.95)
-    variance = by[0] ** 2 + by[1] ** 2 - both.standard_error**2
+    variance = by_unit**2 + by_day**2 - both.standard_error**2
     return float(np.sqrt(max(variance, 0.0)))

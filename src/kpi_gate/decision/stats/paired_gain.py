@@ -15,6 +15,7 @@ from kpi_gate.decision.stats.intervals import (
     MIN_DAYS,
     Interval,
     cluster_sums,
+    day_factor,
     effective_count,
     interval,
     memory,
@@ -56,6 +57,9 @@ class Gain:
         top_unit_share: Share of `sum |S|` that the largest unit carries.
         tail_skew: Skewness of the mean; negative when losses are rare and large.
         unit_standard_error: Standard error clustered by unit.
+        expected_error: Standard error as it is best guessed, on which shrinkage rests: that of both
+            clusterings together, or that of the days before. The least favourable is larger than
+            the truth on average, and would book too little.
         skewed_error: Standard error that the lower bound by unit implies: larger where losses are
             rare and large.
         day_standard_error: Standard error clustered by day, wider where days hang together; None
@@ -82,6 +86,7 @@ class Gain:
     top_unit_share: float
     tail_skew: float
     unit_standard_error: float
+    expected_error: float
     skewed_error: float
     day_standard_error: float | None
     top_day: int | None = None
@@ -200,7 +205,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
     chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
     numbers = np.unique(np.asarray(() if day is None else day))
     known = history if history is not None and history.is_long else None
-    top_day, top_day_share = None, 0.0
+    expected, top_day, top_day_share = views[0].standard_error, None, 0.0
     if day is not None and numbers.size > 1:  # a shock of one day hits all its units
         sums, rows = cluster_sums(values, day)
         week, fitted = _week(sums / rows, rows, numbers, known)
@@ -212,16 +217,21 @@ def paired_gain(  # noqa: PLR0913  (all by name)
             chances.append(_student(plain, numbers.size - fitted, threshold))
         else:
             chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
+        expected = max(expected, together.standard_error)
         if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
-            errors = views[0].standard_error, together.standard_error
+            both = partial(two_way_error, values, unit, day)
             wider = max(views, key=lambda view: view.standard_error)
-            views.append(widened(wider, two_way_error(values, unit, day, errors)))
+            views.append(widened(wider, both(views[0].standard_error, together.standard_error)))
+            likely = plain.standard_error
+            likely *= 1.0 if known else day_factor(*by_day, numbers)
+            expected = both(views[0].standard_error, likely)
         widest = max(view.standard_error for view in views)
         if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
             chances.append(_student(views[-1], numbers.size - fitted, threshold))
         if known is not None:
             views.append(known.interval(plain.estimate, by_day[1], confidence))
             chances.append(known.chance(views[-1], threshold))
+            expected = max(expected, views[-1].standard_error)
         strays = np.square(by_day[0] - plain.estimate * by_day[1])
         top = int(strays.argmax())
         top_day, top_day_share = int(numbers[top]), float(strays[top] / (strays.sum() or 1.0))
@@ -246,6 +256,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         top_unit_share=float(size.max() / size.sum()) if size.sum() > 0 else 0.0,
         tail_skew=views[0].tail_skew,
         unit_standard_error=views[0].standard_error,
+        expected_error=expected,
         skewed_error=(views[0].estimate - views[0].lower) / NormalDist().inv_cdf(confidence),
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
         top_day=top_day,

@@ -27,6 +27,7 @@ DAY_S, NIGHT_S = 86_400, 6 * 3_600
 SIZE, RADIUS = 100, 5  # of the map, and how far a customer goes
 HIGH_AMOUNT = 220
 LEAKED_DAYS, LEAKED_A_DAY = 14, 3
+REPLACED = 365  # days after which a terminal's device gives way to a new one
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -63,11 +64,11 @@ def simulate(customers: int, terminals: int, days: int, *, drift: bool, seed: in
         seed: Of everything that is random.
 
     Returns:
-        `time` (UTC), `customer`, `terminal`, `amount` (two decimals), and `kind`: 0 for an honest
-        payment, else the kind of fraud.
+        `time` (UTC), `customer`, `terminal`, `terminal_age` (days since its device was new),
+        `amount` (two decimals), and `kind`: 0 for an honest payment, else the kind of fraud.
     """
     # what is honest does not depend on what is not: each has its own stream
-    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)]
+    streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(4)]
     pays = _honest(customers, terminals, days, streams[0])
     day, customer = pays["day"].to_numpy(), pays["customer"].to_numpy()
     second, amount = pays["second"].to_numpy().copy(), pays["amount"].to_numpy()
@@ -92,12 +93,14 @@ def simulate(customers: int, terminals: int, days: int, *, drift: bool, seed: in
     moved = leaked & np.where(changed, DRIFTED.at_night, PUBLISHED.at_night)
     second[moved] = night[moved]
 
+    age_at_start = streams[3].uniform(0, REPLACED, terminals)
     since = ((day * DAY_S + second) * 1e6).astype(np.int64)
     found = pd.DataFrame(
         {
             "time": START.as_unit("us") + pd.to_timedelta(since, unit="us"),
             "customer": customer,
             "terminal": pays["terminal"],
+            "terminal_age": (age_at_start[where[1]] + since / (DAY_S * 1e6)) % REPLACED,
             "amount": amount.round(2),
             "kind": kind,
         }
