@@ -62,7 +62,7 @@ def test_a_level_that_turned_is_no_storm():
     steady = rng().normal(0, 0.1, 180)
     turned = steady + np.where(np.arange(180) >= 100, 0.5, 0.0)  # the candidate is better since
     errors = [
-        history(means).interval(0.5, np.full(14, 60.0), 0.95).standard_error
+        history(means).interval(0.5, np.arange(14), np.full(14, 60.0), 0.95).standard_error
         for means in (steady, turned)
     ]
     assert errors[1] < 3 * errors[0]
@@ -79,17 +79,32 @@ def test_a_short_history_is_as_none():
 
 def test_days_of_days_without_any_difference_add_nothing():
     flat = history(np.zeros(100))
-    view = flat.interval(1.0, np.full(14, 60.0), 0.95)
+    view = flat.interval(1.0, np.arange(14), np.full(14, 60.0), 0.95)
     assert (view.standard_error, view.lower, view.upper) == (0.0, 1.0, 1.0)
     assert flat.chance(view, 0.5) == 1.0
 
 
 @given(memory=st.floats(0, 0.94), days=st.integers(2, 60))
 @examples(deadline=None, max_examples=40)
-def test_the_spread_of_a_mean_is_that_of_its_autocovariances(memory, days):
-    lag = np.abs(np.subtract.outer(np.arange(days), np.arange(days)))
-    exact = (memory**lag).sum() / days
-    assert spread_of_mean(memory, days) == pytest.approx(max(exact, 1.0), rel=1e-6)
+def test_the_spread_of_a_mean_is_that_of_an_autoregression(memory, days):
+    # Anderson 1971, section 8.3.1
+    over = 2 * memory * (1 - memory**days) / (days * (1 - memory) ** 2)
+    exact = (1 + memory) / (1 - memory) - over
+    found = spread_of_mean(memory, np.arange(days), np.full(days, 60.0))
+    assert found == pytest.approx(max(exact, 1.0), rel=1e-6)
+
+
+def test_days_that_lie_apart_remember_less():
+    rows = np.full(10, 60.0)
+    spreads = [spread_of_mean(0.5, np.arange(10) * gap, rows) for gap in (1, 2, 7)]
+    assert spreads[0] > 2 > spreads[1] > 1.3
+    assert 1 <= spreads[2] < 1.05
+
+
+def test_many_rows_on_one_day_are_little_spread_over_others():
+    days = np.arange(10)
+    heavy = np.where(days == 5, 1e6, 1.0)
+    assert spread_of_mean(0.5, days, heavy) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from kpi_gate.decision.stats.intervals import Interval, bounded, capped, cluster_sums, memory
+from kpi_gate.decision.stats.intervals import (
+    Interval,
+    bounded,
+    capped,
+    cluster_sums,
+    effective_count,
+    memory,
+)
 from kpi_gate.decision.stats.week import weekday_levels
 
 Floats = NDArray[np.float64]
@@ -78,24 +85,27 @@ class DayHistory:
         """How far the worst day lay below the mean, money per decision."""
         return max(0.0, -float(self.strays.min())) if self.days.size else 0.0
 
-    def interval(self, mean: float, rows: Floats, confidence: float) -> Interval:
+    def interval(
+        self, mean: float, days: NDArray[np.int64], rows: Floats, confidence: float
+    ) -> Interval:
         """Return the interval of a window's mean, were its days drawn from these.
 
         Args:
             mean: The window's, money per decision.
-            rows: Decisions of each of the window's days.
+            days: Number of each of the window's days.
+            rows: Decisions of each.
             confidence: One-sided confidence of the bounds.
         """
         strays = self.strays - self.week[self.days % 7]
         variance = float(np.average(np.square(strays), weights=self.rows))
         variance *= STRETCH / (STRETCH - 1)  # each level was taken from its own days
-        days = effective_days(rows)
-        error = float(np.sqrt(variance * spread_of_mean(self.memory, days) / days))
+        count = effective_count(rows)
+        error = float(np.sqrt(variance * spread_of_mean(self.memory, days, rows) / count))
         if error == 0:
             return Interval(mean, 0.0, mean, mean, 0.0)
         skew = float(np.average((strays / np.sqrt(variance)) ** 3, weights=self.rows))
         z = float(stdtrit(self.days.size - 1, confidence))
-        return bounded(mean, error, capped(skew / np.sqrt(days)), z)
+        return bounded(mean, error, capped(skew / np.sqrt(count)), z)
 
     def chance(self, view: Interval, threshold: float) -> float:
         """Return P(gain > threshold) of what `interval` returned."""
@@ -104,17 +114,18 @@ class DayHistory:
         return float(stdtr(self.days.size - 1, (view.estimate - threshold) / view.standard_error))
 
 
-def effective_days(rows: Floats) -> float:
-    """Return how many days of equal size would count as these do (Kish 1965)."""
-    return float(rows.sum() ** 2 / np.square(rows).sum())
-
-
-def spread_of_mean(memory: float, days: float) -> float:
+def spread_of_mean(memory: float, days: NDArray[np.int64], rows: Floats) -> float:
     """Return by how much the variance of the mean of some days grows, as each remembers the last.
 
-    Exact for an autoregression of the first order (Anderson 1971, section 8.3.1).
+    Exact for an autoregression of the first order in calendar time: what a day remembers of one
+    that lies a week before is little, also where no day between them has a decision.
+
+    Args:
+        memory: Autocorrelation from one day to the next.
+        days: Number of each UTC day.
+        rows: Decisions of each day.
     """
     if memory == 0:
         return 1.0
-    over = 2 * memory * (1 - memory**days) / (days * (1 - memory) ** 2)
-    return max(float((1 + memory) / (1 - memory) - over), 1.0)
+    together = memory ** np.abs(days[:, None] - days).astype(float)
+    return max(float((rows * (together * rows).sum(axis=1)).sum() / np.square(rows).sum()), 1.0)

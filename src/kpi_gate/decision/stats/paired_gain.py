@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
 from kpi_gate.decision.stats.bootstrap import bootstrap_sums, ratio_differences
-from kpi_gate.decision.stats.day_history import DayHistory, effective_days, spread_of_mean
+from kpi_gate.decision.stats.day_history import DayHistory, spread_of_mean
 from kpi_gate.decision.stats.intervals import (
     MIN_DAYS,
     Interval,
@@ -229,7 +229,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
             chances.append(_student(views[-1], numbers.size - fitted, threshold))
         if known is not None:
-            views.append(known.interval(plain.estimate, by_day[1], confidence))
+            views.append(known.interval(plain.estimate, numbers, by_day[1], confidence))
             chances.append(known.chance(views[-1], threshold))
             expected = max(expected, views[-1].standard_error)
         strays = np.square(by_day[0] - plain.estimate * by_day[1])
@@ -290,7 +290,7 @@ def _hanging_together(
     if history is None:
         strays = sums - plain.estimate * rows
         return remembering(plain, memory(strays, days, doubt=True), days.size, confidence)
-    factor = np.sqrt(spread_of_mean(history.memory, effective_days(rows)))
+    factor = np.sqrt(spread_of_mean(history.memory, days, rows))
     return widened(plain, plain.standard_error * float(factor))
 
 
