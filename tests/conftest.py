@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from starts import FIRST_TICK, STATES, begin_from
 
@@ -31,6 +32,8 @@ SIMULATED = ("ads-", "fraud-", "recommend-")
 _SERVER: list[ExitStack] = []  # of Prefect, while there is one
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
+hypothesis.settings.register_profile("no timing")
+hypothesis.settings.load_profile("no timing")
 for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
     del os.environ[name]
 

@@ -41,7 +41,7 @@ def test_an_outcome_that_became_known_is_no_change_and_one_that_is_lost_is():
     assert found.days == {"2024-01-02": {"changed": 3, "vanished": 0}}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(flipped=st.sets(st.integers(0, 29)), gone=st.sets(st.integers(30, 39)))
 def test_every_changed_row_is_counted_once(flipped, gone):
     now = rows_of()

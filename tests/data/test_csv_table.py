@@ -109,7 +109,7 @@ FIELDS = st.text(st.characters(exclude_categories=("C",)), max_size=8).map(str.s
 
 
 @given(st.lists(st.tuples(FIELDS, FIELDS), max_size=8))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_pandas_writes_is_read_as_it_was(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
     rows = [(f"u{first}", second) for first, second in rows]

@@ -126,7 +126,6 @@ def stored(rows):
 
 @settings(
     max_examples=6,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],  # shrinking a table takes minutes
 )

@@ -52,7 +52,7 @@ def test_a_whole_number_that_came_as_a_float_is_itself(values):
 
 
 @given(st.lists(st.integers(-(2**53) + 1, 2**53 - 1), min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_floats_that_are_exact_are_the_ids_that_they_were(ids):
     floats = pd.Series(ids, dtype=np.float64)
     wanted = [str(one) for one in ids]
@@ -123,7 +123,7 @@ def test_truth_values_are_ones_and_zeros_where_they_are_asked_for(values):
 
 
 @given(st.lists(st.floats(), max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_text_gives_back_every_number(values):
     found = numbers(pd.Series([repr(value) for value in values], dtype=str))
     np.testing.assert_array_equal(found, np.array(values, dtype=np.float64))
@@ -186,7 +186,7 @@ def test_what_is_no_moment_is_named_with_its_row(values, words):
 
 
 @given(st.lists(st.datetimes(timezones=st.timezones()), min_size=1, max_size=10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_an_offset_makes_every_time_one_moment(times):
     whole = [time for time in times if not time.utcoffset().total_seconds() % 60]
     found = moments(pd.Series([time.isoformat() for time in whole], dtype=str))

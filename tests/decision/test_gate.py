@@ -14,7 +14,7 @@ from kpi_gate.decision.objective import GateSettings
 from kpi_gate.decision.verdict import Check, Verdict
 
 PROMOTE, INVALID = Verdict.PROMOTE, Verdict.INVALID
-some = examples(deadline=None, max_examples=40)
+some = examples(max_examples=40)
 
 # from hopeless to clear, with ties, tails and few units
 differences = st.builds(

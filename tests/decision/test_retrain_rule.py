@@ -122,7 +122,7 @@ def test_no_champion():
     st.none() | st.floats(0, 1e5),
     st.sampled_from([MONEY, CALENDAR]),
 )
-@examples(deadline=None, max_examples=100)
+@examples(max_examples=100)
 def test_the_cooldown_yields_to_a_person_only(by, since, shrunk, age, settings):
     staleness = stale(shrunk, shrunk - 1, shrunk + 1)
     choice = chosen(*sorted(by), settings=settings, staleness=staleness, age=age, since=since)
@@ -130,7 +130,7 @@ def test_the_cooldown_yields_to_a_person_only(by, since, shrunk, age, settings):
 
 
 @given(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4), st.floats(0, 1e5), st.floats(0, 1e5))
-@examples(deadline=None, max_examples=100)
+@examples(max_examples=100)
 def test_staler_and_cheaper_never_turn_a_retraining_into_a_skip(shrunk, lower, more, cost):
     actions = [
         chosen(staleness=stale(shrunk + plus, lower + plus), switch=price).action
@@ -144,7 +144,6 @@ def test_staler_and_cheaper_never_turn_a_retraining_into_a_skip(shrunk, lower, m
     st.sampled_from([float("nan"), float("inf"), float("-inf"), None]),
     st.sampled_from(["schedule", "value", "drift"]),
 )
-@examples(deadline=None)
 def test_what_is_no_number_never_retrains(name, broken, by):
     if name == "switch":
         number = float("nan") if broken is None else abs(broken)
@@ -165,7 +164,6 @@ def test_missing_staleness_skips_and_says_so():
 
 
 @given(st.floats(1e-3, 1e3))
-@examples(deadline=None)
 def test_the_unit_of_money_does_not_matter(rate):
     for shrunk in (49.0, 51.0):
         here = stale(shrunk, shrunk / 2)

@@ -130,7 +130,7 @@ def test_it_reads_and_travels():
     st.floats(0.8, 0.99),
     st.floats(1e-3, 1e3),
 )
-@examples(deadline=None, max_examples=60)
+@examples(max_examples=60)
 def test_bounds_hold_the_estimate_and_the_belief_is_no_larger(money, confidence, times):
     found = measured(money, confidence=confidence)
     assert found.lower <= found.per_day + 1e-6

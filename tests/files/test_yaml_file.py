@@ -56,7 +56,7 @@ def test_aliases_that_multiply_are_refused_where_they_do(kind):
 
 
 @given(st.sampled_from(sorted(NESTED)), st.integers(1, 9), st.integers(1, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_read_is_small_also_with_its_aliases_written_out(kind, levels, width):
     try:
         content = parse_yaml(nested(kind, levels, width), "x.yaml").content
@@ -169,7 +169,7 @@ PLAIN = st.recursive(
 
 
 @given(PLAIN)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_yaml_writes_is_read_as_it_was_or_told(content):
     text = yaml.safe_dump(content, allow_unicode=True)
     try:
@@ -179,7 +179,7 @@ def test_what_yaml_writes_is_read_as_it_was_or_told(content):
 
 
 @given(st.text(alphabet="ab01:-?,[]{}&*!|>'\"%#<=~ \n\t\0é", max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_read_or_refused_and_nothing_else(text):
     try:
         parse_yaml(text, "x.yaml")

@@ -64,7 +64,7 @@ def test_a_column_that_forecasts_is_believed(name, share):
 
 
 @given(st.integers(0, 10_000))
-@examples(deadline=None, max_examples=15)
+@examples(max_examples=15)
 def test_no_seed_makes_an_honest_column_the_outcome(seed):
     rows = table(FORECASTS, seed=seed, share=0.05)
     assert max(knowledge(rows, list(FORECASTS), N).values()) < KNOWS

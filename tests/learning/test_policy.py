@@ -39,7 +39,7 @@ def test_a_budget_goes_to_the_most_valuable():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.floats(0.05, 1))
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_a_budget_is_never_exceeded(probability, share):
     everywhere = actions(probability, [5_000] * len(probability))
     chosen = actions(probability, [5_000] * len(probability), budget_share=share)
@@ -87,7 +87,7 @@ def test_most_and_share_hold_both():
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=60),
     st.integers(1, 5),
 )
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_no_group_exceeds_its_room_and_none_is_wasted(rows, most):
     probability, groups = (np.array(column) for column in zip(*rows, strict=True))
     columns = {"balance_eur": np.full(len(rows), 5_000.0)}
@@ -126,7 +126,7 @@ def test_a_choice_explores_and_leans_to_the_best():
     st.floats(0, 1),
     st.floats(0, 3),
 )
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_chances_are_probabilities_and_more_money_is_never_less_likely(money, explore, temperature):
     found = chances(money, explore=explore, temperature=temperature)
     assert found.sum(axis=1) == pytest.approx(1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_gate.learning import row_scoring
@@ -77,7 +77,6 @@ def test_a_missing_input_is_named():
     assert "; visits is missing in all of them and in no other" in found.words
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["north", "south", "west"]), max_size=60))
 def test_every_row_is_told_apart(regions):
     found = partly(table(regions), Picky().score)

@@ -97,7 +97,7 @@ def test_the_tune_window_reaches_back_to_its_rows():
     minimum=st.integers(1, 60),
     fresh=st.none() | st.integers(0, 400),
 )
-@examples(deadline=None, max_examples=60)
+@examples(max_examples=60)
 def test_windows_never_overlap_nor_reach_the_future(a_day, days, delay, minimum, fresh):
     asked = rules(label_delay_days=delay, gate_min_days=minimum, gate_min_rows=100)
     fresh_from = None if fresh is None else FIRST + fresh * DAY
@@ -163,7 +163,7 @@ def test_lengths_out_of_range_are_refused(wrong):
     hour=st.integers(0, 23),
     a_day=st.integers(1, 20),
 )
-@examples(max_examples=40, deadline=None)
+@examples(max_examples=40)
 def test_a_training_without_a_gate_window_learns_all_that_is_mature(delay, hour, a_day):
     rows = pd.DataFrame({"event_time": events(a_day)})
     rows["label_time"] = rows["event_time"] + pd.Timedelta(days=delay)

@@ -138,7 +138,7 @@ def gains(draw):
     )
 
 
-@settings(max_examples=150, deadline=None, database=None)
+@settings(max_examples=150, database=None)
 @given(
     gain=st.none() | gains(),
     name=st.sampled_from(sorted(DECISIONS)),

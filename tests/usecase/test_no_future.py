@@ -306,7 +306,7 @@ COLUMNS = st.dictionaries(
 
 
 @given(COLUMNS)
-@examples(deadline=None, max_examples=40)
+@examples(max_examples=40)
 def test_each_column_is_in_the_views_that_its_time_allows(times):
     def of(kind):
         return tuple(name for name, given in times.items() if given == kind)

@@ -29,7 +29,7 @@ def shares(share, seed=3):
 
 
 @given(st.integers(0, 1_000), st.sampled_from([40, 300]))
-@examples(deadline=None, max_examples=12)
+@examples(max_examples=12)
 def test_clean_days_pass(seed, rows):
     assert told(day(PAST, rows, seed), past(rows, seed)) == {}
 

@@ -15,7 +15,7 @@ from kpi_gate.decision.verdict import Verdict
 
 INVALID, REJECT, TOO_LITTLE = Verdict.INVALID, Verdict.REJECT, Verdict.INSUFFICIENT_EVIDENCE
 RATE = {"measure": "contact_rate", "at_most": 0.9}
-some = examples(deadline=None, max_examples=60)
+some = examples(max_examples=60)
 
 worlds = st.fixed_dictionaries(
     {

@@ -85,7 +85,7 @@ def test_days_of_days_without_any_difference_add_nothing():
 
 
 @given(memory=st.floats(0, 0.94), days=st.integers(2, 60))
-@examples(deadline=None, max_examples=40)
+@examples(max_examples=40)
 def test_the_spread_of_a_mean_is_that_of_an_autoregression(memory, days):
     # Anderson 1971, section 8.3.1
     over = 2 * memory * (1 - memory**days) / (days * (1 - memory) ** 2)

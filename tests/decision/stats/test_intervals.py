@@ -47,7 +47,7 @@ def test_hall_covers_a_skewed_mean_better_than_the_normal_bound():
 
 
 @given(skew=st.floats(-1, 1), error=st.floats(0.01, 10), mean=st.floats(-10, 10))
-@examples(deadline=None, max_examples=60)
+@examples(max_examples=60)
 def test_bounds_enclose_the_mean_and_widen_with_confidence(skew, error, mean):
     z = NormalDist().inv_cdf(0.99)
     strict, usual = hall_bound(mean, error, skew, z), hall_bound(mean, error, skew, Z)

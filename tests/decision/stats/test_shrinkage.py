@@ -21,7 +21,7 @@ def quiet(looks, seed=7):
 
 
 @given(ESTIMATES, st.floats(0.05, 5), st.floats(-10, 10), st.floats(0, 5))
-@examples(deadline=None, max_examples=60)
+@examples(max_examples=60)
 def test_shrinking_is_monotone_and_does_not_overshoot(history, error, gain, more):
     prior = learn_prior(history, np.full(len(history), error))
     shrunk, larger = prior.shrink(gain, error), prior.shrink(gain + more, error)
@@ -108,7 +108,7 @@ def test_arguments_are_checked(estimates, errors):
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0.05, 2)), min_size=1, max_size=7))
-@examples(deadline=None, max_examples=60)
+@examples(max_examples=60)
 def test_gains_alone_are_never_booked_as_a_loss_while_few_are_known(looks):
     estimates, errors = zip(*looks, strict=True)
     assert learn_prior(estimates, errors).shrink(estimates[-1], errors[-1]) >= 0

@@ -372,7 +372,7 @@ def test_bounds_that_bound_nothing_are_invalid(worst, best, words):
 
 
 @given(st.integers(0, 1_000), st.floats(0.05, 1.0))
-@examples(deadline=None, max_examples=15)
+@examples(max_examples=15)
 def test_a_log_of_certain_actions_is_a_paired_comparison(seed, scale):
     # where everything was observed with certainty, weighting changes nothing
     generator = np.random.default_rng(seed)

@@ -42,7 +42,7 @@ def test_the_cap_can_be_lifted():
 
 
 @given(st.lists(st.tuples(st.sampled_from([0.0, 1.0]), NUMBERS), min_size=1, max_size=30))
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_value_is_the_sum_of_its_parts(rows):
     outcome, balance = (np.array(column) for column in zip(*rows, strict=True))
     action = np.ones_like(outcome)
@@ -52,7 +52,7 @@ def test_value_is_the_sum_of_its_parts(rows):
 
 
 @given(probability=st.floats(0, 1), balance=NUMBERS)
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_expected_value_lies_between_the_outcomes(probability, balance):
     columns = {"balance_eur": np.array([balance])}
     one = np.ones(1)

@@ -247,7 +247,7 @@ def test_expected_utility_is_the_integral_everywhere():
 
 
 @given(outcome=BINARY, value=st.floats(0.01, 10), price=st.floats(0, 10), bid=SHARES)
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_the_best_bid_is_the_outcome(outcome, value, price, bid):
     best = utility(outcome, value, price, outcome, 10)
     assert best >= utility(outcome, value, price, bid, 10) - 1e-12
@@ -372,7 +372,7 @@ def test_what_is_no_cap_is_no_money(model, cap):
 
 @pytest.mark.parametrize("model", CAPPED, **by_name)
 @given(action=BINARY, outcome=BINARY, amount=AMOUNTS, cap=AMOUNTS)
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_a_cap_raises_no_part(model, action, outcome, amount, cap):
     given = base_of(model, **{model.amount_cap: cap})
     capped = breakdown(model, action, outcome, given, amount)
@@ -393,7 +393,7 @@ def within_ranges(model):
 
 
 @given(amount=AMOUNTS, parameters=within_ranges(fraud))
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_a_caught_fraud_is_worth_the_loss_once(amount, parameters):
     caught = breakdown(fraud, 1, 1, parameters, amount)
     assert sum(part for name, part in caught.items() if name != "review_queue") == 0
@@ -408,7 +408,7 @@ def test_a_caught_fraud_is_worth_the_loss_once(amount, parameters):
     rows=st.lists(st.tuples(BINARY, BINARY, AMOUNTS), min_size=1, max_size=20),
     parameters=within_ranges(fraud),
 )
-@examples(deadline=None, max_examples=50)
+@examples(max_examples=50)
 def test_an_avoided_error_never_costs(rows, parameters):
     action, outcome, amount = (np.array(column) for column in zip(*rows, strict=True))
     free = {**parameters, "review_cost": 0.0}
@@ -425,7 +425,7 @@ def test_an_avoided_error_never_costs(rows, parameters):
     ("model", "threshold"), [(fraud, block_threshold), (retention, offer_threshold)]
 )
 @given(data=st.data(), probability=SHARES, amount=AMOUNTS)
-@examples(deadline=None, max_examples=100)
+@examples(max_examples=100)
 def test_the_rule_of_expected_value_in_closed_form(model, threshold, data, probability, amount):
     parameters = data.draw(within_ranges(model))
     columns = {model.columns[0]: np.array([amount])}
