@@ -70,6 +70,16 @@ def test_a_level_that_turned_is_no_storm():
     assert errors[1] < around_all * 1.5
 
 
+def test_a_turn_is_neither_memory_nor_stray():
+    steady = rng().normal(0, 0.1, 90)
+    turned = steady + np.where(np.arange(90) >= 50, 2.0, 0.0)  # the champion broke down
+    assert history(turned).memory == pytest.approx(history(steady).memory, abs=0.1)
+    assert history(turned).worst < 2 * history(steady).worst
+    window = 2 + rng(1).normal(0, 0.1, 14)
+    lower = [measured(window, history(means)).lower for means in (steady, turned)]
+    assert lower[1] == pytest.approx(lower[0], abs=0.05)
+
+
 def test_a_short_history_is_as_none():
     window = 0.15 + rng(1).normal(0, 0.1, 14)
     stormy = np.zeros(LONG - 1)

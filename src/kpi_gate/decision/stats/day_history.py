@@ -19,6 +19,7 @@ from kpi_gate.decision.stats.intervals import (
     effective_count,
     memory,
 )
+from kpi_gate.decision.stats.turns import levels_of
 from kpi_gate.decision.stats.week import weekday_levels
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,8 @@ class DayHistory:
     """Differences of both policies by day, before the gate window; all of shape `(d,)`.
 
     The models may have learnt from these days, and the world may have turned in them, so their
-    level is not believed: only how days stray around that of their own four weeks.
+    level is not believed: only how days stray around that of their own stretch, of four weeks at
+    most.
 
     Attributes:
         days: Number of each UTC day, in time order.
@@ -63,11 +65,17 @@ class DayHistory:
         return self.days.size >= LONG
 
     @cached_property
+    def stretches(self) -> NDArray[np.intp]:
+        """Number of each day's stretch: four weeks at most, and never across a turn."""
+        turned = levels_of(self.sums / self.rows, self.rows, self.days)
+        four_weeks = (self.days[-1] - self.days) // STRETCH
+        return np.unique(turned * (four_weeks.max() + 1) - four_weeks, return_inverse=True)[1]
+
+    @cached_property
     def strays(self) -> Floats:
         """How far each day's mean lies from that of its own stretch, money per decision."""
-        stretch = (self.days[-1] - self.days) // STRETCH
-        level = np.bincount(stretch, self.sums) / np.maximum(np.bincount(stretch, self.rows), 1)
-        strays: Floats = self.sums / self.rows - level[stretch]
+        level = np.bincount(self.stretches, self.sums) / np.bincount(self.stretches, self.rows)
+        strays: Floats = self.sums / self.rows - level[self.stretches]
         return strays
 
     @cached_property
@@ -98,7 +106,7 @@ class DayHistory:
         """
         strays = self.strays - self.week[self.days % 7]
         variance = float(np.average(np.square(strays), weights=self.rows))
-        variance *= STRETCH / (STRETCH - 1)  # each level was taken from its own days
+        variance *= strays.size / (strays.size - self.stretches.max() - 1)  # their means are taken
         count = effective_count(rows)
         error = float(np.sqrt(variance * spread_of_mean(self.memory, days, rows) / count))
         if error == 0:
