@@ -78,9 +78,9 @@ def _command(words: str, command: Any) -> str:
     rows = [_parameter(one) for one in command.params if not getattr(one, "hidden", False)]
     if rows:
         parts.append(table(("argument or option", "", "default", "meaning"), rows))
-    epilog = getattr(command, "epilog", None)
-    if epilog:
-        parts.append(inspect.cleandoc(epilog))
+    head, *examples = (getattr(command, "epilog", None) or "").split("\n\n")
+    if examples:
+        parts.append(f"{head}\n\n" + "\n".join(f"- `{line}`" for line in examples))
     return "\n\n".join(parts)
 
 

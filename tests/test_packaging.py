@@ -38,7 +38,8 @@ def test_it_is_one_package_with_its_types_and_what_a_project_is_made_of(wheel):
     tops = {name.split("/")[0] for name in names}
     assert tops == {"kpi_gate", f"kpi_gate-{__version__}.dist-info"}
     shipped = ("py.typed", "CHANGELOG.md", "requirements.lock", "requirements-project.lock")
-    assert {f"kpi_gate/{name}" for name in shipped} <= names
+    begun = ("template/case/case.py", "template/case/case.yaml")
+    assert {f"kpi_gate/{name}" for name in (*shipped, *begun)} <= names
 
 
 @pytest.mark.slow

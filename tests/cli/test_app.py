@@ -1,6 +1,7 @@
 """The door: wrong calls and wrong settings are one clear line, and nothing is done."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,9 @@ from conftest import TOY
 from door import call, run
 from typer.testing import CliRunner
 
-from kpi_gate.cli.app import app
+from kpi_gate import __version__
+from kpi_gate.cli.app import VERBS, app
+from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.usecase import discovery
 
 RUNNER = CliRunner()
@@ -23,10 +26,38 @@ def one_line(err, *parts):
         assert part in err
 
 
-def test_help_names_every_verb():
+COMMANDS = {
+    "": app.registered_commands,
+    "ledger ": ledger_app.registered_commands,
+}
+VERB_NAMES = [f"{group}{found.name}" for group, verbs in COMMANDS.items() for found in verbs]
+
+
+def test_help_is_in_groups_and_names_every_verb():
     words = RUNNER.invoke(app, ["--help"]).output
-    verbs = "list retrain snapshot validate train compare decide judge promote rollback ledger"
-    assert all(verb in words for verb in [*verbs.split(), "schedule", "ui"])
+    groups = [line.strip("╭─ ╮") for line in words.splitlines() if line.startswith("╭")]
+    assert groups[1:] == [*VERBS]
+    for verb in VERB_NAMES:
+        assert f" {verb.split()[0]} " in words
+
+
+@pytest.mark.parametrize("verb", VERB_NAMES)
+def test_the_help_of_every_verb_has_examples_of_it(verb):
+    """Each takes the options that the verb has."""
+    words = RUNNER.invoke(app, [*verb.split(), "--help"], env={"COLUMNS": "200"}).output
+    told, _, examples = words.partition(" Examples:")
+    lines = [line.strip() for line in examples.splitlines() if line.strip()]
+    assert any(f"kpi-gate {verb}" in line for line in lines)
+    for line in lines:
+        for option in re.findall(r"(?<= )--[a-z-]+", line):
+            assert f" {option} " in told, line
+
+
+def test_the_version_is_told_without_a_project(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("--version") == (0, f"kpi-gate {__version__}\n", "")
+    assert call("--help")[0] == 0
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_door_imports_nothing_heavy():
@@ -34,7 +65,18 @@ def test_the_door_imports_nothing_heavy():
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    heavy = {"pandas", "numpy", "sklearn", "mlflow", "prefect", "dvc", "great_expectations"}
+    heavy = {
+        "pydantic",
+        "yaml",
+        "rich",
+        "pandas",
+        "numpy",
+        "sklearn",
+        "mlflow",
+        "prefect",
+        "dvc",
+        "great_expectations",
+    }
     assert heavy.isdisjoint(json.loads(answer.stdout.replace("'", '"')))
 
 

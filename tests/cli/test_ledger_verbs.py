@@ -66,17 +66,20 @@ def ask(*words):
     return answer.exit_code, answer.output
 
 
-def test_show_says_who_and_why_on_one_line_an_entry(ledger):
+def test_show_is_a_table_with_the_tick_who_and_why_a_line_a_row(ledger):
     code, out = ask("show")
-    lines = out.splitlines()
+    head, *lines = out.splitlines()
     assert (code, len(lines)) == (0, 6)
-    assert lines[0].endswith(
-        "ads decision a1: PROMOTE: 0.25 EUR a decision "
-        "[snapshot 5d41402abc4b2a76b9719d911017c592] (by cron@host)"
-    )
-    assert "v2 after v1 forced: -because approved by +jane (by =cmd" in lines[1]
-    assert "rollback a1: baseline after v2 because:  =1+1  [31mred (by @joe)" in lines[4]
-    assert ask("show", "fraud")[1].splitlines() == lines[5:]
+    words = "row written (UTC) use case what tick id why and by whom"
+    assert " ".join(head.split()) == words
+    assert lines[0].split()[0] == "1"
+    assert "ads       decision         2024-03-01  a1  PROMOTE: 0.25 EUR a decision" in lines[0]
+    assert lines[0].endswith("[snapshot 5d41402abc4b2a76b9719d911017c592] (by cron@host)")
+    assert "intent           2024-03-01  a1  v2 after v1 forced: -because approved by +" in lines[1]
+    assert "a1  baseline after v2 because:  =1+1  [31mred (by @joe)" in lines[4]
+    assert {line.index("a1" if "ads" in line else "f1") for line in lines} == {head.index("id")}
+    shown = ask("show", "fraud")[1].splitlines()
+    assert (len(shown), shown[1].split()) == (2, lines[5].split())
     assert [entry["body"] for entry in json.loads(ask("show", "--json")[1])][4] == ROLLBACK
 
 

@@ -3,10 +3,12 @@
 import gc
 import os
 import sys
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
+from kpi_gate import __version__
 from kpi_gate.cli import (
     backtest,
     installation,
@@ -16,16 +18,21 @@ from kpi_gate.cli import (
     release,
     report,
     retrain,
+    scaffold,
     serve,
+    show,
+    status,
 )
+from kpi_gate.cli.call_checks import this_place
 from kpi_gate.cli.ledger import ledger_app
-from kpi_gate.cli.options import AsJson, print_json
+from kpi_gate.cli.options import helped, print_json
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
 
 UNEXPECTED, WRONG_CALL = 1, 2
 # the others write, and need room to
-READING = ("list", "schema", "ledger", "decide", "judge", "doctor", "update")
+READING = frozenset(
+    "list schema ledger decide judge doctor update status show open".split()  # noqa: SIM905
+)
 
 app = typer.Typer(
     help="Retrain on a schedule; promote a model only when its offline gain is worth money.",
@@ -33,11 +40,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.add_typer(ledger_app, name="ledger")
 
 
 def print_schema(asked: bool = True) -> None:
-    """Print the JSON schema of a use case's YAML, for editors."""
+    """Print the JSON schema of a use case's YAML, for editors.
+
+    Examples:
+        kpi-gate schema > use-case.schema.json
+    """
     if asked:
         from kpi_gate.usecase.schema import json_schema
 
@@ -45,80 +55,106 @@ def print_schema(asked: bool = True) -> None:
         raise typer.Exit
 
 
+def print_version(asked: bool) -> None:
+    """Print the version."""
+    if asked:
+        typer.echo(f"kpi-gate {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def require_room(
     context: typer.Context,
-    schema: Annotated[bool, typer.Option("--schema", callback=print_schema, is_eager=True)] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=print_version, is_eager=True, help="Print the version."),
+    ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema", callback=print_schema, is_eager=True, help="As `kpi-gate schema` does."
+        ),
+    ] = False,
 ) -> None:
     """Refuse to begin what a full disk would end half-way."""
     from kpi_gate.record import disk
 
     if context.invoked_subcommand not in READING:
-        disk.require_room(Place())
+        disk.require_room(this_place())
 
 
-@app.command("schema")
 def schema_command() -> None:
-    """Print the JSON schema of a use case's YAML, for editors."""
+    """Print the JSON schema of a use case's YAML, for editors.
+
+    Examples:
+        kpi-gate schema > use-case.schema.json
+    """
     print_schema()
 
 
-@app.command("list")
-def list_use_cases(as_json: AsJson = False) -> None:
-    """List the use cases: KPI, schedule and title."""
-    from kpi_gate.orchestration import work_pools
-    from kpi_gate.usecase import discovery
+VERBS: dict[str, dict[str, Callable[..., Any]]] = {
+    "Every day": {
+        "status": status.status,
+        "retrain": retrain.retrain,
+        "monitor": monitor.monitor,
+        "schedule": serve.schedule,
+        "ui": serve.ui,
+    },
+    "Look": {
+        "list": status.list_use_cases,
+        "show": show.show,
+        "open": show.open_newest,
+        "report": report.report,
+        "doctor": installation.doctor,
+        "schema": schema_command,
+    },
+    "Test": {
+        "judge": judge.judge,
+        "selftest": proof.selftest,
+        "backtest": backtest.backtest,
+        "reproduce": proof.reproduce,
+    },
+    "By hand": {
+        "new": scaffold.new,
+        "promote": release.promote,
+        "rollback": release.rollback,
+        "reanchor": release.reanchor,
+        "realign": release.realign,
+        "accept-history": release.accept_history,
+        "update": installation.update,
+    },
+    "Stages, one by one": {
+        "snapshot": retrain.snapshot,
+        "validate": retrain.validate,
+        "train": retrain.train,
+        "compare": retrain.compare,
+        "decide": retrain.decide,
+        "refit": retrain.refit,
+    },
+}
 
-    work_pools.follow(Place().root)
-    rows, broken = [], []
-    for name in discovery.names():
-        try:
-            case = discovery.load(name)
-        except ConfigurationError as error:
-            broken.append(str(error))
-            continue
-        objective, schedule = case.settings.objective, case.settings.schedule
-        kpi = {"kpi": objective.kpi, "unit": objective.unit, "horizon": objective.horizon}
-        rows.append({"name": case.name, **kpi, **schedule.model_dump(), "title": case.title})
-    if as_json:
-        print_json(rows)
-    for row in () if as_json else rows:
-        kpi_words = f"{row['kpi']} in {row['unit']}"
-        typer.echo(f"{row['name']:<14} {kpi_words:<28} retrain {row['retrain']}  {row['title']}")
-    for words in broken:
-        typer.echo(f"kpi-gate: {words}", err=True)
-    if broken:
-        raise typer.Exit(WRONG_CALL)
 
-
-for verb in (
-    *(retrain.retrain, retrain.snapshot, retrain.validate, retrain.train, retrain.compare),
-    *(
-        retrain.decide,
-        retrain.refit,
-        judge.judge,
-        proof.selftest,
-        backtest.backtest,
-        monitor.monitor,
-    ),
-    *(report.report, release.promote, release.rollback, release.reanchor, release.realign),
-    *(release.accept_history, proof.reproduce, serve.schedule, serve.ui),
-    *(installation.doctor, installation.update),
-):
-    app.command()(verb)
+for group, verbs in VERBS.items():
+    for name, verb in verbs.items():
+        words, examples = helped(verb)
+        app.command(name, rich_help_panel=group, help=words, epilog=examples)(verb)
+    if group == "Look":
+        app.add_typer(ledger_app, name="ledger", rich_help_panel=group)
 
 
 def main() -> None:
     """Run a command; a fault is one line on stderr and an exit code, never a traceback."""
-    from kpi_gate.environment import prepare_environment
-    from kpi_gate.record.prefect_key import meet_prefect
-
     gc.set_threshold(
         100_000, 50, 50
     )  # imports make objects that stay; looking for others costs a tenth
     place = None
     try:
-        place = Place()
+        if not {"--help", "--version"}.isdisjoint(sys.argv) or len(sys.argv) == 1:
+            app()  # needs no place
+        from kpi_gate.environment import prepare_environment
+        from kpi_gate.record.prefect_key import meet_prefect
+
+        place = this_place()
         prepare_environment(place.home)
         meet_prefect(place.home)
         app()

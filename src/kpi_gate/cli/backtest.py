@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from kpi_gate.cli.call_checks import this_place
 from kpi_gate.cli.options import AsJson, Html, UseCaseName, at, print_json, write_page
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
 
 
 def backtest(  # noqa: PLR0917  (options of a command)
@@ -33,6 +33,10 @@ def backtest(  # noqa: PLR0917  (options of a command)
 
     The gate, always the newest, "the metric is higher", trained on everything, never again, the
     rule of thumb, and a hindsight oracle. A play that was interrupted goes on where it was.
+
+    Examples:
+        kpi-gate backtest campaign --from 2008-11-01 --to 2010-11-01
+        kpi-gate backtest campaign --from 2009-05-01 --to 2009-08-01 --sweep window.tune_days=14,28
     """
     if start >= end:
         words = f"--to == {end:%Y-%m-%d}, must be after --from {start:%Y-%m-%d}"
@@ -45,7 +49,7 @@ def backtest(  # noqa: PLR0917  (options of a command)
     from kpi_gate.report.backtest_wording import in_words
     from kpi_gate.report.terminal import progress_bar, show_backtest
 
-    place = Place()
+    place = this_place()
     asked = {
         key: _read(value, f"--set {key}")
         for key, value in _pairs("--set", changes, "KEY=VALUE, such as window.tune_days=14")

@@ -1,5 +1,6 @@
 """What a call must satisfy before anything is started, recorded or written."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,10 +8,31 @@ from typing import TYPE_CHECKING
 import typer
 
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.run.context import Run
+    from kpi_gate.workspace import Place
+
+
+def this_place() -> "Place":
+    """Return where files and services are, for the project at hand.
+
+    Raises:
+        ConfigurationError: If the environment says something that cannot be.
+    """
+    from pydantic import ValidationError
+
+    from kpi_gate.workspace import Place
+
+    try:
+        return Place()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(("KPI_GATE", *map(str, first["loc"]))).upper()
+        given = os.environ.get(name, "")
+        shown = "" if "webhook" in name.lower() or "key" in name.lower() else f" == {given!r}"
+        words = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"environment {name}{shown}: {words}") from None
 
 
 def require_reason(reason: str, act: str) -> str:
@@ -30,7 +52,7 @@ def require_tick(name: str) -> None:
     Raises:
         ConfigurationError: If there is no tick of it yet.
     """
-    place = Place()
+    place = this_place()
     path = place.work(name) / "tick.yaml"
     if not path.exists():
         raise ConfigurationError(
@@ -49,7 +71,7 @@ def require_stage(name: str, made: str, verb: str) -> None:
     Raises:
         ConfigurationError: If it has not.
     """
-    place = Place()
+    place = this_place()
     path = place.work(name) / made
     if not path.exists():
         raise ConfigurationError(f"{place.shown(path)}: not there; run `kpi-gate {verb} {name}`")
@@ -64,7 +86,7 @@ def require_decision_id(wanted: str) -> None:
     from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.ledger_lookup import find
 
-    find(open_ledger(Place()), wanted)
+    find(open_ledger(this_place()), wanted)
 
 
 def plan(name: str, as_of: datetime | None) -> "Run":
@@ -131,7 +153,7 @@ def require_champion(name: str) -> None:
     """
     from kpi_gate.record.ledger import open_ledger
 
-    if not open_ledger(Place()).entries(name, "done"):
+    if not open_ledger(this_place()).entries(name, "done"):
         raise ConfigurationError(
             f"{name} has no champion to look at: none was ever promoted; run "
             f"`kpi-gate retrain {name}`"

@@ -76,7 +76,8 @@ def main() -> None:
     (place.home / MARK).write_text(open_ledger(place).entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
-        "Look at it:  [bold]make ui[/bold]   MLflow with every decision's page, Prefect\n"
+        "Look at it:  [bold].venv/bin/kpi-gate open campaign[/bold]   the newest decision's page\n"
+        "             [bold]make ui[/bold]   MLflow with every decision, Prefect with every run\n"
         "Go on:       [bold].venv/bin/kpi-gate retrain campaign --as-of 2009-10-01[/bold]"
     )
 

@@ -1,7 +1,6 @@
 """What is installed, at the door: tell whether it fits the project, and take another version."""
 
 import re
-from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpi_gate import __version__
+from kpi_gate.cli.call_checks import this_place
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files import project
 from kpi_gate.record import installation
-from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +26,11 @@ _RELEASE = re.compile(r"^## \[([^\]]+)\].*?(?=^## \[|\Z)", re.MULTILINE | re.DOT
 def update(
     wheel: Annotated[Path, typer.Argument(help="kpi_gate-VERSION-py3-none-any.whl")],
 ) -> None:
-    """Take another version of the machine into the project: wheel, pin and lock."""
+    """Take another version of the machine into the project: wheel, pin and lock.
+
+    Examples:
+        kpi-gate update kpi_gate-0.2.0-py3-none-any.whl
+    """
     try:
         taken = installation.adopt(wheel, project.here().root)
     except ValueError as error:
@@ -39,6 +42,9 @@ def doctor() -> None:
     """Tell what is installed, whether it fits the project and its record, and what has changed.
 
     Exit code 1 where something does not fit.
+
+    Examples:
+        kpi-gate doctor
     """
     from kpi_gate.record.ledger import FORMAT, open_ledger
     from kpi_gate.run.provenance import PACKAGE, machine_hash
@@ -49,7 +55,7 @@ def doctor() -> None:
     typer.echo(f"project  {found.root}, use cases in {found.shown(found.use_cases)}")
     faults = [*_project_faults(found)]
     try:
-        ledger = open_ledger(Place())
+        ledger = open_ledger(this_place())
         entries = ledger.entries()
     except (RuntimeError, ConfigurationError) as error:
         faults.append(str(error))
@@ -63,6 +69,8 @@ def doctor() -> None:
 
 
 def _installed(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:

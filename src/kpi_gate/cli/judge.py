@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from kpi_gate.cli.options import AsJson, AsOf, Whole, at, end_with, file_to_write, write_page
-from kpi_gate.files.yaml_file import read_mapping
 
 
 def judge(  # noqa: PLR0913, PLR0917  (options of a command)
@@ -43,7 +42,13 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     """Run the gate alone on a table of per-row values, whoever made it.
 
     With the dates of what both models have seen it also proves that the rows are fresh.
+
+    Examples:
+        kpi-gate judge --objective objective.yaml --rows rows.parquet
+        kpi-gate judge --objective objective.yaml --rows rows.csv --html page.html
     """
+    from kpi_gate.files.yaml_file import read_mapping
+
     read_mapping(objective)  # what must not be built is refused before pandas is imported
     from kpi_gate.evaluation.judge import judge as judge_rows
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import require_reason
-from kpi_gate.cli.options import AsJson, Reason, as_json_text, print_json
+from kpi_gate.cli.call_checks import require_reason, this_place
+from kpi_gate.cli.options import AsJson, Reason, as_json_text, helped, print_json
 from kpi_gate.usecase.names import require_name
-from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.record.ledger import Entry, Ledger
@@ -41,21 +40,29 @@ class Format(StrEnum):
     JSON = "json"
 
 
-@ledger_app.command("show")
 def show_ledger(
     name: OneUseCase = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what was decided, promoted and rolled back, by whom and why, oldest first."""
+    """Show what was decided, promoted and rolled back, by whom and why, oldest first.
+
+    The column `tick` is the moment that a decision is about; `written` is when it was recorded.
+
+    Examples:
+        kpi-gate ledger show
+        kpi-gate ledger show campaign
+    """
     entries = _entries(name, whole=as_json)
     if as_json:
         print_json([entry.as_json() for entry in entries])
         return
-    for entry in entries:
-        typer.echo(_line(entry))
+    from rich.console import Console
+
+    from kpi_gate.report.ledger_text import show_rows
+
+    show_rows(entries, Console(highlight=False))
 
 
-@ledger_app.command("verify")
 def verify_ledger(
     noted: Annotated[
         str | None,
@@ -63,12 +70,17 @@ def verify_ledger(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every row, its triggers and what MLflow names; exit code 1 where something is wrong."""
+    """Check every row, its triggers and what MLflow names; exit code 1 where something is wrong.
+
+    Examples:
+        kpi-gate ledger verify
+        kpi-gate ledger verify --noted 5d41402abc4b
+    """
     from kpi_gate.record.ledger_check import check_ledger
 
     if noted is not None and not _NOTED.fullmatch(noted):
         raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
-    checked = check_ledger(Place(), noted or "")
+    checked = check_ledger(this_place(), noted or "")
     if as_json:
         print_json(checked.as_json())
     else:
@@ -76,9 +88,12 @@ def verify_ledger(
     raise typer.Exit(BROKEN if checked.faults else 0)
 
 
-@ledger_app.command("key")
 def key_ledger(reason: Reason = "") -> None:
-    """Key the chain from the next row on, with the key at hand; it is recorded."""
+    """Key the chain from the next row on, with the key at hand; it is recorded.
+
+    Examples:
+        kpi-gate ledger key --reason 'an auditor asked for it'
+    """
     reason = require_reason(reason, "a key")
     from kpi_gate.release.alias_move import asked_by
 
@@ -86,13 +101,17 @@ def key_ledger(reason: Reason = "") -> None:
     typer.echo(f"The chain is keyed from row {row.number} on: keep the key, nothing reads without.")
 
 
-@ledger_app.command("export")
 def export_ledger(
     name: OneUseCase = None,
     form: Annotated[Format, typer.Option("--format", help="JSON holds whole bodies.")] = Format.CSV,
     to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
 ) -> None:
-    """Write one row a ledger row: who, what, when and why; only from a chain that is intact."""
+    """Write one row a ledger row: who, what, when and why; only from a chain that is intact.
+
+    Examples:
+        kpi-gate ledger export --to ledger.csv
+        kpi-gate ledger export campaign --format json
+    """
     entries = _entries(name, whole=True)
     if form is Format.CSV:
         text = _csv(entries)
@@ -106,11 +125,14 @@ def export_ledger(
     typer.echo(f"{to}: {len(entries)} rows")
 
 
-@ledger_app.command("protect")
 def protect_ledger(
     reason: Annotated[str, typer.Option(help="Why the rows are right; it is recorded.")] = "",
 ) -> None:
-    """Vouch for the rows where triggers or rows were lost, if the chain is intact; recorded."""
+    """Vouch for the rows where triggers or rows were lost, if the chain is intact; recorded.
+
+    Examples:
+        kpi-gate ledger protect --reason 'restored from a backup'
+    """
     reason = require_reason(reason, "a protection")
     from kpi_gate.release.alias_move import asked_by
 
@@ -118,9 +140,12 @@ def protect_ledger(
     typer.echo("The ledger is append-only again.")
 
 
-@ledger_app.command("migrate")
 def migrate_ledger() -> None:
-    """Bring the ledger to this version's format after an update; no row is changed."""
+    """Bring the ledger to this version's format after an update; no row is changed.
+
+    Examples:
+        kpi-gate ledger migrate
+    """
     from kpi_gate.release.alias_move import asked_by
 
     row = _ledger().migrate(asked_by())
@@ -151,24 +176,7 @@ def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
 def _ledger() -> "Ledger":
     from kpi_gate.record.ledger import open_ledger
 
-    return open_ledger(Place())
-
-
-def _line(entry: "Entry") -> str:
-    """Return an entry as one line: when, what, why, who."""
-    body = entry.body
-    where = f"{entry.number:>4} {entry.at:%Y-%m-%d %H:%M} {entry.use_case} {entry.kind}"
-    words = [body.get("sentence") or f"{body.get('version') or 'baseline'}"]
-    if entry.kind != "decision" and "from" in body:
-        words.append(f"after {body['from'] or 'baseline'}")
-    words += [f"forced: {body['forced']}"] if body.get("forced") else []
-    words += [f"because: {body['reason']}"] if body.get("reason") else []
-    words += [f"approved by {body['approved_by']}"] if body.get("approved_by") else []
-    words += [f"[snapshot {body['snapshot']}]"] if body.get("snapshot") else []
-    words += [f"(by {body['asked_by']})"] if body.get("asked_by") else []
-    text = f"{where} {entry.subject}: {' '.join(words)}"
-    # a reason comes from people: neither a new line nor a terminal's commands
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return open_ledger(this_place())
 
 
 def _csv(entries: Iterable["Entry"]) -> str:
@@ -201,3 +209,11 @@ def _cell(value: Any) -> Any:
     if not isinstance(value, str) or not value.lstrip().startswith(_FORMULA):
         return value
     return f"'{value}"
+
+
+for _name, _verb in (
+    *(("show", show_ledger), ("verify", verify_ledger), ("export", export_ledger)),
+    *(("key", key_ledger), ("protect", protect_ledger), ("migrate", migrate_ledger)),
+):
+    _words, _examples = helped(_verb)
+    ledger_app.command(_name, help=_words, epilog=_examples)(_verb)

@@ -35,6 +35,11 @@ def monitor(
 
     A severe finding stops promotions until a later look finds none. Days whose rows are unusable
     go into quarantine: they count neither for training nor for judging, until they are released.
+
+    Examples:
+        kpi-gate monitor campaign
+        kpi-gate monitor campaign --as-of 2009-10-02
+        kpi-gate monitor campaign --release 2009-06-03 --reason 'the file was mended'
     """
     if release is not None:
         _release(name, as_of, release, require_reason(reason, "a release from quarantine"))

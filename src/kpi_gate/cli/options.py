@@ -1,6 +1,8 @@
 """What several commands take from the line, and how they print and end."""
 
+import inspect
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
     from kpi_gate.run.context import Run
     from kpi_gate.usecase.refusal import Refusal
+
+
+def helped(verb: Callable[..., Any]) -> tuple[str, str]:
+    """Return the help of a verb and, apart from it, its examples, a line each."""
+    words, _, examples = (inspect.getdoc(verb) or "").partition("\n\nExamples:\n")
+    lines = [line.strip() for line in examples.splitlines()]
+    words = re.sub(r"(?<!\n)\n(?!\n)", " ", words)  # typer would break lines where they break here
+    return words, "\n\n".join(["Examples:", *lines])
 
 
 def moment(text: str) -> datetime:

@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import plan, require_decision_id
+from kpi_gate.cli.call_checks import plan, require_decision_id, this_place
 from kpi_gate.cli.options import AsJson, AsOf, Html, UseCaseName, print_json, refuse, write_page
-from kpi_gate.workspace import Place
 
 UNEXPECTED = 1
 
@@ -18,6 +17,10 @@ def selftest(
     """Let candidates that must not pass ask the gate, on the use case's own data.
 
     Exit code 1 where the gate decided wrong. A scheduled retrain promotes nothing until it passes.
+
+    Examples:
+        kpi-gate selftest campaign
+        kpi-gate selftest campaign --html selftest.html
     """
     from kpi_gate import pipeline
     from kpi_gate.proof.record import page_of
@@ -48,7 +51,12 @@ def reproduce(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run a decision again from its data, code and settings; say same (0) or different (1)."""
+    """Run a decision again from its data, code and settings; say same (0) or different (1).
+
+    Examples:
+        kpi-gate reproduce 3f9a21
+        kpi-gate reproduce 3f9a21 --keep restored
+    """
     require_decision_id(decision)
     from rich.console import Console
 
@@ -56,7 +64,7 @@ def reproduce(
     from kpi_gate.reproduce.sandbox import scratch_folder
 
     with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
-        found = run_again(Place(), decision, folder, status.update)
+        found = run_again(this_place(), decision, folder, status.update)
     if as_json:
         print_json(found.as_json())
     else:

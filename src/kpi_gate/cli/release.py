@@ -17,7 +17,12 @@ def promote(
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Promote the last decision's candidate, if it may be: after an approval, or by force."""
+    """Promote the last decision's candidate, if it may be: after an approval, or by force.
+
+    Examples:
+        kpi-gate promote campaign
+        kpi-gate promote campaign --force --reason 'the board wants it'
+    """
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason go together")
     from kpi_gate.pipeline import apply_reviews, open_run
@@ -41,7 +46,11 @@ def promote(
 
 
 def rollback(name: UseCaseName, reason: Reason = "") -> None:
-    """Return to the champion before, recorded with its reason."""
+    """Return to the champion before, recorded with its reason.
+
+    Examples:
+        kpi-gate rollback campaign --reason 'complaints from branch 7'
+    """
     reason = require_reason(reason, "a rollback")
     from kpi_gate.orchestration.notify import telling
     from kpi_gate.release import promotion
@@ -53,7 +62,11 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
 
 
 def reanchor(name: UseCaseName, reason: Reason = "") -> None:
-    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason."""
+    """Let the guardrails' budgets begin anew at the present champion, recorded with its reason.
+
+    Examples:
+        kpi-gate reanchor campaign --reason 'the new normal'
+    """
     reason = require_reason(reason, "an anchor")
     from kpi_gate.release import promotion
     from kpi_gate.run.opening import open_run
@@ -64,7 +77,11 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
 
 
 def realign(name: UseCaseName, reason: Reason = "") -> None:
-    """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason."""
+    """Let MLflow's aliases and tags say again what the ledger says, recorded with its reason.
+
+    Examples:
+        kpi-gate realign campaign --reason 'an alias was moved by hand'
+    """
     reason = require_reason(reason, "a realignment")
     from kpi_gate.release.realign import realign as put_right
     from kpi_gate.run.opening import open_run
@@ -75,7 +92,11 @@ def realign(name: UseCaseName, reason: Reason = "") -> None:
 
 
 def accept_history(name: UseCaseName, reason: Reason = "") -> None:
-    """Take what changed since the last tick for right, in the last snapshot alone; recorded."""
+    """Take what changed since the last tick for right, in the last snapshot alone; recorded.
+
+    Examples:
+        kpi-gate accept-history campaign --reason 'the warehouse was cleaned'
+    """
     from kpi_gate.release.accept_history import accept
     from kpi_gate.run.opening import held, last_tick
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kpi_gate.cli.call_checks import this_place
 from kpi_gate.cli.options import AsJson, file_to_write, print_json, write_page
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.record.ledger import Entry
@@ -25,13 +25,18 @@ def report(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make one page of what became of every use case: promises, rollbacks, alarms, lead times."""
+    """Make one page of what became of every use case: promises, rollbacks, alarms, lead times.
+
+    Examples:
+        kpi-gate report
+        kpi-gate report campaign fraud --to report.html
+    """
     from kpi_gate.record.ledger import WHOLE, open_ledger
     from kpi_gate.report.history_page import page
     from kpi_gate.report.history_wording import lead
     from kpi_gate.usecase import discovery
 
-    place, now = Place(), datetime.now(UTC)
+    place, now = this_place(), datetime.now(UTC)
     entries = open_ledger(place).whole()
     known = sorted({*discovery.names(), *(one.use_case for one in entries)} - {WHOLE})
     for name in names or ():

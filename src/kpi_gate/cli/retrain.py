@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from kpi_gate.cli.call_checks import plan, require_stage, require_tick
+from kpi_gate.cli.call_checks import plan, require_stage, require_tick, this_place
 from kpi_gate.cli.options import (
     AsJson,
     AsOf,
@@ -20,7 +20,6 @@ from kpi_gate.cli.options import (
     working,
 )
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
 
 if TYPE_CHECKING:
     from kpi_gate.run.result import RetrainResult
@@ -35,6 +34,11 @@ def retrain(
 
     Prints the verdict, what it is worth, and what would change it. Where nothing is new since the
     last decision, nothing is trained. The exit code is the verdict's.
+
+    Examples:
+        kpi-gate retrain campaign
+        kpi-gate retrain campaign --as-of 2009-10-01
+        kpi-gate retrain campaign --all
     """
     from kpi_gate.files import project
     from kpi_gate.orchestration import work_pools
@@ -76,7 +80,12 @@ def snapshot(
     to: Annotated[Path | None, file_to_write("File to restore into.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Freeze the rows known at a moment and the champion in use; or restore a snapshot."""
+    """Freeze the rows known at a moment and the champion in use; or restore a snapshot.
+
+    Examples:
+        kpi-gate snapshot campaign --as-of 2009-10-01
+        kpi-gate snapshot campaign --restore FINGERPRINT --to rows.parquet
+    """
     if restore or to is not None:
         _restore(restore, to)
         return
@@ -116,29 +125,46 @@ def _restore(fingerprint: str, to: Path | None) -> None:
         )
     from kpi_gate.record.dvc_stages import Stages
 
-    Stages(Place().root).restore(fingerprint, to)
+    Stages(this_place().root).restore(fingerprint, to)
     typer.echo(f"{to}: restored snapshot {fingerprint}")
 
 
 def validate(name: UseCaseName) -> None:
-    """Refuse the last snapshot if it breaks the contract or the expectations."""
+    """Refuse the last snapshot if it breaks the contract or the expectations.
+
+    Examples:
+        kpi-gate validate campaign
+    """
     _stage(name, "validate", "the snapshot keeps the contract and the expectations")
 
 
 def train(name: UseCaseName) -> None:
-    """Train the candidate on the last snapshot."""
+    """Train the candidate on the last snapshot.
+
+    Examples:
+        kpi-gate train campaign
+    """
     _stage(name, "train", "the candidate is trained")
 
 
 def compare(name: UseCaseName) -> None:
-    """Score candidate, champion and anchor on the same fresh rows."""
+    """Score candidate, champion and anchor on the same fresh rows.
+
+    Examples:
+        kpi-gate compare campaign
+    """
     require_tick(name)
     require_stage(name, "candidate", "train")
     _stage(name, "compare", "the evidence is written")
 
 
 def decide(name: UseCaseName, whole: Whole = False, as_json: AsJson = False) -> None:
-    """Judge the evidence of the last tick; nothing is recorded and nothing moves."""
+    """Judge the evidence of the last tick; nothing is recorded and nothing moves.
+
+    Examples:
+        kpi-gate decide campaign
+        kpi-gate decide campaign --json
+    """
     require_tick(name)
     require_stage(name, "evidence/evidence.json", "compare")
     from kpi_gate import pipeline
@@ -151,6 +177,9 @@ def refit(name: UseCaseName, whole: Whole = False, as_json: AsJson = False) -> N
     """Fit what the last tick promotes again on all mature rows; nothing is recorded, nothing moves.
 
     Only where `window.refit` is `after_gate`.
+
+    Examples:
+        kpi-gate refit campaign
     """
     require_tick(name)
     require_stage(name, "evidence/evidence.json", "compare")
