@@ -14,7 +14,7 @@ from kpi_gate.run.context import REFIT, Run
 from kpi_gate.usecase import discovery
 
 PACKAGE = Path(kpi_gate.__file__).parent
-EXAMPLES = frozenset({"examples"})
+EXAMPLES = frozenset({"examples", "template"})  # a wheel carries what `kpi-gate new` begins with
 # rooms that no decision hangs on: they show, watch, replay or prove it
 AFTERWARDS = EXAMPLES | {
     "backtest",
