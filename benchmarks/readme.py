@@ -40,7 +40,7 @@ NOTES = {
     "mkdocs.yml": "how the documentation is built",
 }
 PROGRAM = str(Path(sys.executable).with_name("kpi-gate"))
-TICK = r"^\d/\d  "  # a line of the demo: a moment, and what was decided
+TABLE = r"^(as of|\d{4}-\d\d-\d\d| {20,}\S)"  # of the demo
 BACKTEST = ("campaign", "--from", "2008-11-01", "--to", "2010-11-01")
 LISTED = ("flows", "src/kpi_gate")
 
@@ -108,7 +108,7 @@ def main(sections: list[str]) -> None:
     """Fill the named sections, or all."""
     makers: dict[str, Callable[[], str]] = {
         "tree": tree,
-        "demo": lambda: printed(sys.executable, "-m", "kpi_gate.cli.demo", only=TICK),
+        "demo": lambda: printed(sys.executable, "-m", "kpi_gate.cli.demo", only=TABLE),
         "selftest": lambda: printed(PROGRAM, "selftest", "campaign"),
         "backtest": lambda: printed(PROGRAM, "backtest", *BACKTEST),
     }
