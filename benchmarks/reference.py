@@ -49,7 +49,6 @@ def command_line() -> str:
         str(root.help),
         "In a project the program is `.venv/bin/kpi-gate`. Every verb finds the project from any "
         "folder in it. `kpi-gate VERB --help` prints what stands here.",
-        "## Commands",
         *_commands("kpi-gate", root),
         f"## Exit codes\n\n{exit_codes()}",
     )
@@ -62,8 +61,8 @@ def _commands(before: str, group: Any) -> Iterator[str]:
         panel = getattr(command, "rich_help_panel", None)
         panels.setdefault(panel if isinstance(panel, str) else "", []).append((name, command))
     for panel, commands in panels.items():
-        if panel:
-            yield f"## {panel}"
+        if panel or before == "kpi-gate":
+            yield f"## {panel or 'Commands'}"
         for name, command in commands:
             words = f"{before} {name}"
             if hasattr(command, "commands"):
