@@ -51,3 +51,22 @@ def test_a_guardrail_names_its_slice():
     difference[region == "north"] = noise(20, gain=-0.3, sd=3.0)
     said = asked(difference, SLICE, region=region)
     assert said.startswith("More decisions of this level: slice region north may lose")
+
+
+@pytest.mark.parametrize("loss", [3.0, 30.0])
+def test_a_single_bad_day_is_named_with_what_the_gain_would_be_without_it(loss):
+    difference, day = noise(gain=0.5), np.arange(600) % 20
+    difference[day == 13] -= loss
+    decision = decide(evidence(difference, day=day), settings())
+    assert decision.verdict == "HOLD"
+    said = decision.ask
+    assert said.startswith("Look at 1970-01-14, which carries ")
+    assert f"without it the gain would be {difference[day != 13].mean():.2f}"[:-1] in said
+    assert ("; else another candidate" in said) == (difference.mean() < 0.05)
+
+
+def test_where_no_day_stands_out_none_is_named():
+    decision = decide(evidence(noise(gain=0.1), day=np.arange(600) % 20), settings())
+    assert decision.gain.top_day is None
+    assert "Look at" not in decision.ask
+    assert "days at today's pace" in decision.ask

@@ -1,7 +1,7 @@
 """The gate: evidence and objective in, decision out. Every rule fails closed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from kpi_gate.decision.checks.gain import (
 )
 from kpi_gate.decision.checks.guardrails import check_measure, check_slices, slice_gains
 from kpi_gate.decision.checks.levels import check_levels
-from kpi_gate.decision.checks.sufficiency import check_enough, check_hidden, rows_for_enough
+from kpi_gate.decision.checks.sufficiency import MUCH, check_enough, check_hidden, rows_for_enough
 from kpi_gate.decision.checks.validity import check_valid
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.fingerprint import decision_id, digest
@@ -139,7 +139,8 @@ def _summary(
     gain: Gain, shrunk: float, prior: Prior | None, unit: str, uncapped: float | None
 ) -> GainSummary:
     known = np.isfinite(gain.standard_error)
-    same = ("estimate", "threshold", "p_above_threshold", "rows", "units", "changed")
+    same = ("estimate", "threshold", "p_above_threshold", "rows", "units", "changed", "days")
+    named = gain.top_day is not None and gain.top_day_share > MUCH
     return GainSummary(
         **{name: getattr(gain, name) for name in same},
         standard_error=gain.standard_error if known else None,
@@ -148,6 +149,9 @@ def _summary(
         shrunk=shrunk,
         unit=unit,
         uncapped=uncapped if is_finite(uncapped) else None,
+        top_day=date(1970, 1, 1) + timedelta(days=gain.top_day or 0) if named else None,
+        top_day_share=gain.top_day_share,
+        without_top_day=gain.without_top_day if named else None,
         booking_error=booking_error(gain) if known else None,
         prior=None if prior is None else prior.middle_half(),
     )

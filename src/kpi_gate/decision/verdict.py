@@ -1,6 +1,7 @@
 """The answer of the gate: a verdict, and every reason with its number and its bound."""
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -90,6 +91,10 @@ class GainSummary(Frozen):
         uncapped: Estimate with the cap on amounts lifted; None where nothing is capped.
         booking_error: Standard error as it is best guessed, with which it was shrunk; None where
             nothing is known.
+        days: Days with a decision; 0 where nobody says when they were due.
+        top_day: Day that carries most of the variance over days; None where none carries over half.
+        top_day_share: Share of it that the largest carries.
+        without_top_day: Mean paired difference without it.
         prior: What past candidates let expect before any look: the middle half of it, (lower,
             upper); None where nothing could be learnt.
     """
@@ -107,6 +112,10 @@ class GainSummary(Frozen):
     changed: float
     uncapped: float | None = None
     booking_error: float | None = None
+    days: int = 0
+    top_day: date | None = None
+    top_day_share: float = 0.0
+    without_top_day: float | None = None
     prior: tuple[float, float] | None = None
 
 

@@ -38,12 +38,29 @@ def _of_open(decision: Decision, first: Check) -> str:
         return f"A gain that pays for the switch, which costs {price}"
     if first.rule == "V4":
         return f"More decisions of this level: {in_words(first)}{'; ' if more else ''}{more}"
-    if gain is not None and gain.estimate <= gain.threshold:
+    estimate = gain.estimate if gain is not None and gain.estimate <= gain.threshold else None
+    if loud := _of_one_day(decision) if first.rule == "V1" else "":
+        otherwise = ["another candidate"] if estimate is not None else [more] if more else []
+        return "; else ".join([loud, *otherwise])
+    if estimate is not None:
         return (
-            f"Another candidate: at this estimate, {number(gain.estimate)}, no number of decisions "
+            f"Another candidate: at this estimate, {number(estimate)}, no number of decisions "
             f"opens the gate{'; a verdict on this one needs ' if more else ''}{more}"
         )
     return f"{more[:1].upper()}{more[1:]}" if more else f"Put right: {said}"
+
+
+def _of_one_day(decision: Decision) -> str:
+    """Say what a single day does to the gain; empty where none carries most of what days differ."""
+    gain = decision.gain
+    if gain is None or gain.top_day is None or gain.without_top_day is None:
+        return ""
+    unit = clean(decision.unit)
+    return (
+        f"Look at {gain.top_day}, which carries {gain.top_day_share:.0%} of what days differ by: "
+        f"without it the gain would be {number(gain.without_top_day)} {unit} a decision. If its "
+        "data are at fault, set it aside"
+    )
 
 
 def _of_closed(decision: Decision, first: Check) -> str:
@@ -66,12 +83,14 @@ def _more_decisions(decision: Decision, check: Check) -> str:
         return ""
     rows = gain.rows * (ratio - 1)
     words = f"about {number(float(f'{rows:.2g}'), 0)} more decisions like these"
-    if decision.lineage is None:
-        return words
     lineage = decision.lineage
-    days = math.ceil(min(lineage.window.days * (ratio - 1), FARTHEST))
-    if not 0 < days < FARTHEST:
+    window = gain.days if lineage is None else lineage.window.days
+    days = math.ceil(min(window * (ratio - 1), FARTHEST))
+    if not window:
+        return words
+    if days == FARTHEST:
         return f"{words}: more than ten years at today's pace"
-    until = lineage.as_of + timedelta(days=days)
-    unit = "day" if days == 1 else "days"
-    return f"{words}: {days} {unit} at today's pace, by {until:%Y-%m-%d}"
+    pace = f"{words}: {days} {'day' if days == 1 else 'days'} at today's pace"
+    if lineage is None:
+        return pace
+    return f"{pace}, by {lineage.as_of + timedelta(days=days):%Y-%m-%d}"

@@ -27,6 +27,7 @@ from kpi_gate.decision.stats.week import weekday_levels
 
 Floats = NDArray[np.float64]
 POWER = 0.80
+NO_DAY: tuple[int | None, float, float | None] = (None, 0.0, None)
 LOSS_SHARE = 0.9  # losses beyond it are small change: they do not count as seen losses
 
 
@@ -66,6 +67,7 @@ class Gain:
             where there is a single day.
         top_day: Number of the day that strays most from the mean; None where there is a single day.
         top_day_share: Share of the variance over days that it carries.
+        without_top_day: The mean without it.
     """
 
     estimate: float
@@ -91,6 +93,7 @@ class Gain:
     day_standard_error: float | None
     top_day: int | None = None
     top_day_share: float = 0.0
+    without_top_day: float | None = None
 
     @property
     def is_hopeless(self) -> bool:
@@ -205,7 +208,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
     chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
     numbers = np.unique(np.asarray(() if day is None else day))
     known = history if history is not None and history.is_long else None
-    expected, top_day, top_day_share = views[0].standard_error, None, 0.0
+    expected, worst = views[0].standard_error, NO_DAY
     if day is not None and numbers.size > 1:  # a shock of one day hits all its units
         sums, rows = cluster_sums(values, day)
         week, fitted = _week(sums / rows, rows, numbers, known)
@@ -232,9 +235,7 @@ def paired_gain(  # noqa: PLR0913  (all by name)
             views.append(known.interval(plain.estimate, numbers, by_day[1], confidence))
             chances.append(known.chance(views[-1], threshold))
             expected = max(expected, views[-1].standard_error)
-        strays = np.square(by_day[0] - plain.estimate * by_day[1])
-        top = int(strays.argmax())
-        top_day, top_day_share = int(numbers[top]), float(strays[top] / (strays.sum() or 1.0))
+        worst = _top_day(by_day, numbers, plain.estimate)
     sums = by_unit[0]
     size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
@@ -259,9 +260,21 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         expected_error=expected,
         skewed_error=(views[0].estimate - views[0].lower) / NormalDist().inv_cdf(confidence),
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
-        top_day=top_day,
-        top_day_share=top_day_share,
+        top_day=worst[0],
+        top_day_share=worst[1],
+        without_top_day=worst[2],
     )
+
+
+def _top_day(
+    by_day: tuple[Floats, Floats], days: NDArray[np.int64], mean: float
+) -> tuple[int, float, float]:
+    """Return the day that strays most, its share of the variance, and the mean without it."""
+    sums, rows = by_day
+    strays = np.square(sums - mean * rows)
+    top = int(strays.argmax())
+    without = (sums.sum() - sums[top]) / (rows.sum() - rows[top])
+    return int(days[top]), float(strays[top] / (strays.sum() or 1.0)), float(without)
 
 
 def _week(
