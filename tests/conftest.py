@@ -32,7 +32,7 @@ SIMULATED = ("ads-", "fraud-", "recommend-")
 _SERVER: list[ExitStack] = []  # of Prefect, while there is one
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported
-hypothesis.settings.register_profile("no timing")
+hypothesis.settings.register_profile("no timing", deadline=None)
 hypothesis.settings.load_profile("no timing")
 for name in [name for name in os.environ if name.startswith(("KPI_GATE_", "PREFECT_API"))]:
     del os.environ[name]
