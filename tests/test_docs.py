@@ -104,7 +104,7 @@ COMMANDS = [
 SAID = sorted(  # in a sentence
     {
         found
-        for path in blocks.PAGES
+        for path in (*blocks.PAGES, blocks.OF_A_PROJECT)
         for found in re.findall(
             r"`(?:\.venv/bin/)?((?:kpi-gate|make|python -m) [^`]+)`", path.read_text("utf-8")
         )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+OF_A_PROJECT = ROOT / "template/{{ cookiecutter.project_slug }}/README.md"
 FENCE = re.compile(
     r"(?:^[ ]*<!-- (?P<mark>run|not run): (?P<words>.+?) -->\n)?"
     r"^(?P<indent> *)```(?P<language>\w*)(?: title=\"(?P<title>.*?)\")?\n(?P<text>.*?)^ *```$",

@@ -131,8 +131,8 @@ def _reason(entry: "Entry") -> str:
     from kpi_gate.report.decision_brief import headline, money_sentence
 
     decision = Decision.model_validate(entry.body["decision"])
-    words = headline(decision).partition(": ")[2]
-    return f"{words} {money_sentence(decision).capitalize()}".strip()
+    words, money = headline(decision).partition(": ")[2], money_sentence(decision)
+    return f"{words} {money[:1].upper()}{money[1:]}".strip()
 
 
 def _health(look: "Entry") -> str:
