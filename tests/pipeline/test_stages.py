@@ -166,6 +166,7 @@ def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
 
 def test_the_record_tells_everything(run_at, first_champion):
     from kpi_gate.record.decision_run import client
+    from kpi_gate.record.run_links import kept_page
 
     entry = newest_decision(run_at())
     with client(run_at().place) as mlflow_client:
@@ -178,6 +179,16 @@ def test_the_record_tells_everything(run_at, first_champion):
             for folder in ("decision", "evidence", "validation")
             for found in mlflow_client.list_artifacts(run.info.run_id, folder)
         }
+    kept = kept_page(run_at().place, "toy", run.info.run_id)
+    html = kept.read_text("utf-8")
+    assert 'href="../validation/report.html"' in html
+    assert (kept.parent / "../validation/report.html").exists()
+    for words in (
+        run.info.run_id,
+        f"kpi-gate ledger show toy: {entry.subject}",
+        "2024-03-04 03:00",
+    ):
+        assert words in html, "the run, the row in the ledger, the next tick"
     assert re.fullmatch(r"2024-03-01 PROMOTE, \+[\d,]+ USD a year", run.info.run_name)
     assert run.data.metrics["decision/gain"] == entry.body["decision"]["gain"]["estimate"]
     assert set(run.data.metrics) == {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kpi_gate.usecase.cron import cron_fault, fires, longest_gap_days, zone_fault
+from kpi_gate.usecase.cron import cron_fault, fires, longest_gap_days, next_firing, zone_fault
 
 
 @pytest.mark.parametrize(
@@ -94,3 +94,15 @@ def test_the_longest_gap_of_a_schedule_is_in_days():
     assert longest_gap_days("0 3 1 * *", "UTC") == 31
     assert longest_gap_days("*/5 8-17 * * mon-fri", "UTC") == pytest.approx(2 + 14 / 24 + 5 / 1440)
     assert longest_gap_days("0 3 29 2 *", "UTC") == 365
+
+
+@pytest.mark.parametrize("timezone", CHANGES)
+@pytest.mark.parametrize("cron", ["0 3 1,15 * *", "30 2 * * *", "*/15 1-3 * * *"])
+def test_the_next_firing_is_the_first_that_is_later(cron, timezone):
+    start = datetime(*CHANGES[timezone][0], tzinfo=UTC)
+    first = next_firing(cron, timezone, start)
+    assert first > start
+    assert (
+        first == fires(cron, timezone, start + timedelta(seconds=1), start + timedelta(days=32))[0]
+    )
+    assert next_firing(cron, timezone, first) > first

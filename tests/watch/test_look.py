@@ -126,6 +126,11 @@ def test_clean_days_are_quiet_and_staleness_is_measured_once_a_week(project, run
     assert not last.body["severe"]
     page = (project / ".kpi-gate/monitor/toy.html").read_text()
     assert "WELL" in page
+    assert "Money over time against the promise" in page
+    assert f"v1 from {FIRST:%Y-%m-%d}" in page, "where the lines begin"
+    assert page.count('class="of-realised"') == 2, "the line, and its name"
+    assert "kpi-gate report" in page
+    assert "next look" not in page, "the toy is never looked at by itself"
     assert seen[-1].realised.worth.words in page
     with client(run_at().place) as mlflow_client:
         run = mlflow_client.get_run(last.body["run_id"])

@@ -91,12 +91,13 @@ def _history(run: Run) -> dict[str, Any] | None:
     accepted = bool(tick.get("history_accepted"))
     told = f"{change.sentence()}; a share of {change.share:.2%} against {bound:.2%} tolerated"
     say = f"If that is right: kpi-gate accept-history {run.name} --reason '...'"
+    passed = accepted or change.share <= bound
     return {
-        "passed": accepted or change.share <= bound,
+        "passed": passed,
         "accepted": accepted,
         "bound": bound,
         "since": before["as_of"],
-        "reason": change.sentence() if not change.checked else f"{told}. {say}",
+        "reason": change.sentence() if not change.checked else told if passed else f"{told}. {say}",
         "change": change.model_dump(mode="json"),
     }
 

@@ -20,6 +20,7 @@ from kpi_gate.text import clean, finite, sequence, total
 
 MOST_CORNERS = 10
 LONGEST_LEAD = 220
+GUESS = re.compile(r"\((probably [^()]+)\)")  # what validation says of a failure
 
 
 def page(decision: Decision, places: Mapping[str, str] | None = None) -> str:
@@ -112,7 +113,10 @@ def _lead(decision: Decision) -> str:
     """Say why in one sentence; where that is long, the failed checks below say it."""
     told = headline(decision).removeprefix(f"{decision.verdict}: ")
     if len(told) > LONGEST_LEAD:
-        told = f"{told.partition(':')[0]}; what failed is below."
+        lead, _, reason = told.partition(": ")
+        guess = GUESS.search(reason)
+        named = f": {reason.partition(':')[0]} is {guess[1]}" if guess else ""
+        told = f"{lead}{named}. What failed is below."
     return _first_letter_up(told)
 
 

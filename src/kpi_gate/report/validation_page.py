@@ -1,6 +1,7 @@
 """The validation report as one page: what is wrong, what that probably comes from, example rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, zip_longest
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,8 @@ from kpi_gate.text import number, shorten
 
 SHOWN_ROWS = 10
 LONGEST_CELL = 60
+KEYS = ("event_time", "unit")
+Row = list[tuple[str | None, bool]]
 WORDS = {True: "met", False: "not met", None: "skipped"}
 SIGNS = {True: "✓", False: "✗", None: "–"}
 STYLES = {True: "ok", False: "bad", None: ""}
@@ -37,7 +40,9 @@ def page(
         for check in summary["checks"]
         if check.get("probably")
     ]
-    columns = [str(name) for name in bad.columns if name != "reason"]
+    wrong = _offending(report)
+    # what offends stands first, beside what says which row it is
+    names = sorted(bad.columns.drop("reason"), key=lambda name: name not in {*wrong, *KEYS})
     return fill(
         "validation.html",
         summary=summary,
@@ -50,9 +55,9 @@ def page(
         words=WORDS,
         signs=SIGNS,
         styles=STYLES,
-        names=["row", *columns],
+        names=["row", *names],
         bad=len(bad),
-        sample=list(_sample(report)),
+        sample=list(_sample(report, names)),
         where=places or {},
     )
 
@@ -66,29 +71,23 @@ def _lead(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _sample(report: ValidationReport) -> Iterator[tuple[int, list[tuple[object, bool]]]]:
-    """Yield example rows with their position: those of every failure in turn, cells marked."""
-    rows = report.bad_rows.drop(columns="reason", errors="ignore")
-    wrong: dict[int, set[str]] = {}
-    for failure in report.failures:
-        for position in failure.positions:
-            wrong.setdefault(position, set()).add(failure.column)
-    turns = zip(
-        *(_spread(failure.positions) for failure in report.failures if len(failure.positions)),
-        strict=False,
-    )
-    chosen = list(dict.fromkeys(position for turn in turns for position in turn))
-    chosen += [position for position in rows.index[:SHOWN_ROWS] if position not in chosen]
-    for position in sorted(p for p in chosen[:SHOWN_ROWS] if p in rows.index):
-        cells = rows.loc[position]
-        yield (
-            int(position),
-            [(_cell(cells[name]), name in wrong.get(position, ())) for name in rows.columns],
-        )
+def _sample(report: ValidationReport, columns: Sequence[str]) -> Iterator[tuple[int, Row]]:
+    """Yield example rows with their position: some of every failure, what offends marked."""
+    rows, wrong = report.bad_rows, _offending(report)
+    turns = zip_longest(*(islice(places, SHOWN_ROWS) for places in wrong.values()))
+    chosen = dict.fromkeys(place for turn in turns for place in turn if place in rows.index)
+    for place in sorted(list(chosen)[:SHOWN_ROWS]):
+        cells = rows.loc[place]
+        yield int(place), [(_cell(cells[name]), place in wrong.get(name, ())) for name in columns]
 
 
-def _spread(positions: Any) -> list[int]:
-    return [positions[i % len(positions)] for i in range(SHOWN_ROWS)]
+def _offending(report: ValidationReport) -> dict[str, dict[int, None]]:
+    """Return the offending rows of each column; all recent ones where only an aggregate failed."""
+    found: dict[str, dict[int, None]] = {}
+    for failure in sorted(report.failures, key=lambda one: not one.count):
+        if failure.count or failure.column not in found:
+            found.setdefault(failure.column, {}).update(dict.fromkeys(failure.positions))
+    return found
 
 
 def _cell(value: object) -> str | None:
