@@ -1,5 +1,6 @@
 """The door: wrong calls and wrong settings are one clear line, and nothing is done."""
 
+import io
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from kpi_gate import __version__
 from kpi_gate.cli.app import VERBS, app
 from kpi_gate.cli.ledger import ledger_app
+from kpi_gate.cli.options import working
 from kpi_gate.usecase import discovery
 
 RUNNER = CliRunner()
@@ -217,3 +219,65 @@ def test_a_single_stage_waits_for_no_retrain(project):
     assert code == 1
     one_line(err, "another retrain of toy is running")
     assert not (project / "data/toy").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["nope"], ["No such command 'nope'", "see `kpi-gate --help`"]),
+        (
+            ["retrain"],
+            ["Missing argument 'USE_CASE'", "there are: toy", "`kpi-gate retrain --help`"],
+        ),
+        (["open", "toy", "again"], ["extra argument", "(again)", "see `kpi-gate open --help`"]),
+        (["status", "--jsn"], ["No such option: --jsn", "see `kpi-gate status --help`"]),
+        (["judge"], ["Missing option '--objective'", "see `kpi-gate judge --help`"]),
+        (["ledger", "export", "--format", "xml"], ["'xml' is not one of 'csv', 'json'"]),
+        (["ui", "--mlflow-port", "x"], ["'--mlflow-port'", "valid integer", "(given: 'x')"]),
+        (["backtest", "toy", "--from", "x"], ["'--from'", "'x' is no date; write 2009-07-01"]),
+        (["monitor", "toy", "--release", "x"], ["'--release'", "'x' is no day; write 2009-07-01"]),
+        (
+            ["backtest", "toy", "--from", "2020-01-01", "--to", "2020-03-01"],
+            ["--from 2020-01-01", "its rows are from 2024-01-01 to 2024-08-27"],
+        ),
+        (
+            [
+                *("backtest", "toy", "--from", "2024-03-01", "--to", "2024-05-01"),
+                *("--sweep", "model.seed=-1"),
+            ],
+            ["seed == -1, must be a whole number >= 0"],
+        ),
+        (["ledger", "export", "--to", "src"], ["--to src: is a folder, must be a file to write"]),
+        (["show"], ["Missing argument 'DECISION'", "see `kpi-gate show --help`"]),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_wrong_call_is_one_line_that_says_what_is_allowed(project, words, parts):
+    code, _, err = call(*words)
+    assert code == 2, err
+    one_line(err, *parts)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "parts"),
+    [
+        ("KPI_GATE_MIN_FREE_MB", "x", ["KPI_GATE_MIN_FREE_MB == 'x'", "valid integer"]),
+        ("KPI_GATE_FAIL_ON", "severe", ["KPI_GATE_FAIL_ON == 'severe'", "must be of INVALID, "]),
+        ("KPI_GATE_NOTIFY_BLOCKS", "team", ["KPI_GATE_NOTIFY_BLOCKS", "KIND/NAME"]),
+    ],
+)
+def test_what_the_environment_says_wrong_is_named(project, name, value, parts):
+    code, _, err = call("status", **{name: value})
+    assert code == 2
+    one_line(err, "environment ", *parts)
+
+
+def test_what_takes_long_is_told_on_a_terminal_alone(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    for terminal in (True, False):
+        screen = io.StringIO()
+        monkeypatch.setattr(screen, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr(sys, "stderr", screen)
+        with working("toy: retrain") as tell:
+            tell("train: fit the candidate")
+        assert ("toy: retrain" in screen.getvalue()) == terminal

@@ -210,7 +210,9 @@ def test_the_record_tells_everything(run_at, first_champion):
     assert run.data.params["objective.min_effect"] == "0.05"
     assert run.data.tags["decision_id"] == entry.subject
     assert run.inputs.dataset_inputs[0].dataset.digest == entry.body["snapshot"]
-    assert {"decision/decision.html", "decision/numbers.json"} <= files
+    assert {"decision/numbers.json", "decision/provenance.json"} <= files
+    ours = {name for name in run.data.tags if not name.startswith(("mlflow.", "kpi_gate."))}
+    assert ours == {"kind", "verdict", "use_case", "as_of", "decision_id"}, "hashes are in a file"
     assert {"decision/decision.html", "evidence/evidence.json", "validation/report.html"} <= files
     assert version.tags["verdict"] == "PROMOTE"
     assert "USD" in version.description

@@ -4,9 +4,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 from kpi_gate import __version__
 from kpi_gate.cli import (
@@ -27,6 +29,7 @@ from kpi_gate.cli.call_checks import this_place
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import helped, print_json
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.usecase.names import names
 
 UNEXPECTED, WRONG_CALL = 1, 2
 # the others write, and need room to
@@ -157,7 +160,12 @@ def main() -> None:
         place = this_place()
         prepare_environment(place.home)
         meet_prefect(place.home)
-        app()
+        ended = app(standalone_mode=False)
+    except typer.Abort:
+        typer.echo("kpi-gate: stopped", err=True)
+        sys.exit(UNEXPECTED)
+    except TyperException as error:
+        sys.exit(wrong_call(error))
     except Exception as error:
         if os.environ.get("KPI_GATE_TRACEBACK"):
             raise
@@ -171,3 +179,21 @@ def main() -> None:
         more = "" if alone or place is None else crowded(place)
         typer.echo(f"kpi-gate: {'; '.join(filter(None, (told, more)))}", err=True)
         sys.exit(WRONG_CALL if wrong else UNEXPECTED)
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def wrong_call(error: Any) -> int:
+    """Say in one line what is wrong with a call, what was given and what is allowed."""
+    if not hasattr(error, "format_message") or not error.format_message():
+        error.show()  # the help, where no verb is given
+        return int(error.exit_code)
+    words = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    where = error.ctx.command_path if getattr(error, "ctx", None) else "kpi-gate"
+    options = getattr(getattr(error, "param", None), "opts", [])
+    given = next((value for option, value in pairwise(sys.argv) if option in options), None)
+    shown = "" if given is None or given in words else f" (given: {given!r})"
+    allowed = ""
+    if "USE_CASE" in words:
+        allowed = f"; there are: {', '.join(names()) or 'none'}"
+    typer.echo(f"kpi-gate: {words}{shown}{allowed}; see `{where} --help`", err=True)
+    return int(error.exit_code)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import require_rows, this_place
 from kpi_gate.cli.options import AsJson, Html, UseCaseName, at, print_json, write_page
 from kpi_gate.errors import ConfigurationError
 
@@ -48,6 +48,8 @@ def backtest(  # noqa: PLR0917  (options of a command)
     from kpi_gate.report.backtest_page import page as render_page
     from kpi_gate.report.backtest_wording import in_words
     from kpi_gate.report.terminal import progress_bar, show_backtest
+    from kpi_gate.run.opening import plan_run
+    from kpi_gate.usecase import discovery
 
     place = this_place()
     asked = {
@@ -60,8 +62,10 @@ def backtest(  # noqa: PLR0917  (options of a command)
         key: list(_read(f"[{values}]", "--sweep"))
         for key, values in _pairs("--sweep", axes, example, empty=False)
     }
-    combinations(tried)
     scenario = lay_out(name, start, end, asked, place)
+    for changes_of_one in combinations(tried):  # what cannot be is told before hours of play
+        discovery.load_as_if(name, {**asked, **changes_of_one})
+    require_rows(plan_run(name, start), "--from")
     with progress_bar(f"{name}: {len(scenario.ticks)} ticks") as told:
         found = play(scenario, workers, told)
     what_if = None

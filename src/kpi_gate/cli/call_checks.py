@@ -103,8 +103,12 @@ def plan(name: str, as_of: datetime | None) -> "Run":
     return run
 
 
-def require_rows(run: "Run") -> None:
+def require_rows(run: "Run", option: str = "--as-of") -> None:
     """Check that there are rows before the moment; where there are none at all, a run says so.
+
+    Args:
+        run: The use case and the moment.
+        option: What asks for that moment.
 
     Raises:
         ConfigurationError: If the first row comes later; the message has the range there is.
@@ -126,7 +130,7 @@ def require_rows(run: "Run") -> None:
         except Refusal:
             return
         raise ConfigurationError(
-            f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: {run.name} has no rows before it; its rows are "
+            f"{option} {run.as_of:%Y-%m-%dT%H:%M}Z: {run.name} has no rows before it; its rows are "
             f"from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}"
         ) from None
 

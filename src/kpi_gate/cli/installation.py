@@ -24,7 +24,9 @@ _RELEASE = re.compile(r"^## \[([^\]]+)\].*?(?=^## \[|\Z)", re.MULTILINE | re.DOT
 
 
 def update(
-    wheel: Annotated[Path, typer.Argument(help="kpi_gate-VERSION-py3-none-any.whl")],
+    wheel: Annotated[
+        Path, typer.Argument(metavar="WHEEL", help="kpi_gate-VERSION-py3-none-any.whl")
+    ],
 ) -> None:
     """Take another version of the machine into the project: wheel, pin and lock.
 

@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.options import AsJson, AsOf, Whole, at, end_with, file_to_write, write_page
+from kpi_gate.cli.options import (
+    AsJson,
+    AsOf,
+    Whole,
+    at,
+    end_with,
+    file_to_write,
+    working,
+    write_page,
+)
 
 
 def judge(  # noqa: PLR0913, PLR0917  (options of a command)
@@ -59,14 +68,15 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
         "label_delay_days": label_delay_days,
     }
     known = {name: value for name, value in said.items() if value is not None}
-    decision = judge_rows(
-        rows,
-        objective,
-        measures=measures,
-        past=past or (),
-        history=history,
-        provenance=known or None,
-    )
+    with working(f"judging {rows.name}"):
+        decision = judge_rows(
+            rows,
+            objective,
+            measures=measures,
+            past=past or (),
+            history=history,
+            provenance=known or None,
+        )
     if html is not None:
         write_page(html, decision.to_html())
     end_with(decision, as_json, whole=whole)

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kpi_gate.cli.call_checks import require_reason, this_place
-from kpi_gate.cli.options import AsJson, Reason, as_json_text, helped, print_json
+from kpi_gate.cli.options import (
+    AsJson,
+    Reason,
+    as_json_text,
+    file_to_write,
+    helped,
+    print_json,
+    working,
+)
 from kpi_gate.usecase.names import require_name
 
 if TYPE_CHECKING:
@@ -56,6 +64,9 @@ def show_ledger(
     if as_json:
         print_json([entry.as_json() for entry in entries])
         return
+    if not entries:
+        typer.echo("Nothing is recorded yet; `kpi-gate retrain USE_CASE` records its decision.")
+        return
     from rich.console import Console
 
     from kpi_gate.report.ledger_text import show_rows
@@ -80,7 +91,8 @@ def verify_ledger(
 
     if noted is not None and not _NOTED.fullmatch(noted):
         raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
-    checked = check_ledger(this_place(), noted or "")
+    with working("checking every row"):
+        checked = check_ledger(this_place(), noted or "")
     if as_json:
         print_json(checked.as_json())
     else:
@@ -104,7 +116,7 @@ def key_ledger(reason: Reason = "") -> None:
 def export_ledger(
     name: OneUseCase = None,
     form: Annotated[Format, typer.Option("--format", help="JSON holds whole bodies.")] = Format.CSV,
-    to: Annotated[Path | None, typer.Option(help="File to write; default stdout.")] = None,
+    to: Annotated[Path | None, file_to_write("File to write; default stdout.")] = None,
 ) -> None:
     """Write one row a ledger row: who, what, when and why; only from a chain that is intact.
 

@@ -7,6 +7,7 @@ import typer
 
 from kpi_gate.cli.call_checks import plan, require_decision_id, this_place
 from kpi_gate.cli.options import AsJson, AsOf, Html, UseCaseName, print_json, refuse, write_page
+from kpi_gate.cli.show import DecisionName
 
 UNEXPECTED = 1
 
@@ -42,10 +43,7 @@ def selftest(
 
 
 def reproduce(
-    decision: Annotated[
-        str,
-        typer.Argument(help="Its id, the first 6 or more characters, or its row in the ledger."),
-    ],
+    decision: DecisionName,
     keep: Annotated[
         Path | None, typer.Option(help="Restore into this folder, and keep it.")
     ] = None,

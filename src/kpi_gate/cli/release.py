@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from kpi_gate.cli.call_checks import require_reason
-from kpi_gate.cli.options import AsJson, Reason, UseCaseName, print_json
+from kpi_gate.cli.options import AsJson, Reason, UseCaseName, print_json, working
 
 REFUSED = 1
 
@@ -28,7 +28,7 @@ def promote(
     from kpi_gate.pipeline import apply_reviews, open_run
     from kpi_gate.release import promotion
 
-    with open_run(name) as run:
+    with working(f"{name}: promote"), open_run(name) as run:
         promotion.recover(run)
         entries = run.history.of_kind("decision")
         if not entries:
@@ -56,7 +56,8 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     from kpi_gate.release import promotion
     from kpi_gate.run.opening import open_run
 
-    with open_run(name) as run, telling(run, partial(typer.echo, err=True)):
+    told = partial(typer.echo, err=True)
+    with working(f"{name}: rollback"), open_run(name) as run, telling(run, told):
         version = promotion.rollback(run, reason)
     typer.echo(f"{name}: the champion is {version or 'the rule of thumb'} again.")
 
@@ -71,7 +72,7 @@ def reanchor(name: UseCaseName, reason: Reason = "") -> None:
     from kpi_gate.release import promotion
     from kpi_gate.run.opening import open_run
 
-    with open_run(name) as run:
+    with working(f"{name}: reanchor"), open_run(name) as run:
         version = promotion.reanchor(run, reason)
     typer.echo(f"{name}: the anchor is {version} now.")
 
@@ -86,7 +87,7 @@ def realign(name: UseCaseName, reason: Reason = "") -> None:
     from kpi_gate.release.realign import realign as put_right
     from kpi_gate.run.opening import open_run
 
-    with open_run(name) as run:
+    with working(f"{name}: realign"), open_run(name) as run:
         done = put_right(run, reason)
     typer.echo("\n".join(f"{name}: {words}." for words in done))
 

@@ -94,10 +94,11 @@ def snapshot(
     from kpi_gate.pipeline import Refusal, fetch_champion, take_snapshot
     from kpi_gate.run.opening import held, last_tick
 
-    run = last_tick(name) if same_tick else plan(name, as_of)
     try:
-        with held(run):
-            frozen, champion = take_snapshot(run), fetch_champion(run)
+        with working(f"{name}: freezing the rows"):
+            run = last_tick(name) if same_tick else plan(name, as_of)
+            with held(run):
+                frozen, champion = take_snapshot(run), fetch_champion(run)
     except Refusal as refusal:
         refuse(run, refusal, as_json)
     facts = {
@@ -187,9 +188,10 @@ def refit(name: UseCaseName, whole: Whole = False, as_json: AsJson = False) -> N
     from kpi_gate.run.opening import held, last_tick
 
     run = last_tick(name)
-    with held(run):
+    with working(f"{name}: refit"), held(run):
         pipeline.decide(run)
-        end_with(pipeline.refit(run), as_json, whole=whole)
+        decision = pipeline.refit(run)
+    end_with(decision, as_json, whole=whole)
 
 
 def _stage(name: str, verb: str, words: str) -> None:
@@ -200,7 +202,7 @@ def _stage(name: str, verb: str, words: str) -> None:
 
     run = last_tick(name)
     try:
-        with held(run):
+        with working(f"{name}: {verb}"), held(run):
             ran = getattr(pipeline, verb)(run)
     except pipeline.Refusal as refusal:
         refuse(run, refusal, as_json=False)

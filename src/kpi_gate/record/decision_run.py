@@ -25,6 +25,7 @@ TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
 LEDGER_ROW = "kpi_gate.ledger_row"  # `number:hash` of the row that holds the run's decision
 SOURCES = "settings"  # artifact folder of the user's own files
+SHOWN = ("verdict", "use_case", "as_of", "decision_id")  # tags of a run; hashes are in a file
 KIND = "retrain"  # tag of the runs that hold a decision
 
 
@@ -51,7 +52,7 @@ class RunContent:
 
     Attributes:
         parameters: Logged as parameters.
-        tags: Logged as tags of the run and of the version.
+        tags: Tags of the version, and facts of the run: `SHOWN` as tags, all in a file.
         artifacts: Folders by the artifact folder that they go to.
         model: The candidate; None where none was trained.
         sample: A few input rows for the model's signature.
@@ -167,7 +168,8 @@ def _find_or_start(
         complete = run.data.tags.get(COMPLETE) == "true"
         return run.info.run_id, "complete" if complete else "begun"
     name = f"{content.tags['as_of'][:10]} {render(decision, 'run name')}"
-    run = mlflow_client.create_run(experiment, run_name=name, tags={**content.tags, "kind": KIND})
+    tags = {"kind": KIND, **{tag: content.tags[tag] for tag in SHOWN if tag in content.tags}}
+    run = mlflow_client.create_run(experiment, run_name=name, tags=tags)
     return run.info.run_id, "new"
 
 
@@ -240,6 +242,8 @@ def _log_files(
         (told / "decision.json").write_text(decision.model_dump_json(indent=2), encoding="utf-8")
         numbers = {k: v for k, v in all_numbers(decision).items() if v is not None}
         (told / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+        facts = json.dumps(dict(content.tags), indent=1)
+        (told / "provenance.json").write_text(facts, encoding="utf-8")
         for path in content.sources:
             shutil.copy(path, sources)
         for name, path in content.artifacts.items():

@@ -79,7 +79,7 @@ def last_tick(name: str) -> Run:
     path = place.work(name) / TICK
     if not path.exists():
         raise ConfigurationError(
-            f"{path}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
+            f"{place.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
         )
     try:
         as_of = datetime.fromisoformat(read_mapping(path).content["as_of"])
