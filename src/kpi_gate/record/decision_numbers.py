@@ -5,6 +5,7 @@ import re
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.paired_rows import SIDES
 from kpi_gate.decision.verdict import Decision
+from kpi_gate.text import finite
 
 _NOT_A_NAME = re.compile(r"[^A-Za-z0-9_\-./ ]+")
 
@@ -28,9 +29,9 @@ def shown_numbers(decision: Decision) -> dict[str, float | None]:
     return numbers
 
 
-def all_numbers(decision: Decision) -> dict[str, float | None]:
+def all_numbers(decision: Decision) -> dict[str, float]:
     """Flatten the decision into numbers by name, for an artifact that programs read."""
-    numbers: dict[str, float | None] = {}
+    numbers: dict[str, object] = {}
     if decision.gain is not None:
         gain = decision.gain.model_dump(exclude={"unit", "prior"})
         numbers |= {f"gain.{name}": value for name, value in gain.items()}
@@ -57,4 +58,5 @@ def all_numbers(decision: Decision) -> dict[str, float | None]:
     numbers["labels.known_after_days"] = labels.get("measured_days")
     numbers["labels.overdue"] = labels.get("overdue")
     numbers["checks.failed"] = len(decision.failed)
-    return {_NOT_A_NAME.sub("_", name): value for name, value in numbers.items()}
+    known = {_NOT_A_NAME.sub("_", name): finite(value) for name, value in numbers.items()}
+    return {name: value for name, value in known.items() if value is not None}

@@ -240,8 +240,8 @@ def _log_files(
             folder.mkdir()
         (told / "decision.html").write_text(decision.to_html(places), encoding="utf-8")
         (told / "decision.json").write_text(decision.model_dump_json(indent=2), encoding="utf-8")
-        numbers = {k: v for k, v in all_numbers(decision).items() if v is not None}
-        (told / "numbers.json").write_text(json.dumps(numbers, indent=1), encoding="utf-8")
+        numbers = json.dumps(all_numbers(decision), indent=1)
+        (told / "numbers.json").write_text(numbers, encoding="utf-8")
         facts = json.dumps(dict(content.tags), indent=1)
         (told / "provenance.json").write_text(facts, encoding="utf-8")
         for path in content.sources:
