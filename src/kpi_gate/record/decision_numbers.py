@@ -33,7 +33,7 @@ def all_numbers(decision: Decision) -> dict[str, float]:
     """Flatten the decision into numbers by name, for an artifact that programs read."""
     numbers: dict[str, object] = {}
     if decision.gain is not None:
-        gain = decision.gain.model_dump(exclude={"unit", "prior"})
+        gain = decision.gain.model_dump(exclude={"unit", "prior", "top_day"})
         numbers |= {f"gain.{name}": value for name, value in gain.items()}
         numbers["kpi.expected_over_horizon"] = decision.money
         numbers["kpi.cost_of_waiting"] = decision.cost_of_waiting
