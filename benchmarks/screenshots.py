@@ -21,8 +21,10 @@ from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.environment import prepare_environment
 from kpi_gate.orchestration.servers.pages import running_mlflow
 from kpi_gate.record import decision_run
+from kpi_gate.record.decision_numbers import shown_numbers
 from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import open_ledger
+from kpi_gate.render import render
 from kpi_gate.workspace import Place
 
 ROOT = Path(__file__).parents[1]
@@ -45,8 +47,8 @@ def decision() -> Decision:
 def made_of(shown: Decision) -> dict[str, str]:
     """Return by picture a digest of all that it is made of, in the present state of the code."""
     page = _digest(shown.to_html())
-    writer = Path(decision_run.__file__).read_text(encoding="utf-8")
-    run = _digest(shown.to_markdown(), writer, version("mlflow"))
+    told = render(shown, "run name"), decision_run.description(shown, "", "")
+    run = _digest(*told, json.dumps(shown_numbers(shown)), version("mlflow"))
     return {**dict.fromkeys(PAGE, page), **dict.fromkeys(RUN, run)}
 
 
