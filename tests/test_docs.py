@@ -5,6 +5,7 @@ import importlib.util
 import re
 import shlex
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import typer
@@ -16,6 +17,7 @@ from support.starts import play
 from kpi_gate.cli.app import app
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.files.project import here
+from kpi_gate.record import decision_run
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.settings import read_settings
@@ -180,6 +182,14 @@ def test_the_tutorial_is_the_readmes_use_case():
     for name in ("reminders.py", "reminders.yaml"):
         there = blocks.titled("docs/tutorial.md", f"src/clinic/usecases/{name}")
         assert there == blocks.titled("README.md", name)
+
+
+def test_every_artifact_of_a_run_that_is_named_is_written():
+    source = Path(decision_run.__file__).read_text(encoding="utf-8")
+    text = (ROOT / "docs/how-to/approval.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`decision/(\w+\.\w+)`", text))
+    assert len(named) > 3
+    assert {name for name in named if name not in source} == set()
 
 
 @pytest.mark.slow
