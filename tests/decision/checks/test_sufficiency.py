@@ -111,6 +111,15 @@ def test_what_could_be_lost_counts_where_no_loss_was_seen():
     assert verdict() == (Verdict.PROMOTE, set())
 
 
+def test_what_chance_hides_and_what_it_shows_add_as_squares():
+    savings = noise(600, 0.3, sd=0.2)
+    found = decide(evidence(savings, exposure=np.full(600, 3.0)), settings())
+    (check,) = [check for check in found.checks if check.name == "unseen_losses"]
+    apart = found.gain.estimate - found.gain.lower, 3 / 600 * unseen_losses(0, 0.95)
+    assert found.gain.estimate - check.value == pytest.approx(np.hypot(*apart))
+    assert max(apart) < found.gain.estimate - check.value < sum(apart)
+
+
 def test_thirty_losses_of_the_size_at_stake_speak_for_themselves():
     difference = np.r_[noise(600, 1.0, sd=0.1), np.full(30, -0.5)]
 

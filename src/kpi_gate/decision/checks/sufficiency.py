@@ -146,7 +146,7 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
     said = rows.exposure is not None and bool(np.any(rows.exposure))
     if size and large < (FEW_LOSSES if said else FEWEST_LOSSES) and np.isfinite(gain.lower):
         more = unseen_losses(large, objective.confidence)
-        left = gain.lower - more * size / gain.rows
+        left = _lower_with(gain, more * size)
         guess = "" if said else "; a column `exposure` would say it exactly"
         yield too_little(
             name="unseen_losses",
@@ -157,6 +157,19 @@ def _check_losses(gain: Gain, rows: PairedRows, objective: Objective) -> Iterato
             f"{objective.unit} each may only not have happened yet, which would leave a lower "
             f"bound of {left:+.4g}{guess}",
         )
+
+
+def _lower_with(gain: Gain, unseen: float) -> float:
+    """Return the lower bound with a loss that may only not have happened yet.
+
+    Both are how far the truth may lie below the estimate, at the same confidence; as they err
+    independently, their squares add.
+
+    Args:
+        gain: The gain.
+        unseen: Money that rare losses of the window may have cost beyond those seen.
+    """
+    return gain.estimate - float(np.hypot(gain.estimate - gain.lower, unseen / gain.rows))
 
 
 def check_hidden(rows: PairedRows, gain: Gain) -> Iterator[Check]:
