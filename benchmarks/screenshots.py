@@ -17,6 +17,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.readme import lock_kept
 from kpi_gate.decision.verdict import Decision, Verdict
 from kpi_gate.environment import prepare_environment
 from kpi_gate.orchestration.servers.pages import running_mlflow
@@ -73,7 +74,7 @@ def _of_file(path: Path) -> str:
 
 def played() -> Decision:
     """Play the demo in a folder of its own; return its last promotion."""
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, lock_kept():
         environment = os.environ | {"KPI_GATE_HOME": home, "NO_COLOR": "1"}
         subprocess.run(
             [sys.executable, "-m", "kpi_gate.cli.demo"], cwd=ROOT, env=environment, check=True

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import screenshots
+from benchmarks import readme, screenshots
 from benchmarks.screenshots import PAGE, PICTURES, REMEDY, RUN, TAKEN, decision, made_of, stale
 from kpi_gate.report import decision_page
 from kpi_gate.report.html import fill
@@ -55,3 +55,14 @@ def test_a_picture_put_in_its_place_is_told(tmp_path, monkeypatch):
 def test_what_the_run_shows_is_recorded_as_a_retraining_does(tmp_path, migrated):
     (tmp_path / "mlflow.db").write_bytes(migrated.read_bytes())
     assert screenshots.recorded(decision(), tmp_path).startswith("#/experiments/")
+
+
+@pytest.mark.parametrize("before", [None, b"mine"])
+def test_what_is_played_leaves_the_record_of_the_last_tick(before, tmp_path, monkeypatch):
+    monkeypatch.setattr(readme, "ROOT", tmp_path)
+    lock = tmp_path / "dvc.lock"
+    if before:
+        lock.write_bytes(before)
+    with readme.lock_kept():
+        lock.write_bytes(b"played")
+    assert (lock.read_bytes() if lock.exists() else None) == before
