@@ -62,9 +62,9 @@ def backtest(  # noqa: PLR0917  (options of a command)
         key: list(_read(f"[{values}]", "--sweep"))
         for key, values in _pairs("--sweep", axes, example, empty=False)
     }
+    for each in combinations(tried):  # what cannot be is told before hours of play
+        discovery.load_as_if(name, {**asked, **each})
     scenario = lay_out(name, start, end, asked, place)
-    for changes_of_one in combinations(tried):  # what cannot be is told before hours of play
-        discovery.load_as_if(name, {**asked, **changes_of_one})
     require_rows(plan_run(name, start), "--from")
     with progress_bar(f"{name}: {len(scenario.ticks)} ticks") as told:
         found = play(scenario, workers, told)

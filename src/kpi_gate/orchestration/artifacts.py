@@ -1,5 +1,6 @@
 """What a run shows in Prefect: how far it is, what was decided, what a look found."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -38,11 +39,26 @@ def reporting(run: Run) -> Iterator[None]:
         update_progress_artifact(bar, min(100.0 * len(done) / steps, 100.0))
 
     run.started_by, run.told = str(flow_run.id), told
-    with telling(run, log.warning):
+    with _story_alone(), telling(run, log.warning):
         yield
     if run.choice is not None:
         log.info(run.choice.reason)
     update_progress_artifact(bar, 100.0)  # a run that needs no further step is at its end
+
+
+@contextmanager
+def _story_alone() -> Iterator[None]:
+    """Leave out of the log that a task was completed: its bar shows it."""
+
+    def is_told(record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith("Finished in state Completed")
+
+    tasks = logging.getLogger("prefect.task_runs")
+    tasks.addFilter(is_told)
+    try:
+        yield
+    finally:
+        tasks.removeFilter(is_told)
 
 
 def publish(run: Run) -> None:
