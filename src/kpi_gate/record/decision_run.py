@@ -15,7 +15,7 @@ from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import prepared_databases, run_links
 from kpi_gate.record.decision_numbers import all_numbers, shown_numbers
-from kpi_gate.record.experiment_notes import DECISIONS_VIEW, VIEW, champion_note
+from kpi_gate.record.experiment_notes import DECISIONS_VIEW, NO_BUTTON, VIEW, champion_note
 from kpi_gate.record.mlflow_model import log_model
 from kpi_gate.record.model_files import Model
 from kpi_gate.render import render
@@ -26,6 +26,7 @@ COMPLETE = "kpi_gate.recorded"
 LEDGER_ROW = "kpi_gate.ledger_row"  # `number:hash` of the row that holds the run's decision
 SOURCES = "settings"  # artifact folder of the user's own files
 SHOWN = ("verdict", "use_case", "as_of", "decision_id")  # tags of a run; hashes are in a file
+OF_VERSION = (*SHOWN, "evidence_end")  # of a version: those that the ledger is held against
 KIND = "retrain"  # tag of the runs that hold a decision
 
 
@@ -52,7 +53,7 @@ class RunContent:
 
     Attributes:
         parameters: Logged as parameters.
-        tags: Tags of the version, and facts of the run: `SHOWN` as tags, all in a file.
+        tags: Facts of the run: a few are tags of it and of the version, all are in a file.
         artifacts: Folders by the artifact folder that they go to.
         model: The candidate; None where none was trained.
         sample: A few input rows for the model's signature.
@@ -124,8 +125,10 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         _log_files(mlflow_client, run_id, decision, content, where)
         if content.model is not None and not version:
             gain = decision.gain
-            tags = {**content.tags, "gain": f"{gain.estimate:.4f} {gain.unit}" if gain else ""}
+            tags = {tag: content.tags[tag] for tag in OF_VERSION if tag in content.tags}
+            tags["gain"] = f"{gain.estimate:.4f} {gain.unit}" if gain else ""
             info = log_model(content.model, run_id, content.sample)
+            words = f"{words}\n\n{NO_BUTTON.format(name=use_case)}"
             version = _register(mlflow_client, use_case, run_id, info, tags, words)
         if version:
             mlflow_client.set_registered_model_alias(use_case, "candidate", version)

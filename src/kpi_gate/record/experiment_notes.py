@@ -11,6 +11,10 @@ VIEW = {
     ],
     "searchFilter": "tags.kind = 'retrain'",
 }
+NO_BUTTON = (
+    "*Promote model* above asks no gate: `kpi-gate promote {name}` does. To approve what waits, "
+    "set the tag `approved_by` here."
+)
 _HOW_TO_READ = """\
 **How to read a run.** One that is named by a date and a verdict is a decision: its description \
 says why, what it is worth and what would change it; its artifact `decision/decision.html` is the \

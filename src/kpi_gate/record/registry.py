@@ -73,13 +73,22 @@ class Registry:
                 mlflow_client.delete_registered_model_alias(self.use_case, alias)
 
     def describe(self, words: str) -> None:
-        """Say on the pages of the use case's experiment and of its model who is champion."""
+        """Say on the pages of the use case's experiment and of its model who is champion.
+
+        What was deleted there is left: a way back must be open without it.
+        """
+        from mlflow.exceptions import MlflowException
+
         with client(self.place) as mlflow_client:
-            experiment = mlflow_client.get_experiment_by_name(self.use_case)
-            if experiment is not None:
-                where = experiment.experiment_id
-                mlflow_client.set_experiment_tag(where, "mlflow.note.content", words)
-            mlflow_client.update_registered_model(self.use_case, words)
+            try:
+                experiment = mlflow_client.get_experiment_by_name(self.use_case)
+                if experiment is not None and experiment.lifecycle_stage == "active":
+                    where = experiment.experiment_id
+                    mlflow_client.set_experiment_tag(where, "mlflow.note.content", words)
+                mlflow_client.update_registered_model(self.use_case, words)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
 
     def tags_of(self, version: str) -> dict[str, str]:
         """Return the tags of a version."""

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import releases
 from kpi_gate.record.decision_run import TrackingError
 from kpi_gate.record.experiment_notes import champion_note
@@ -17,6 +18,7 @@ from kpi_gate.record.ledger import Entry, LedgerError
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.model_files import Model, ModelError
 from kpi_gate.record.registry import ANCHOR, CHAMPION
+from kpi_gate.render import render
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import Outcome
 from kpi_gate.text import clean
@@ -124,8 +126,10 @@ def _since(run: Run, intent: Entry) -> str:
     words = f"{intent.at:%Y-%m-%d %H:%M} UTC{f': {clean(reason)}' if reason else ''}"
     if intent.kind == releases.ROLLBACK:
         return f"rolled back to on {words}"
-    told = f". Decision {made.subject}: {clean(made.body['sentence']).rstrip('.')}" if made else ""
-    return f"promoted on {words}{told}"
+    if made is None:
+        return f"promoted on {words}"
+    told = render(Decision.model_validate(made.body["decision"]), "lead").rstrip(".")
+    return f"promoted on {words}. Decision {made.subject}: {told}"
 
 
 def _write_end(run: Run, intent: Entry, back: str) -> None:

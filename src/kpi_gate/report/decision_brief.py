@@ -81,6 +81,12 @@ def run_name(decision: Decision) -> str:
     return f"{decision.verdict}, {much} {over(decision.horizon)}"
 
 
+def lead(decision: Decision) -> str:
+    """Say the verdict with its reason, and what it is worth."""
+    much = money_sentence(decision)
+    return f"{headline(decision)} {much[:1].upper()}{much[1:]}".strip()
+
+
 def in_short(decision: Decision, check: Check) -> str:
     """Return the reason of a failed check with the digits that it is worth."""
     gain = decision.gain

@@ -7,7 +7,7 @@ from textwrap import wrap
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Check, Decision
 from kpi_gate.render import render
-from kpi_gate.report.decision_brief import brief, headline, money_sentence, run_name
+from kpi_gate.report.decision_brief import brief, headline, lead, money_sentence, run_name
 from kpi_gate.report.decision_page import notebook_head, page
 from kpi_gate.report.decision_wording import (
     RULES,
@@ -25,7 +25,7 @@ from kpi_gate.report.next_step import ask
 from kpi_gate.text import clean, finite, number, percent, shorten, total
 
 WIDTH = 100
-MARKDOWN_LIMIT = 4_800  # MLflow keeps a version's description, with a link, in a VARCHAR(5000)
+MARKDOWN_LIMIT = 4_600  # with what is added to it: MLflow keeps a description in a VARCHAR(5000)
 
 
 def one_line(decision: Decision) -> str:
@@ -233,6 +233,7 @@ def show(decision: Decision, form: str, places: Mapping[str, str] | None = None)
         "text": table,
         "brief": brief,
         "run name": run_name,
+        "lead": lead,
         "markdown": markdown,
         "html": lambda decision: page(decision, places),
         "head": notebook_head,
