@@ -185,7 +185,7 @@ def test_the_record_tells_everything(run_at, first_champion):
     assert (kept.parent / "../validation/report.html").exists()
     for words in (
         run.info.run_id,
-        f"kpi-gate ledger show toy: {entry.subject}",
+        f"kpi-gate show {entry.subject}",
         "2024-03-04 03:00",
     ):
         assert words in html, "the run, the row in the ledger, the next tick"

@@ -116,7 +116,7 @@ def _places(run: Run) -> dict[str, str]:
     schedule = run.use_case.settings.schedule
     tick = next_firing(schedule.retrain, schedule.timezone, run.as_of)
     return {
-        "row in the ledger": f"kpi-gate ledger show {run.name}: {run.decision.decision_id}",
+        "row in the ledger": f"kpi-gate show {run.decision.decision_id}",
         "next tick": f"{tick:%Y-%m-%d %H:%M} UTC by the schedule" if tick else "",
     }
 

@@ -117,8 +117,6 @@ def origin(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "outcomes known", percent(lineage.matured)
         yield rival_in_short(decision), _contender(lineage.champion)
         yield "candidate", _contender(lineage.candidate)
-        if decision.refit is not None:
-            yield "promoted", decision.refit.sentence
         yield "gate rows", lineage.row_fingerprint or UNKNOWN
     else:
         for what in ("use_case", "as_of", "snapshot"):

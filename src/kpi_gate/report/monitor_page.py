@@ -13,9 +13,24 @@ from kpi_gate.watch.result import Watched
 from kpi_gate.watch.value.realised import Realised
 
 LOOK = {
-    "severe": ("red", "SEVERE", "promotions wait until it is put right"),
-    "warning": ("amber", "LOOK AT IT", "nothing is severe"),
-    "note": ("blue", "WELL", "nothing to look at"),
+    "severe": {
+        "tone": "red",
+        "state": "SEVERE",
+        "means": "promotions wait until it is put right",
+        "next": "Put right what is severe, at its source; the next look says whether it is well.",
+    },
+    "warning": {
+        "tone": "amber",
+        "state": "LOOK AT IT",
+        "means": "nothing is severe",
+        "next": "Look at what was found; nothing is held up by it.",
+    },
+    "note": {
+        "tone": "blue",
+        "state": "WELL",
+        "means": "nothing to look at",
+        "next": "Nothing is asked of you.",
+    },
 }
 MARKS = {"severe": "✗", "warning": "!", "note": "·"}
 
@@ -37,7 +52,7 @@ def page(seen: Watched, form: str = "html", places: Mapping[str, str] | None = N
         "monitor.html",
         seen=seen,
         window=f"{day(seen.window.start)} until {day(seen.window.end)}",
-        look=dict(zip(("tone", "state", "means"), LOOK[worst], strict=True)),
+        look=LOOK[worst],
         lead=f"{found.rstrip('.')}." if found else "",
         worth=_worth(seen.realised),
         figure=money_chart(seen.track, seen.realised.unit) if seen.realised else "",

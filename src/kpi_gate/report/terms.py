@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 
 TERMS: Mapping[str, str] = {
-    "gain": "What the candidate earns more per decision than the side in use, both scored on the "
-    "same rows; an average with its uncertainty.",
     "shrinkage": "The best of several measurements is usually a lucky one. So the measured gain is "
     "drawn towards what past candidates taught; only what is left is booked.",
     "caps": "Amounts of one decision are cut at a limit, so that one large case cannot decide. "
@@ -22,12 +20,8 @@ TERMS: Mapping[str, str] = {
     "anchor": "A fixed model of the past: guardrails are held against it too, so that many small "
     "steps down do not add up.",
     "slice": "A group of rows with one value of a column, such as one region.",
-    "V0 to V5": "The six rules of the gate, asked in turn: is the comparison valid (V0), the gain "
-    "real (V1), worth the switch (V2), linked to the KPI (V3), harmless to what is watched (V4), "
-    "and does it hold where assumptions are off (V5).",
     "value parameter": "A number of the value model that somebody had to assume, such as the cost "
     "of a contact; it has a low, a usual and a high value.",
-    "calibration": "Whether what the model calls 30 % happens in 30 of 100 cases.",
     "AUC": "How well scores put cases that happen above those that do not: 1 is perfect, 0.5 is "
     "chance.",
     "Brier": "Mean squared error of the probabilities; smaller is better.",
