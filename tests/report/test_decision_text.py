@@ -188,3 +188,8 @@ def test_the_head_for_a_notebook_is_whole_and_keeps_to_itself(decision):
 
 def test_to_dict_is_plain_json(decision):
     assert Decision.model_validate(json.loads(json.dumps(decision.to_dict()))) == decision
+
+
+def test_a_page_is_plain_text_to_who_takes_it(decision):
+    for _ in range(2):  # the first asks for the module that shows it
+        assert type(decision.to_html()) is type(decision._repr_html_()) is str

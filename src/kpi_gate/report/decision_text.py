@@ -238,4 +238,4 @@ def show(decision: Decision, form: str, places: Mapping[str, str] | None = None)
         "html": lambda decision: page(decision, places),
         "head": notebook_head,
     }
-    return forms[form](decision)
+    return str(forms[form](decision))  # a page is markup, which escapes what is put beside it
