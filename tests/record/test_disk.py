@@ -73,7 +73,8 @@ def test_a_verb_that_reads_begins_on_a_full_disk(tmp_path, monkeypatch):
     (tmp_path / ".kpi-gate").mkdir()
     monkeypatch.setenv("KPI_GATE_MIN_FREE_MB", str(EVERYTHING))
     answer = CliRunner().invoke(app.app, ["ledger", "show"])
-    assert (answer.exit_code, answer.output) == (0, "")
+    assert answer.exit_code == 0
+    assert answer.output.startswith("Nothing is recorded yet")
 
 
 def behind(cause):
@@ -111,7 +112,7 @@ def test_a_disk_that_fills_up_is_one_line(cause, monkeypatch, capsys, tmp_path):
 
 
 def test_a_fault_on_a_full_disk_names_the_disk_too(monkeypatch, capsys, tmp_path):
-    def fails():
+    def fails(**_):
         raise RuntimeError("the server ended")
 
     monkeypatch.setattr(app, "app", fails)
