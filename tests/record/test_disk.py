@@ -100,7 +100,7 @@ def test_a_disk_that_fills_up_is_one_line(cause, monkeypatch, capsys, tmp_path):
     assert full_disk(cause).startswith("the disk is full")
     assert full_disk(behind(cause)).startswith("the disk is full")
 
-    def fails():
+    def fails(**_):
         raise behind(cause)
 
     monkeypatch.setattr(app, "app", fails)
