@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pandas as pd
 from rich.console import Console
@@ -84,13 +84,15 @@ def main() -> None:
 
 def _played(console: Console, raw: Path, number: int) -> "RetrainResult":
     from flows.retrain import retrain
+    from kpi_gate.orchestration.ending import call_flow
 
     tick = TICKS[number - 1]
     with (
         console.status(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {tick.story} ..."),
         month_in_cents(raw, tick.in_cents),
     ):
-        result = retrain(USE_CASE, tick.as_of)
+        found = call_flow(retrain, USE_CASE, tick.as_of, lambda _: None)
+        result = cast("RetrainResult", found)
     verdict = result.decision.verdict
     console.print(f"{number}/{len(TICKS)}  {tick.as_of:%Y-%m-%d}  {verdict:<21}  {tick.story}")
     return result

@@ -82,7 +82,7 @@ def _show(seen: "Watched") -> None:
 
     table = Table(box=None, pad_edge=False)
     for word in ("", "layer", "check", "what"):
-        table.add_column(word)
+        table.add_column(word, overflow="fold")
     for found in seen.findings:
         where = f"{found.check} {found.column}".strip()
         table.add_row(found.severity, found.layer, where, Text(found.sentence))

@@ -138,7 +138,7 @@ def keep(run: Run, seen: Watched) -> Entry:
     report = Report(
         kind=KIND,
         subject=subject,
-        name=f"monitor {run.as_of:%Y-%m-%d}",
+        name=f"monitor {run.as_of:%Y-%m-%d}{' SEVERE' if seen.severe else ''}",
         words=seen.markdown(),
         metrics=_metrics(seen),
         tags={"use_case": run.name, "as_of": moment, "champion": seen.champion},

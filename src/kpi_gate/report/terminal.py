@@ -13,7 +13,6 @@ from kpi_gate.backtest.result import Backtest, Sweep
 from kpi_gate.proof.adversaries import ADVERSARIES
 from kpi_gate.proof.selftest import MARKS, Bout
 from kpi_gate.report.backtest_wording import amount, between, caution, lead, overfit, sweep_rows
-from kpi_gate.text import shorten
 
 WIDTH = 100
 STYLES = {"right": "", "wrong": "bold red", "not tried": "yellow"}
@@ -61,7 +60,9 @@ def _numbers(
     table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     for place, name in enumerate(head):
         aligned: Literal["left", "right"] = "right" if place else "left"
-        table.add_column(Text(name), justify=aligned, no_wrap=bool(place) and not wrap)
+        table.add_column(
+            Text(name), justify=aligned, no_wrap=bool(place) and not wrap, overflow="fold"
+        )
     for row in rows:
         table.add_row(*map(Text, row))
     return table
@@ -81,7 +82,8 @@ def show_selftest(*, quiet: bool) -> Iterator[Callable[[Bout], None]]:
         yield each
     table = Table(box=None, pad_edge=False)
     for name in ("", "adversary", "must be", "decided", "because of"):
-        table.add_column(name, no_wrap=True)
+        last = name == "because of"
+        table.add_column(name, no_wrap=not last, overflow="fold")
     for bout in bouts:
         reason = bout.check or (bout.why if bout.answer != "right" else "every check passed")
         table.add_row(
@@ -89,7 +91,7 @@ def show_selftest(*, quiet: bool) -> Iterator[Callable[[Bout], None]]:
             bout.name,
             bout.required,
             bout.got.replace("_", " "),
-            Text(shorten(reason, 28)),
+            Text(reason),
             style=STYLES[bout.answer],
         )
     console.print(table)
