@@ -188,12 +188,14 @@ def wrong_call(error: Any) -> int:
         error.show()  # the help, where no verb is given
         return int(error.exit_code)
     words = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-    where = error.ctx.command_path if getattr(error, "ctx", None) else "kpi-gate"
+    where, context = "", getattr(error, "ctx", None)
+    while context is not None and context.parent is not None:  # the program's own name may vary
+        where, context = f" {context.info_name}{where}", context.parent
     options = getattr(getattr(error, "param", None), "opts", [])
     given = next((value for option, value in pairwise(sys.argv) if option in options), None)
     shown = "" if given is None or given in words else f" (given: {given!r})"
     allowed = ""
     if "USE_CASE" in words:
         allowed = f"; there are: {', '.join(names()) or 'none'}"
-    typer.echo(f"kpi-gate: {words}{shown}{allowed}; see `{where} --help`", err=True)
+    typer.echo(f"kpi-gate: {words}{shown}{allowed}; see `kpi-gate{where} --help`", err=True)
     return int(error.exit_code)
