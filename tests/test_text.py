@@ -1,8 +1,12 @@
 """Numbers are written with the digits that they are worth."""
 
-import pytest
+import re
 
-from kpi_gate.text import number, percent, places
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kpi_gate.text import ended, number, percent, places
 
 
 @pytest.mark.parametrize(
@@ -33,3 +37,28 @@ def test_numbers_keep_their_form():
         "not known",
     )
     assert (places(0.23, 2), places(1_200.0, 2), places(float("inf"))) == (2, 0, 2)
+
+
+@settings(max_examples=200, database=None)
+@given(st.text(alphabet="ab ()'.,;:!?…\n"))
+def test_a_sentence_ends_with_one_mark(words):
+    told = ended(words)
+    assert ended(told) == told
+    assert not re.search(r"[\s.,;:!?…]{2,}$", told)
+    assert bool(told) == bool(re.search(r"[ab()']", words))
+    assert not told or told[-1] in ".!?…"
+    assert words.startswith(told[:-1])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("so", "so."),
+        ("so..", "so."),
+        ("cents?.", "cents?"),
+        ("cut...", "cut…"),
+        ("a (b?)", "a (b?)."),
+    ],
+)
+def test_the_mark_that_says_most_is_kept(words, told):
+    assert ended(words) == told

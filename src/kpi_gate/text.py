@@ -1,6 +1,7 @@
 """Words and numbers as people read them, alike in the terminal, in Markdown and on pages."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Real
 
@@ -15,6 +16,14 @@ def clean(text: object) -> str:
 def failure(error: BaseException) -> str:
     """Return the type and the message of an error on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def ended(words: str) -> str:
+    """Return words as a sentence: one mark at its end, whatever was there; nothing of nothing."""
+    bare = re.sub(r"[\s.,;:!?…]+$", "", words)
+    tail = words[len(bare) :]
+    mark = next((mark for mark in "?!…" if mark in tail), "…" if "..." in tail else ".")
+    return f"{bare}{mark}" if bare else ""
 
 
 def shorten(text: str, width: int) -> str:

@@ -133,8 +133,9 @@ def need(decision: Decision) -> str:
         return f"{seen}, so nobody can say how many decisions are needed."
     if rows is None:
         return (
-            f"At this estimate, {number(gain.estimate)}, no number of decisions helps: it does not "
-            f"exceed the {number(gain.threshold)} {clean(decision.unit)} that a release needs."
+            f"At this estimate, {number(gain.estimate)} {clean(decision.unit)} a decision, no "
+            f"number of decisions helps: it does not exceed the {number(gain.threshold)} that a "
+            "release needs."
         )
     about = number(float(f"{rows:.2g}"), 0)
     if rows <= gain.rows:

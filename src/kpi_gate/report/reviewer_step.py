@@ -1,7 +1,8 @@
 """What the person who reviews a decision has to do next, and what the verdict means for the use."""
 
-from kpi_gate.decision.verdict import Decision, Verdict
+from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import rival
+from kpi_gate.report.next_step import LOOK, PUT_RIGHT, ask, later_tick, needs_another, obstacle
 from kpi_gate.text import clean
 
 TONES = {
@@ -12,11 +13,7 @@ TONES = {
     Verdict.REJECT: "red",
     Verdict.INVALID: "red",
 }
-AGAIN = {
-    Verdict.HOLD: "the next tick tries again with newer rows",
-    Verdict.INSUFFICIENT_EVIDENCE: "the next tick tries again with more rows",
-    Verdict.REJECT: "look at the failed checks before the recipe is changed",
-}
+NOTHING = "Nothing is asked of you"
 
 
 def means(decision: Decision) -> str:
@@ -31,13 +28,17 @@ def means(decision: Decision) -> str:
 def reviewer_step(decision: Decision) -> str:
     """Say what a reviewer does next."""
     verdict = decision.verdict
-    name = clean(decision.lineage.use_case) if decision.lineage else ""
+    first = obstacle(decision)
+    if first is not None and later_tick(first):
+        return "Choose a later --as-of. Until then nothing is compared."
     if verdict is Verdict.INVALID:
         return "Put right what failed, then retrain. Until then nothing is compared."
     if verdict is Verdict.AB_REQUIRED:
         return "Decide whether an experiment (A/B test) is worth it; offline it has passed."
-    if verdict is not Verdict.PROMOTE:
-        return f"Nothing is asked of you: {AGAIN[verdict]}."
+    return _of_release(decision) if verdict is Verdict.PROMOTE else _of_no_release(decision, first)
+
+
+def _of_release(decision: Decision) -> str:
     if decision.lineage is None:
         return "Put the candidate in use if you agree with how its money is counted."
     if decision.approval == "required":
@@ -46,6 +47,24 @@ def reviewer_step(decision: Decision) -> str:
             "next promote step moves it into use. If you do not, do nothing."
         )
     return (
-        "Nothing is asked of you: it goes into use by itself. To take it back: "
-        f"kpi-gate rollback {name} --reason '…'"
+        f"{NOTHING}: it goes into use by itself. To take it back: "
+        f"kpi-gate rollback {clean(decision.lineage.use_case)} --reason '…'"
     )
+
+
+def _of_no_release(decision: Decision, first: Check | None) -> str:
+    """Say what follows from what would change the verdict: one cause has one next step."""
+    asked, stays = ask(decision), f"{rival(decision)} stays"
+    meanwhile = f"{stays[:1].upper()}{stays[1:]} until then"
+    if first is None or asked.startswith(PUT_RIGHT):
+        return f"Look at what failed before the next retraining. {meanwhile}."
+    if asked.startswith(LOOK):
+        return f"Look at the data of that day. {meanwhile}."
+    if first.rule == "V5":
+        return f"Measure that value parameter, or narrow its range, if you can. {meanwhile}."
+    rejected = decision.verdict is Verdict.REJECT
+    if rejected and first.rule == "V4":
+        return f"Look at the broken guardrail before the recipe is changed. {meanwhile}."
+    another = rejected or first.rule == "V2" or needs_another(decision)
+    then = f"{stays}; the next tick trains another candidate"
+    return f"{NOTHING}: {then if another else 'the next tick tries again with more rows'}."
