@@ -283,7 +283,7 @@ WRONG = {
     ),
     "negative horizon": (
         {"objective": {"unit": "EUR", "horizon_decisions": -1, "min_effect": 0}},
-        "objective.horizon_decisions: Input should be greater than 0 .given: -1",
+        "objective.horizon_decisions: must be greater than 0 .given: -1",
     ),
     "no currency": (
         {"objective": {"horizon_decisions": 10, "min_effect": 0}},
