@@ -184,7 +184,12 @@ def test_a_day_is_the_day_in_utc(days):
             [datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1)],  # noqa: DTZ001
             "row 1 the datetime .* without a zone",
         ),
-        ("outcome", ["churned", "stayed"], r"'churned' and 'stayed'.*`validation: {positive: stay"),
+        (
+            "outcome",
+            ["stayed", "left", "stayed", None, "stayed "],
+            r"'left' and 'stayed'.* counts as 1: `positive: left` \(25 %\) or `positive: stayed` "
+            r"\(75 %\)",
+        ),
         ("outcome", ["a", "b", "c"], "holds 3 levels: 'a', 'b', 'c', must hold 0 and 1"),
         ("outcome", ["yes", "0"], "holds '0' and 'yes'"),
         ("taste", [0.5, "sweet", 0.3], "row 0 holds the float '0.5', row 1 the str 'sweet'"),

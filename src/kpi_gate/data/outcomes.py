@@ -29,8 +29,7 @@ def outcomes(column: pd.Series, positive: object = None) -> pd.Series:
         doubles = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(doubles, column.index, name=column.name)
     words = known.map(_word)
-    levels = sorted(set(words))
-    wanted = _one(column, levels, positive)
+    wanted = _one(column, words, positive)
     happened = (words == wanted).astype(np.float64)
     return happened.reindex(column.index).rename(column.name)
 
@@ -48,8 +47,10 @@ def truths(column: pd.Series) -> pd.Series:
     return (words == pair[0]).rename(column.name) if set(words) <= {*pair} else column
 
 
-def _one(column: pd.Series, levels: list[str], positive: object) -> str:
+def _one(column: pd.Series, words: pd.Series, positive: object) -> str:
     """Return the level that counts as 1."""
+    shares = words.value_counts(normalize=True).sort_index()
+    levels = list(shares.index)
     few, shown = len(levels) <= 2, " and ".join(map(repr, levels))
     if not few:
         shown = f"{len(levels)} levels: {', '.join(map(repr, levels[:5]))}"
@@ -57,7 +58,8 @@ def _one(column: pd.Series, levels: list[str], positive: object) -> str:
     if positive is None and pair is not None:
         return pair[0]
     if positive is None or not few:
-        say = f"; say which counts as 1: `validation: {{positive: {levels[-1]}}}`" if few else ""
+        ways = (f"`positive: {name}` ({100 * share:.3g} %)" for name, share in shares.items())
+        say = f"; say under `validation` which counts as 1: {' or '.join(ways)}" if few else ""
         refuse(column, f"holds {shown}, must hold 0 and 1, or two levels{say}", LEVELS)
     wanted = _word(positive)
     if isinstance(positive, bool) and pair is not None:  # YAML reads yes as true
