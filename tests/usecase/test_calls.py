@@ -26,6 +26,11 @@ def asks(rows):
     return rows["tast"] > 0
 
 
+def localises(rows):
+    night = pd.to_datetime(["2024-03-31 01:30"] * len(rows))
+    return night.tz_localize("Europe/Lisbon").hour > 0
+
+
 def writes(rows):
     rows["taste"] = 0.0
     rows.loc[0, "region"] = "west"
@@ -51,6 +56,7 @@ def parts_of(**answer):
             r"ZeroDivisionError: .*test_calls.py:\d+, function <listcomp>.* row 1 \(unit b",
         ),
         (asks, r"KeyError: 'tast' is not there; there are unit, taste, region, in .*function asks"),
+        (localises, r"ValueError: .* argument, in .*test_calls.py:\d+, function localises"),
         (lambda rows: None, "gives None, must be an array of 3 numbers"),
         (lambda rows: np.ones(2), r"has shape \(2,\), must be \(3,\)"),
         (lambda rows: ["a", "b", "c"], "gives a list"),

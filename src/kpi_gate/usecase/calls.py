@@ -69,7 +69,7 @@ class Guarded:
         return CodeRefusal(_CHECKS.get(self.role, "own_code"), f"{fails}: {words}")
 
     def _told(self, error: Exception, given: tuple[Any, ...]) -> str:
-        words = " ".join(str(error).split())[:LONGEST]
+        words = " ".join(str(error).split())[:LONGEST].removesuffix(".")
         told = f"{type(error).__name__}: {words}" if words else type(error).__name__
         if isinstance(error, KeyError):
             names = [str(name) for value in given for name in _names(value)]
@@ -157,7 +157,8 @@ def row_words(given: tuple[Any, ...], at: int) -> str:
 
 
 def _is_own(path: str) -> bool:
-    if path.startswith("<") or path.startswith(_PYTHON):
+    # what is compiled names its source, which is no file here: tslibs/tzconversion.pyx
+    if path.startswith(_PYTHON) or not Path(path).is_file():
         return False
     return path.startswith(_OWNED) or not path.startswith(str(_LIBRARY))
 
