@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,6 +227,34 @@ def test_a_faulty_row_fails_and_is_held_back(
     expected = rows.reset_index(drop=True).iloc[bad]
     pd.testing.assert_frame_equal(report.bad_rows.drop(columns="reason"), expected)
     assert report.bad_rows["reason"].str.contains(report.failures[0].column).all()
+
+
+@pytest.mark.parametrize("factor", [100, 0.01, 1_000])
+def test_another_unit_of_money_is_told_where_nobody_declared_anything(factor: float) -> None:
+    rows = good_rows()
+    recent = rows["event_time"] >= PREVIOUS.as_of
+    rows["spend_eur"] = rows["spend_eur"].where(~recent, rows["spend_eur"] * factor)
+    undeclared = priced()
+    (failure,) = validate_rows(rows, undeclared, AS_OF, PREVIOUS).failures
+    assert failure.reason.startswith("spend_eur: expected a median of 2.25 to 900, as it was 45")
+    assert failure.probably.startswith(f"Probably {max(factor, 1 / factor):,.0f} times too ")
+
+
+@pytest.mark.parametrize("factor", [1, 5, 0.2])
+def test_a_price_that_moved_is_no_other_unit(factor: float) -> None:
+    rows = good_rows()
+    recent = rows["event_time"] >= PREVIOUS.as_of
+    rows["spend_eur"] = rows["spend_eur"].where(~recent, rows["spend_eur"] * factor)
+    assert validate_rows(rows, priced(), AS_OF, PREVIOUS).passed
+
+
+def priced() -> UseCase:
+    """Return the toy without an expectation, whose value reads what was spent."""
+    plain = toy()
+    validation = plain.settings.validation.model_copy(update={"expectations": ()})
+    settings = plain.settings.model_copy(update={"validation": validation})
+    value = ValueModel("profit", lambda *given: {}, columns=("spend_eur",))
+    return replace(plain, settings=settings, value=value)
 
 
 def test_good_data_passes_and_is_not_changed_and_nothing_is_left_behind(

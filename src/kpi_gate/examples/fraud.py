@@ -30,7 +30,7 @@ NUMBERS = (
     *(f"{what}_{days}d" for what in PAST for days in SPANS),
 )
 BANDS = {"under 20": 20, "20 to 60": 60, "60 to 120": 120, "120 to 200": 200, "over 200": np.inf}
-AGES = {"under 30 days": 30, "30 to 90 days": 90, "over 90 days": np.inf}
+AGES = {"under 90 days": 90, "90 to 180 days": 180, "over 180 days": np.inf}
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 

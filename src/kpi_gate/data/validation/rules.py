@@ -19,6 +19,8 @@ from kpi_gate.usecase.settings import Expectation, RowCount
 NOBODY = ("", "nan", "NaN", "None", "<NA>", "NaT", "null")  # what a missing name is written as
 KNOWN_SHARE = 0.95  # of the outcomes that are due; the rest may be late
 GROWTH_DAYS = 31  # `may_grow_by` is an allowance for so many days
+ANOTHER_UNIT = 20  # times that nothing moves within a month; from euros to cents it is 100
+SEEN = 100  # rows: fewer do not tell what is usual
 DAY = timedelta(days=1)
 _KINDS = {
     "number": (is_number, "finite numbers"),
@@ -95,6 +97,8 @@ def rules_for(
     rules += _role_rules(frame, use_case)
     rules += _kind_rules(rows, use_case)
     rules += _amount_rules(rows, use_case)
+    if "event_time" in rows:
+        rules += _scale_rules(frame, use_case, as_of)
     declared = [_declared(expectation) for expectation in use_case.settings.validation.expectations]
     return [*rules, *_filled_rules(rows, use_case, declared), *declared]
 
@@ -224,6 +228,29 @@ def _amount_rules(rows: pd.DataFrame, use_case: UseCase) -> Iterator[Rule]:
         yield _all_true(is_number(rows[name]), name, "finite numbers")
         known = rows[name].notna() | rows["outcome"].isna()
         yield _all_true(known, name, "known wherever the outcome is")
+
+
+def _scale_rules(frame: pd.DataFrame, use_case: UseCase, as_of: datetime) -> Iterator[Rule]:
+    """Yield that what the value reads at the decision has not changed its unit, as euros to cents.
+
+    Where nobody declares an expectation on such a column, cents would be promoted as a gain.
+    """
+    start = as_of - timedelta(days=use_case.settings.validation.recent_days)
+    older, late = frame[frame["event_time"] < start], set(use_case.times.with_outcome)
+    for name in dict.fromkeys(use_case.value.columns):
+        if name in late or name not in frame or not pd.api.types.is_numeric_dtype(frame[name]):
+            continue
+        known = older[name].dropna().astype(float)
+        usual = float(known.median()) if len(known) >= SEEN else 0.0
+        if usual > 0:
+            low, high = usual / ANOTHER_UNIT, usual * ANOTHER_UNIT
+            yield Rule(
+                "expect_column_median_to_be_between",
+                {"column": name, "min_value": low, "max_value": high},
+                name,
+                f"a median of {low:.4g} to {high:.4g}, as it was {usual:.4g} before",
+                recent=True,
+            )
 
 
 def _filled_rules(rows: pd.DataFrame, use_case: UseCase, declared: list[Rule]) -> Iterator[Rule]:

@@ -185,7 +185,11 @@ def try_corners(
         unasked = objective.model_copy(update={"resamples": 1})  # no chance is asked for at an end
         for name, ends in whole.items():
             low, high = (
-                shrink(measure_gain(rows, unasked, np.asarray(end, dtype=float))) for end in ends
+                # the days before are at the base: they stray about as much at an end
+                shrink(
+                    measure_gain(rows, unasked, np.asarray(end, float), history=evidence.history)
+                )
+                for end in ends
             )
             checks.append(_check_ends(name, low, high, booked, objective))
     return corners, checks
