@@ -1,5 +1,7 @@
 """What is promoted is the recipe that was measured, fitted again on all that is mature."""
 
+import json
+
 import numpy as np
 import pytest
 from starts import AFTER_DRIFT, FIRST_TICK, champion, compared, newest_decision, play, refitting
@@ -38,8 +40,9 @@ def test_a_refit_that_agrees_is_promoted_and_the_twin_stays_on_record(how, run_a
     pipeline.take_snapshot(later)
     pipeline.fetch_champion(later)
     assert later.windows.gate.start >= window.end
-    tags = run.registry.tags_of("v1")
-    assert (tags["measured_as"], tags["promoted_as"]) == (refit.measured, refit.promoted)
+    (path,) = run.place.home.rglob("decision/provenance.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert (told["measured_as"], told["promoted_as"]) == (refit.measured, refit.promoted)
     for told in (run.decision.to_html(), run.decision.to_markdown(), run.decision.to_text()):
         words = " ".join(told.split())
         assert f"measured as {refit.measured}, promoted as {refit.promoted}" in words

@@ -1,6 +1,7 @@
 """What becomes of single bad rows, of a history that changed, and of a stage within `dvc repro`."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project,
     assert not outcome.moved
     assert not trained
     page = (run_at(LATER).work / "validation/report.html").read_text()
-    assert "<td>2024-01-31</td><td>10</td><td>0</td>" in page
+    assert re.search("2024-01-31</th><td[^>]*>10</td><td[^>]*>0</td>", page)
     with pytest.raises(ConfigurationError, match="needs a reason"):
         accept_history.accept(run_at(LATER), " ")
     accept_history.accept(run_at(LATER), "returns are counted now")

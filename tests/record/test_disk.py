@@ -2,6 +2,7 @@
 
 import errno
 import sqlite3
+import sys
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -104,6 +105,7 @@ def test_a_disk_that_fills_up_is_one_line(cause, monkeypatch, capsys, tmp_path):
         raise behind(cause)
 
     monkeypatch.setattr(app, "app", fails)
+    monkeypatch.setattr(sys, "argv", ["kpi-gate", "list"])
     monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
         app.main()
@@ -116,6 +118,7 @@ def test_a_fault_on_a_full_disk_names_the_disk_too(monkeypatch, capsys, tmp_path
         raise RuntimeError("the server ended")
 
     monkeypatch.setattr(app, "app", fails)
+    monkeypatch.setattr(sys, "argv", ["kpi-gate", "list"])
     monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path))
     for free, more in ((10**9, ""), (1_000, f"; the disk of the state ({tmp_path}) is full: make")):
         usage = type("Usage", (), {"free": free})
