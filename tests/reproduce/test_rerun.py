@@ -9,6 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import forks
 import pandas as pd
 import pytest
 from conftest import CASES, FIRST_TICK, REPOSITORY, make_project
@@ -19,6 +20,7 @@ from kpi_gate import pipeline
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.record.decision_run import client
 from kpi_gate.record.ledger import Ledger
+from kpi_gate.reproduce import sandbox
 from kpi_gate.reproduce.comparison import Finding, Reproduction
 from kpi_gate.reproduce.rerun import find, reproduce
 from kpi_gate.reproduce.sandbox import ReproductionError
@@ -39,6 +41,12 @@ VERDICTS = {
     "dirty": {"REJECT"},
 }
 MODULE, YAML = f"{CASES}/toy.py", f"{CASES}/toy.yaml"
+
+
+@pytest.fixture
+def forked(monkeypatch):
+    """Fork the process of the restored code from this one; it imports nothing then."""
+    monkeypatch.setattr(sandbox, "start", forks.unless_restored(sandbox.start))
 
 
 def play(root, as_of):
@@ -124,6 +132,7 @@ def history(tmp_path_factory, migrated):
     sys.modules.pop("toys.usecases.toy", None)
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("which", ["first", "dirty"])
 def test_every_decision_comes_out_the_same_after_the_world_moved_on(history, tmp_path, which):
     root, entries = history
@@ -148,6 +157,7 @@ def test_every_decision_comes_out_the_same_after_the_world_moved_on(history, tmp
     assert any("anchor: v" in note for note in found.notes) == (which != "first")
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_refusal_comes_out_the_same_as_json(history):
     root, entries = history
     entry, before = entries["refused"], contents(root)
@@ -160,6 +170,7 @@ def test_a_refusal_comes_out_the_same_as_json(history):
     assert compared["refusal"] == entry.body["sentence"]
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_recorded_table_that_was_changed_is_told(history, tmp_path):
     root, entries = history
     run = entries["first"].body["run_id"]
@@ -182,6 +193,7 @@ def test_a_recorded_table_that_was_changed_is_told(history, tmp_path):
     assert "row 7" in column.now
 
 
+@pytest.mark.usefixtures("forked")
 def test_code_that_is_not_what_ran_is_told(project, tmp_path, monkeypatch):
     said = commit(project)
     monkeypatch.setenv("KPI_GATE_GIT_COMMIT", said)
@@ -195,6 +207,7 @@ def test_code_that_is_not_what_ran_is_told(project, tmp_path, monkeypatch):
     assert "sources.toy.yaml" not in differing(found)
 
 
+@pytest.mark.usefixtures("forked")
 def test_settings_that_are_not_what_decided_are_an_error(project, tmp_path, monkeypatch):
     monkeypatch.setenv("KPI_GATE_GIT_COMMIT", commit(project))
     edit(project / YAML, "min_effect: 0.05", "min_effect: 0.04")
@@ -222,6 +235,7 @@ def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(
     assert "not restored: the machine, which was kpi-gate" in machine
 
 
+@pytest.mark.usefixtures("forked")
 def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_champion):
     place, entry = Place(root=project), newest_decision(run_at())
 
@@ -249,6 +263,7 @@ def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_cha
     refused("run .* was deleted in MLflow")
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
     root, entries = history
     place = Place(root=root)
@@ -274,6 +289,7 @@ def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
         (root / ".away").rename(hidden)
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_refusal_of_training(project, tmp_path):
     entry = play(project, TOO_EARLY)
     assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"

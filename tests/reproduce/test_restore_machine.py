@@ -1,5 +1,6 @@
 """The machine that decided runs again from the wheel that the project kept then."""
 
+import signal
 import zipfile
 from datetime import UTC, datetime
 
@@ -7,7 +8,7 @@ import pytest
 
 from kpi_gate.record.ledger import Entry
 from kpi_gate.reproduce.restore_code import LOST, _restore_machine
-from kpi_gate.reproduce.sandbox import Scratch
+from kpi_gate.reproduce.sandbox import Scratch, last_line
 from kpi_gate.run.provenance import PACKAGE, machine_hash, package_hash
 
 
@@ -44,3 +45,21 @@ def test_the_installed_one_runs_where_it_is_the_same_and_else_that_is_said(scrat
     (told,) = _restore_machine(made_by("gone", "0.0.9"), scratch)
     assert told.startswith(f"{LOST}: the machine, which was kpi-gate 0.0.9 then; this one is")
     assert scratch.package == PACKAGE
+
+
+def test_its_process_is_one_and_another_follows_where_it_died(scratch):
+    with scratch:
+        first = scratch.python("import os; print(os.getpid())")
+        ended = scratch.python("import os, sys; print(os.getpid()); sys.exit('no rows')")
+        failed = scratch.python("1 / 0")
+        died = scratch.python("import os; os.write(2, b'out of room'); os.abort()")
+        other = scratch.python("import os, sys; print(os.getpid(), *sys.argv[1:])", "a", "b")
+    assert (first.returncode, first.stdout) == (0, ended.stdout)
+    assert (ended.returncode, last_line(ended.stderr)) == (1, "no rows")
+    assert (failed.returncode, last_line(failed.stderr)) == (
+        1,
+        "ZeroDivisionError: division by zero",
+    )
+    assert (died.returncode, last_line(died.stderr)) == (-signal.SIGABRT, "out of room")
+    number, *words = other.stdout.split()
+    assert (int(number) != int(first.stdout), words) == (True, ["a", "b"])

@@ -50,12 +50,12 @@ def reproduce(
         LedgerError: If the ledger's chain is broken.
     """
     entry, history = find(open_ledger(place), wanted)
-    scratch = Scratch(folder, entry.use_case)
     say(f"restoring decision {entry.subject} of {entry.use_case}")
-    notes = restore(place, entry, history, scratch)
-    judged = entry.body["decision"]["lineage"] is not None  # else a stage refused before
-    recorded = _recorded_table(place, entry, scratch, "evidence") if judged else None
-    findings = [*_compare_sources(entry, scratch), *_run(place, entry, scratch, recorded, say)]
+    with Scratch(folder, entry.use_case) as scratch:
+        notes = restore(place, entry, history, scratch)
+        judged = entry.body["decision"]["lineage"] is not None  # else a stage refused before
+        recorded = _recorded_table(place, entry, scratch, "evidence") if judged else None
+        findings = [*_compare_sources(entry, scratch), *_run(place, entry, scratch, recorded, say)]
     findings, same_model = forgive_bytes(findings)
     then, now = entry.body["environment"], place.environment_hash()
     findings.append(Finding("environment", then, now, same=None))

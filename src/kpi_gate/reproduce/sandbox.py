@@ -1,5 +1,6 @@
-"""A folder with a decision's own code and data, and processes that run that code in it."""
+"""A folder with a decision's own code and data, and a process that runs that code in it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any, BinaryIO, Self
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.run.provenance import PACKAGE
@@ -15,19 +18,28 @@ from kpi_gate.run.provenance import PACKAGE
 # they would lead the restored code to the user's own places
 _PLACES = ("KPI_GATE_", "PREFECT_", "MLFLOW_", "DVC_", "GIT_")
 LIBRARY = "library"  # where a wheel of the machine is unpacked
-_NEXT = "\f"  # printed before the words of each verb
-_VERBS = f"""
-import sys
-from kpi_gate.cli import main
-verbs, *words = sys.argv[1:]
-for verb in verbs.split():
-    print({_NEXT!r}, end="", flush=True)
-    sys.argv = ["kpi-gate", verb, *words]
-    try:
-        main()
-    except SystemExit as ended:
-        if ended.code:
-            raise
+_VERB = "from kpi_gate.cli import main; main()"
+# what is asked comes by its input, a line for each; its output is for the answers alone
+_ASKED = """
+import io, json, os, sys, traceback
+from contextlib import redirect_stderr, redirect_stdout
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for line in sys.stdin:
+    code, *sys.argv = json.loads(line)
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            exec(code, {"__name__": "__main__"})
+        except SystemExit as ended:
+            status = ended.code or 0
+            if isinstance(status, str):
+                print(status, file=sys.stderr)
+                status = 1
+        except Exception:
+            traceback.print_exc()
+            status = 1
+    print(json.dumps([status, out.getvalue(), err.getvalue()]), file=answers, flush=True)
 """
 
 
@@ -72,20 +84,58 @@ class Scratch:
     def verbs(
         self, verbs: Sequence[str], *words: str
     ) -> "tuple[str, subprocess.CompletedProcess[str]]":
-        """Run verbs of the restored code's command line, in one process, until one says no.
+        """Run verbs of the restored code's command line, one after the other, until one says no.
 
         Returns:
-            The last verb that ran, and how it ended; the output is that verb's alone.
+            The last verb that ran, and how it ended.
         """
-        answer = self.python(_VERBS, " ".join(verbs), *words)
-        *before, answer.stdout = answer.stdout.split(_NEXT)
-        return verbs[max(len(before) - 1, 0)], answer
+        for verb in verbs:
+            answer = self.python(_VERB, verb, *words)
+            if answer.returncode:
+                break
+        return verb, answer
 
     def python(self, code: str, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run Python with the restored code first on its path; it finds no other place."""
+        """Run Python with the restored code first on its path; it finds no other place.
+
+        It is one process until `close`: the restored code imports for seconds.
+        """
+        (self.root / "tmp").mkdir(exist_ok=True)
+        process = self._process
+        try:
+            process.stdin.write(json.dumps([code, "kpi-gate", *words]) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if line:
+            return subprocess.CompletedProcess(words, *json.loads(line))
+        status = process.wait()  # it died
+        self.close()
+        said = self._errors.read_text("utf-8", "replace")
+        return subprocess.CompletedProcess(words, status or 1, "", said)
+
+    def close(self) -> None:
+        """End the process of the restored code."""
+        process = vars(self).pop("_process", None)
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def _errors(self) -> Path:
+        return self.root / "tmp" / "stderr.txt"
+
+    @cached_property
+    def _process(self) -> Any:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_PLACES)}
         temporary = self.root / "tmp"
-        temporary.mkdir(exist_ok=True)
         first = (self.package.parent, self.root / "src", self.root)
         environment = {
             "PYTHONPATH": os.pathsep.join(map(str, first)),
@@ -96,14 +146,21 @@ class Scratch:
             "DVC_SITE_CACHE_DIR": str(temporary / "dvc"),
             "TMPDIR": str(temporary),
         }
-        return subprocess.run(
-            [sys.executable, "-c", code, *words],
-            cwd=self.root,
-            env={**kept, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        with self._errors.open("wb") as errors:
+            return start(_ASKED, self.root, {**kept, **environment}, errors)
+
+
+def start(code: str, folder: Path, environment: dict[str, str], errors: BinaryIO) -> Any:
+    """Start Python in a folder; its input and its output are pipes of text."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        text=True,
+    )
 
 
 @contextmanager
