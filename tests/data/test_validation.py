@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 
 from kpi_gate.data.validation.engine import PreviousSnapshot, ValidationReport, validate_rows
+from kpi_gate.data.validation.expectations import run_rules
+from kpi_gate.data.validation.rules import NOT_NULL, rules_for
+from kpi_gate.decision.objective import Guardrail
 from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.render import render
 from kpi_gate.usecase.contract import Feature, UseCase
@@ -280,6 +283,34 @@ def test_nulls_in_features_and_late_outcomes_of_a_few_are_allowed() -> None:
     rows = put("outcome", np.nan, 9)(put("label_time", pd.NaT, 9)(rows))
 
     assert validate(rows).failures == ()
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (
+            "colour",
+            'colour is a slice that a guardrail names: fill it, such as with "unknown", or ',
+        ),
+        ("spend_eur", "the value model reads spend_eur at the decision: fill it, or leave such "),
+    ],
+)
+def test_a_null_that_is_not_allowed_says_why_and_the_way_out(column: str, words: str) -> None:
+    case = toy()
+    rails = (Guardrail(slice="colour", may_lose=1.0),)
+    case = replace(
+        case,
+        settings=case.settings.model_copy(update={"guardrails": rails}),
+        value=ValueModel("profit", lambda *given: {}, columns=("spend_eur",)),
+    )
+    rules = rules_for(good_rows(), case, AS_OF, None)
+    rows = put(column, None, 4)(good_rows()).reset_index(drop=True)
+    asked = [rule for rule in rules if (rule.type, rule.about) == (NOT_NULL, column)]
+
+    (found,) = run_rules(rows, rows, asked)
+
+    assert found.reason.startswith(f"{column}: expected no nulls; 1 of 182 rows are not so")
+    assert words in found.reason
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ def _finding(
     shown = f"{observed:.6g}" if isinstance(observed, float) else observed
     said = observed if unexpected else f"it is {'not so' if observed is None else shown}"
     reason = f"{rule.says}{' (recent rows only)' if rule.recent else ''}; {said}"
+    reason += f"; {rule.way_out}" if rule.way_out else ""
     probably = probable_cause(rule, rows, positions, found.get("observed_value"))
     return Finding(rule, False, observed, reason, positions, unexpected, probably=probably)
 

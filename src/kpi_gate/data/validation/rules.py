@@ -27,6 +27,7 @@ _KINDS = {
     "category": (is_category, "text, whole numbers or booleans"),
 }
 BETWEEN = "expect_column_values_to_be_between"
+NOT_NULL = "expect_column_values_to_not_be_null"
 IN_SET = "expect_column_values_to_be_in_set"
 
 
@@ -58,6 +59,7 @@ class Rule:
             difference of two times. It is named `<about>: <expected>`.
         by_row: Whether a row that breaks it may be set aside; a rule on what is late or missing
             says something of all rows.
+        way_out: Why it is asked and what to do, where the expectation does not say so itself.
     """
 
     type: str
@@ -68,6 +70,7 @@ class Rule:
     quiet: bool = False
     helper: pd.Series | None = field(default=None, repr=False)
     by_row: bool = True
+    way_out: str = ""
 
     @property
     def says(self) -> str:
@@ -255,12 +258,19 @@ def _scale_rules(frame: pd.DataFrame, use_case: UseCase, as_of: datetime) -> Ite
 
 def _filled_rules(rows: pd.DataFrame, use_case: UseCase, declared: list[Rule]) -> Iterator[Rule]:
     """Yield that what the value reads at the decision, and what a slice is made of, is there."""
-    late, kind = set(use_case.times.with_outcome), "expect_column_values_to_not_be_null"
-    asked = {rule.about for rule in declared if rule.type == kind}
-    sliced = (rail.slice for rail in use_case.settings.guardrails if rail.slice)
+    late = set(use_case.times.with_outcome)
+    asked = {rule.about for rule in declared if rule.type == NOT_NULL}
+    sliced = [rail.slice for rail in use_case.settings.guardrails if rail.slice]
     for name in dict.fromkeys((*use_case.value.columns, *sliced)):
         if name in rows.columns and name not in late | asked:
-            yield Rule(kind, {"column": name}, name, "no nulls")
+            yield replace(_not_null(name), way_out=_way_out(name, name in sliced))
+
+
+def _way_out(name: str, sliced: bool) -> str:
+    if sliced:
+        words = 'fill it, such as with "unknown", or drop the slice'
+        return f"{name} is a slice that a guardrail names: {words}"
+    return f"the value model reads {name} at the decision: fill it, or leave such rows out"
 
 
 def _declared(expectation: Expectation) -> Rule:
@@ -276,7 +286,7 @@ def _declared(expectation: Expectation) -> Rule:
 
 
 def _not_null(name: str) -> Rule:
-    return Rule("expect_column_values_to_not_be_null", {"column": name}, name, "no nulls")
+    return Rule(NOT_NULL, {"column": name}, name, "no nulls")
 
 
 def _one_of(levels: list[Any], name: str, expected: str) -> Rule:
