@@ -105,3 +105,13 @@ def test_its_own_flow_is_what_runs(shop):
     with pytest.raises(ConfigurationError, match=r"flows/monitor.py: has no flow `monitor`"):
         rooms.here().flow("monitor")
     del sys.modules["flows.monitor"]
+
+
+def test_what_raises_in_a_library_is_told_at_the_projects_own_line(shop, monkeypatch):
+    library = write(shop, ".venv/lib/site-packages/oracle_of_shops.py", "def ask():\n    1 / 0\n")
+    monkeypatch.syspath_prepend(library.parent)
+    path = write(
+        shop, "src/shop/usecases/seer.py", "import oracle_of_shops\noracle_of_shops.ask()\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"usecases/seer.py:2: cannot be imported: Zero"):
+        rooms.here().load(path)

@@ -95,8 +95,9 @@ class Project:
         except (Exception, SystemExit) as error:
             place, line = path, 0
             for frame in traceback.extract_tb(error.__traceback__):
-                if Path(frame.filename).is_relative_to(self.root):
-                    place, line = Path(frame.filename), frame.lineno or 0
+                file = Path(frame.filename)
+                if file.is_relative_to(self.root) and "site-packages" not in file.parts:
+                    place, line = file, frame.lineno or 0
             if isinstance(error, SyntaxError):
                 place, line = Path(error.filename or path), error.lineno or 0
             words = " ".join(str(error).split())
