@@ -44,6 +44,12 @@ def test_every_block_is_of_a_kind_that_is_tested():
     assert not [str(block) for block in blocks.of("python", excused=True)]
 
 
+def test_every_link_between_pages_leads_to_a_file_of_the_repository():
+    for page in (ROOT / "docs").rglob("*.md"):
+        links = re.findall(r"\]\((?![#a-z]+:|#)([^)#\s]+)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page
+
+
 @pytest.mark.parametrize("block", UNTITLED, ids=ids(UNTITLED))
 def test_python_runs(block, tmp_path, monkeypatch):
     before = getattr(block_settings, block.setting, None) if block.setting else None
