@@ -5,12 +5,13 @@ import re
 
 import pytest
 from rich.console import Console
-from sample_decisions import DECISIONS, HOSTILE, flat, hostile
+from sample_decisions import DECISIONS, HOSTILE, flat, gate, hostile, read
 
+from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.report import decision_terminal
-from kpi_gate.report.decision_brief import brief
-from kpi_gate.report.decision_text import sentence, table
+from kpi_gate.report.decision_brief import brief, first_cause, lead
+from kpi_gate.report.decision_text import markdown, page, sentence, table
 from kpi_gate.report.next_step import ask
 
 SUM = re.compile(r"about (\S+) EUR a year")
@@ -39,9 +40,14 @@ def test_what_failed_is_there_and_what_passed_is_counted(decision):
     assert sum(line.startswith("  FAIL  V") for line in lines) == len(decision.failed)
     for check in decision.failed:
         assert check.name.replace("_", " ") in said
-    passed = sum(check.passed is True for check in decision.checks)
-    assert re.search(rf"^{passed} (others|checks?) passed", said, re.MULTILINE)
-    assert "(--all)." in said
+    advisory = sum(check.rule == "V3" and check.passed is True for check in decision.checks)
+    passed = sum(check.passed is True for check in decision.checks) - advisory
+    assert bool(re.search(rf"^{passed} (others?|checks?) passed", said, re.MULTILINE)) == (
+        passed > 0
+    )
+    assert "0 others" not in said
+    assert ("; 1 is advisory" in said) == (advisory == 1)
+    assert ("(--all)." in said) == (len(decision.checks) > len(decision.failed))
     assert flat(ask(decision)) in flat(said)
 
 
@@ -90,3 +96,26 @@ def test_colour_on_a_terminal_alone(monkeypatch, terminal, no_color):
     assert ("\x1b[" in out.getvalue()) == terminal
     plain = re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
     assert plain == f"{brief(decision, '--all')}\nPage: [here]\n"
+
+
+CAUSE = "spend: expected 5 to 500; 11 of 12 rows are not so (probably 100 times too large: cents?)"
+REASONS = (CAUSE, f"{CAUSE}.", f"{CAUSE}?", f"{CAUSE}. 11 rows are in quarantine.", "no rows.")
+
+
+@pytest.mark.parametrize("reason", [*REASONS, *(f"{long} {'and so on ' * 30}" for long in REASONS)])
+@pytest.mark.parametrize("verdict", [Verdict.INVALID, Verdict.INSUFFICIENT_EVIDENCE])
+def test_what_was_refused_is_said_once_and_every_sentence_ends_once(reason, verdict):
+    decision = refuse(reason, gate(), check="data_valid", subject="toy", verdict=verdict)
+    said = flat(brief(decision))
+    assert said.count(flat(reason).rstrip(".")) == 1
+    assert "0 others" not in said
+    told = (said, flat(table(decision)), markdown(decision), read(page(decision)))
+    for text in (*told, lead(decision), decision.ask, first_cause(decision)):
+        assert not re.search(r"[.?!]\.(?!\.)", text.replace("...", "")), text
+    assert len(first_cause(decision)) < 260
+
+
+def test_of_several_causes_a_list_of_use_cases_names_the_first():
+    reason = f"{CAUSE}; age: nothing is known. 3 rows are in quarantine"
+    said = first_cause(refuse(reason, gate(), check="data_valid", subject="toy"))
+    assert said == "the comparison cannot be trusted: spend: expected 5 to 500 (and more)."

@@ -4,7 +4,8 @@ import pytest
 from sample_decisions import DECISIONS, Balance, read
 
 from kpi_gate.decision.verdict import SliceGain
-from kpi_gate.report.decision_page import page
+from kpi_gate.report.decision_page import notebook_head, page
+from kpi_gate.report.decision_text import markdown, table
 
 
 @pytest.fixture(params=DECISIONS, ids=lambda name: name.replace(" ", "-"))
@@ -86,3 +87,42 @@ def test_a_long_list_of_slices_is_cut_and_says_so():
     gain = DECISIONS["promote"].slices[0]
     decision = DECISIONS["promote"].model_copy(update={"slices": (gain,) * 75})
     assert "45 further levels are not shown" in read(page(decision))
+
+
+@pytest.mark.parametrize("show", [page, notebook_head, table, markdown])
+def test_a_link_without_a_history_has_not_passed(show):
+    """Of an offline gain no experiment has shown that the KPI follows: the gate may promote."""
+    decision = DECISIONS["promote"]
+    assert next(check for check in decision.checks if check.rule == "V3").passed
+    said = read(show(decision)) if show in (page, notebook_head) else show(decision)
+    assert "not linked yet (advisory)" in " ".join(said.split())
+    assert "✓ V3" not in said
+    assert not [line for line in said.splitlines() if " ok " in line and " V3 " in line]
+    if show in (page, notebook_head):
+        assert "– V3 not linked yet (advisory)" in said
+        assert "✓ V4" in said
+        assert "✗ V3 linked to the KPI" in read(show(DECISIONS["experiment"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "auc", "style"),
+    [
+        ("promote", (0.79, 0.77), "note"),
+        ("reject", (0.79, 0.81), "bad"),
+        ("promote", (1, 1), "note"),
+    ],
+)
+def test_red_is_for_what_a_reviewer_must_act_on(name, auc, style):
+    found = dict(zip(("champion", "candidate"), ({"auc": one} for one in auc), strict=True))
+    off = {"factor": 1.6, "change": -0.25}
+    decision = DECISIONS[name]
+    notes = {**decision.notes, "metrics": found, "miscalibrated": off}
+    html = page(decision.model_copy(update={"notes": notes}))
+    word = {"note": "Note", "bad": "Beware"}[style]
+    assert html.count(f'<p class="{style}">{word}: AUC ') == 1
+    assert html.count("Beware") == (style == "bad")
+    assert "Equal AUC, less money" not in html
+    folded = html.partition("<summary>Step by step</summary>")[2].partition(
+        "</details>\n</section>"
+    )
+    assert "it would earn 0.25 EUR a decision less" in folded[0]

@@ -128,10 +128,10 @@ def _facts(case: "UseCase", ledger: "Ledger", now: datetime) -> dict[str, Any]:
 
 def _reason(entry: "Entry") -> str:
     from kpi_gate.decision.verdict import Decision
-    from kpi_gate.report.decision_brief import headline, money_sentence
+    from kpi_gate.report.decision_brief import first_cause, money_sentence
 
     decision = Decision.model_validate(entry.body["decision"])
-    words, money = headline(decision).partition(": ")[2], money_sentence(decision)
+    words, money = first_cause(decision), money_sentence(decision)
     return f"{words} {money[:1].upper()}{money[1:]}".strip()
 
 

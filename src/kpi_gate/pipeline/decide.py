@@ -117,7 +117,7 @@ def _places(run: Run) -> dict[str, str]:
     tick = next_firing(schedule.retrain, schedule.timezone, run.as_of)
     return {
         "row in the ledger": f"kpi-gate show {run.decision.decision_id}",
-        "next tick": f"{tick:%Y-%m-%d %H:%M} UTC by the schedule" if tick else "",
+        "next tick after this one": f"{tick:%Y-%m-%d %H:%M} UTC by the schedule" if tick else "",
     }
 
 

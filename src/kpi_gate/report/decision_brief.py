@@ -4,11 +4,13 @@ from textwrap import wrap
 
 from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import LEADS, gain_places, in_words, rival
+from kpi_gate.report.kpi_link import as_shown, is_unlinked
 from kpi_gate.report.next_step import ask
 from kpi_gate.report.numbers import money, money_range, over, share
-from kpi_gate.text import clean, finite, number, total
+from kpi_gate.text import clean, ended, finite, number, shorten, total
 
 WIDTH = 100
+MOST_CAUSE = 160  # characters of a cause where several use cases stand together
 NAME = 24  # columns that the name of a check takes before its reason
 
 
@@ -20,13 +22,14 @@ def brief(decision: Decision, more: str = "to_text() lists them", width: int = W
         more: How to see the checks that passed.
         width: Columns of the longest line.
     """
+    decision = as_shown(decision)
     told, asked = money_sentence(decision), ask(decision)
     lines = [
         _wrapped(headline(decision), width),
         "",  # `reproduce` reads up to here what a stage refused
         *([_wrapped(f"Money: {told}", width, 4)] if told else []),
         *(_failed(decision, check, width) for check in decision.failed),
-        _wrapped(counted(decision, more), width),
+        *([_wrapped(tally, width)] if (tally := counted(decision, more)) else []),
         *([_wrapped(f"What would change it: {asked}", width, 4)] if asked else []),
     ]
     return "\n".join(lines)
@@ -47,7 +50,7 @@ def headline(decision: Decision) -> str:
     named = main[0].rule in ("V3", "V4") and main[0].name not in _SHORT
     reason = in_words(main[0]) if named else in_short(decision, main[0])
     reason = reason.removeprefix("at best ")  # the lead says so
-    return f"{decision.verdict}: {lead}: {reason}."
+    return ended(f"{decision.verdict}: {lead}: {reason}")
 
 
 def money_sentence(decision: Decision) -> str:
@@ -70,6 +73,17 @@ def money_sentence(decision: Decision) -> str:
     cost = " after the switch cost" if decision.switch_cost else ""
     interval = f" (measured: {between}" if between else ""
     return f"about {amount} {over(decision.horizon)}{cost}{interval}."
+
+
+def first_cause(decision: Decision) -> str:
+    """Return the reason of the headline; of what was refused the first of several causes alone."""
+    words = headline(decision).partition(": ")[2]
+    if decision.gain is not None or not decision.main_reasons:
+        return words
+    lead, first = words.partition(": ")[0], clean(decision.main_reasons[0].reason)
+    cause, _, rest = first.partition("; ")
+    more = " (and more)" if rest or len(decision.failed) > 1 else ""
+    return ended(f"{lead}: {shorten(cause.rstrip(' .'), MOST_CAUSE)}{more}")
 
 
 def run_name(decision: Decision) -> str:
@@ -110,16 +124,23 @@ def in_short(decision: Decision, check: Check) -> str:
 
 def _failed(decision: Decision, check: Check, width: int) -> str:
     head = f"  FAIL  {check.rule}  {clean(check.name).replace('_', ' '):<{NAME}} "
-    return _wrapped(head + in_short(decision, check), width, NAME + 13)
+    once = decision.gain is None or decision.verdict is Verdict.INVALID
+    said = once and clean(check.reason).rstrip(" .") in headline(decision)
+    return _wrapped(
+        f"{head}{'as said above' if said else in_short(decision, check)}", width, NAME + 13
+    )
 
 
 def counted(decision: Decision, more: str) -> str:
-    """Count the checks that passed, and those that were not made."""
+    """Count the checks that passed, and those that were not made; empty where there are none."""
     passed = sum(check.passed is True for check in decision.checks)
-    left = sum(check.passed is None for check in decision.checks)
-    others = " others" if decision.failed else " check" if passed == 1 else " checks"
-    unmade = f"; {left} {'was' if left == 1 else 'were'} not made" if left else ""
-    return f"{passed}{others} passed{unmade} ({more})."
+    advisory = sum(map(is_unlinked, decision.checks))
+    left = sum(check.passed is None for check in decision.checks) - advisory
+    others = " other" if decision.failed else " check"
+    told = [f"{passed}{others}{'' if passed == 1 else 's'} passed"] if passed else []
+    told += [f"{left} {'was' if left == 1 else 'were'} not made"] if left else []
+    told += [f"{advisory} is advisory"] if advisory else []
+    return f"{'; '.join(told)} ({more})." if told else ""
 
 
 def _wrapped(text: str, width: int, hanging: int = 0) -> str:

@@ -13,10 +13,12 @@ from kpi_gate.report.decision_brief import headline, money_sentence
 from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
 from kpi_gate.report.decision_wording import RULES, gain_places, rival, rival_in_short
 from kpi_gate.report.html import fill
+from kpi_gate.report.kpi_link import UNLINKED, as_shown, is_unlinked
 from kpi_gate.report.labels_section import labels_section
+from kpi_gate.report.metric_notes import calibration_note, metric_notes
 from kpi_gate.report.numbers import share
 from kpi_gate.report.reviewer_step import TONES, means, reviewer_step
-from kpi_gate.text import clean, finite, sequence, total
+from kpi_gate.text import clean, ended, finite, sequence, total
 
 MOST_CORNERS = 10
 LONGEST_LEAD = 220
@@ -30,6 +32,7 @@ def page(decision: Decision, places: Mapping[str, str] | None = None) -> str:
         decision: The decision.
         places: Where to look further, by name: an address, or words.
     """
+    decision = as_shown(decision)
     window = decision.lineage and decision.lineage.window
     calibrated = decision_sections.calibration(decision)
     return fill(
@@ -40,6 +43,8 @@ def page(decision: Decision, places: Mapping[str, str] | None = None) -> str:
         dearest_switch=_dearest_switch(decision),
         tornado=_tornado(decision),
         chain=metric_chain,
+        metric_notes=list(metric_notes(decision)),
+        calibration_note=calibration_note(decision),
         steps=metric_chain.steps(decision),
         step_places=decision_sections.step_places,
         parts=list(decision_sections.parts(decision)),
@@ -62,7 +67,7 @@ def notebook_head(decision: Decision) -> str:
 
     For a cell of a notebook: readable in light and in dark.
     """
-    return fill("notebook.html", **_head(decision), inside=_inside)
+    return fill("notebook.html", **_head(as_shown(decision)), inside=_inside)
 
 
 def _inside(css: str) -> Markup:
@@ -92,7 +97,7 @@ def _head(decision: Decision) -> dict[str, Any]:
         # of what is wrong the failed checks say all, once
         "ask": "" if decision.verdict is Verdict.INVALID else decision.ask,
         "next_step": reviewer_step(decision),
-        "rules": [(rule, meaning, *_ended(decision, rule)) for rule, meaning in RULES.items()],
+        "rules": [_rule(decision, rule, meaning) for rule, meaning in RULES.items()],
         **_gain(decision),
     }
 
@@ -116,16 +121,21 @@ def _lead(decision: Decision) -> str:
         lead, _, reason = told.partition(": ")
         guess = GUESS.search(reason)
         named = f": {reason.partition(':')[0]} is {guess[1]}" if guess else ""
-        told = f"{lead}{named}. What failed is below."
+        told = f"{ended(f'{lead}{named}')} What failed is below."
     return _first_letter_up(told)
 
 
-def _ended(decision: Decision, rule: str) -> tuple[str, str, str]:
-    """Return the mark, the style and the word of a rule."""
-    states = {check.state for check in decision.checks if check.rule == rule}
+def _rule(decision: Decision, rule: str, meaning: str) -> tuple[str, ...]:
+    """Return a rule, its meaning in full and in short, its mark, its style and what came of it."""
+    checks, short = [c for c in decision.checks if c.rule == rule], meaning.partition(":")[0]
+    states = {check.state for check in checks}
     if "failed" in states:
-        return "✗", "bad", "failed"
-    return ("✓", "ok", "passed") if "ok" in states else ("–", "", "not checked")
+        return rule, meaning, short, "✗", "bad", "failed"
+    if "ok" in states:
+        return rule, meaning, short, "✓", "ok", "passed"
+    if any(map(is_unlinked, checks)):
+        return rule, meaning, UNLINKED, "–", "", "no history of offline and online money"
+    return rule, meaning, short, "–", "", "not checked"
 
 
 def _gain(decision: Decision) -> dict[str, Markup | str]:

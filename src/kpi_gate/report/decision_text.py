@@ -21,8 +21,10 @@ from kpi_gate.report.decision_wording import (
     waiting,
     why,
 )
+from kpi_gate.report.kpi_link import as_shown, is_unlinked
+from kpi_gate.report.metric_notes import calibration_note, metric_notes
 from kpi_gate.report.next_step import ask
-from kpi_gate.text import clean, finite, number, percent, shorten, total
+from kpi_gate.text import clean, ended, finite, number, percent, shorten, total
 
 WIDTH = 100
 MARKDOWN_LIMIT = 4_600  # with what is added to it: MLflow keeps a description in a VARCHAR(5000)
@@ -52,15 +54,16 @@ def sentence(decision: Decision) -> str:
         wait = "; waits for a reviewer's approval" if decision.approval == "required" else ""
         return f"{head}{earns(decision)}; {booked(decision)}{wait}."
     if decision.gain is None:
-        return f"{head}{why(decision)}. No gain was measured, no {clean(decision.unit)} is booked."
+        unit = clean(decision.unit)
+        return f"{head}{ended(why(decision))} No gain was measured, no {unit} is booked."
     if decision.verdict == "INVALID":
         measured = f"{number(decision.gain.estimate, gain_places(decision.gain), sign=True)}"
         return (
-            f"{head}{why(decision)}. The measured {measured} {clean(decision.unit)} per decision "
-            "must not be used."
+            f"{head}{ended(why(decision))} The measured {measured} {clean(decision.unit)} per "
+            "decision must not be used."
         )
     measured = earns(decision)
-    return f"{head}{why(decision)}. {measured[0].upper()}{measured[1:]}; {booked(decision)}."
+    return f"{head}{ended(why(decision))} {measured[0].upper()}{measured[1:]}; {booked(decision)}."
 
 
 def reason(decision: Decision) -> str:
@@ -92,8 +95,10 @@ def _gain_lines(decision: Decision) -> Iterator[tuple[str, str]]:
     words = metric_chain.sentence(decision)
     if words:
         yield "in the KPI's language", words
-    for trap in metric_chain.traps(decision):
-        yield "the trap", trap
+    for word, told in metric_notes(decision):
+        yield word.lower(), told
+    if worth := calibration_note(decision):
+        yield "calibration", worth
     if gain.uncapped is not None:
         yield "with caps lifted", f"{number(gain.uncapped, digits, sign=True)} {unit}"
     if decision.refit is not None:
@@ -124,6 +129,7 @@ def _origin(decision: Decision) -> str:
 
 def table(decision: Decision) -> str:
     """Render the whole decision as plain text of at most 100 columns; what failed comes first."""
+    decision = as_shown(decision)
     lines = wrap(sentence(decision), WIDTH, break_on_hyphens=False)
     lines.append("")
     for what, much in _gain_lines(decision):
@@ -164,10 +170,14 @@ def _row(*cells: object) -> str:
     return f"| {' | '.join(_cell(cell) for cell in cells)} |"
 
 
+def _state(check: Check) -> str:
+    return "FAILED" if check.failed else "advisory" if is_unlinked(check) else check.state
+
+
 def _check_rows(checks: tuple[Check, ...]) -> list[str]:
     return [
         _row(
-            "FAILED" if check.failed else check.state,
+            _state(check),
             check.rule,
             check.name,
             "" if check.value is None else number(check.value),
@@ -196,8 +206,9 @@ def markdown(decision: Decision) -> str:
     passed is counted: the page lists it. Where it would be too long, the parts of the money go
     first, and only then is cut.
     """
-    head, _, words = headline(decision).partition(": ")
-    top = [f"**{head}**: {_cell(words)}"]
+    decision = as_shown(decision)
+    head, _, why_so = headline(decision).partition(": ")
+    top = [f"**{head}**: {_cell(why_so)}"]
     asked = ask(decision)
     for name, said in (("Money", money_sentence(decision)), ("What would change it", asked)):
         top += ["", f"**{name}**: {_cell(said)}"] if said else []
@@ -205,7 +216,8 @@ def markdown(decision: Decision) -> str:
     failed = _check_rows(decision.failed)
     left = _check_rows(tuple(check for check in decision.checks if check.passed is None))
     passed = sum(check.passed is True for check in decision.checks)
-    counted = [_row("ok", "", f"{passed} checks passed", "", "", "listed on the page")]
+    words = f"{passed} check{'' if passed == 1 else 's'} passed"
+    counted = [_row("ok", "", words, "", "", "listed on the page")] if passed else []
     gain = [_row(what, much) for what, much in _gain_lines(decision)]
     numbers = ["", _row("what", "how much"), "|---|---|", *gain] if gain else []
     more = [_cell(say(decision)) for say in (need, waiting, gap)]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from kpi_gate.report.kpi_link import is_unlinked
 from kpi_gate.report.numbers import share
 from kpi_gate.report.terms import TERMS
 from kpi_gate.text import clean, number, percent, shorten
@@ -57,6 +58,7 @@ _TEMPLATES.filters |= {
     "spaced": lambda words: clean(words).replace("_", " "),
 }
 _TEMPLATES.globals |= {"glossary": TERMS}
+_TEMPLATES.tests["unlinked"] = is_unlinked
 _TEMPLATES.tests["address"] = lambda place: str(place).startswith(("http://", "https://", "../"))
 
 
