@@ -59,7 +59,7 @@ def test_a_fault_names_its_line_and_what_to_write(tmp_path, given, line, words):
         ({"objective.min_efect": 1}, r"min_efect: there is no such key \(.*; did you mean min_eff"),
         ({"window.gate_days": 1}, r"gate_days: .*; did you mean gate_\w+_days\?"),
         ({"windw": {"tune_days": 3}}, r"windw: there is no such key; did you mean window\?"),
-        ({"guardrails": [{"at_mots": 1}]}, r"guardrails.1.at_mots: .*; did you mean at_most\?"),
+        ({"guardrails": [{"at_mots": 1}]}, r"guardrails.0.at_mots: .*; did you mean at_most\?"),
         ({"value.cost.bas": 1}, r"value.cost.bas: .*; did you mean base\?"),
         ({"objective.xyzzy": 1}, r"xyzzy: .*; the keys here are kpi, unit, horizon_decisions, "),
         ({"xyzzy": 1}, r"xyzzy: .*; the keys here are objective, guardrails, estimator, value, "),

@@ -146,7 +146,7 @@ def test_good_settings_are_read(tmp_path):
         (put("objective", "confidence", value=1), "objective.confidence: must be less"),
         (put("objective", "confidence", value=0.5), "(given: 0.5)"),
         (put("guardrails", value="none"), "guardrails: must be a list"),
-        (put("guardrails", 0, value={"measure": "x"}), "guardrails.1: a measure needs `at_most`"),
+        (put("guardrails", 0, value={"measure": "x"}), "guardrails.0: a measure needs `at_most`"),
         (put("value", value={}), "value: at least 1 item"),
         (
             put("value", "cost_eur", "low", value=3),

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from kpi_gate.decision.objective import Finite, GateSettings, Range, Section
+from kpi_gate.decision.objective import Finite, GateSettings, Guardrail, Range, Section
 from kpi_gate.decision.watch_settings import MonitorSettings, TriggerSettings
 from kpi_gate.errors import ConfigurationError as ConfigurationError  # noqa: PLC0414
 from kpi_gate.files.faults import checked
@@ -171,19 +171,20 @@ class Settings(GateSettings):
     @model_validator(mode="before")
     @classmethod
     def _says_what_is_watched(cls, given: Any) -> Any:
+        """Take no list for an empty one."""
+        unsaid = isinstance(given, dict) and given.get("guardrails") is None
+        return {**given, "guardrails": ()} if unsaid else given
+
+    @field_validator("guardrails")
+    @classmethod
+    def _watches_the_rest(cls, said: tuple[Guardrail, ...]) -> tuple[Guardrail, ...]:
         """Watch calibration and latency too: nobody looks at a schedule."""
-        if not isinstance(given, dict):
-            return given
-        rails = given.get("guardrails")
-        rails = [] if rails is None else rails
-        if not isinstance(rails, list | tuple):
-            return given
-        said = [rail if isinstance(rail, dict) else dict(rail) for rail in rails]
-        named = {rail.get("measure") for rail in said}
-        first, last = ([r] if r["measure"] not in named else [] for r in ALWAYS_WATCHED)
-        slices = (at for at, rail in enumerate(said) if rail.get("slice"))
+        named = {rail.measure for rail in said}
+        always = (Guardrail.model_validate(given) for given in ALWAYS_WATCHED)
+        first, last = ([rail] if rail.measure not in named else [] for rail in always)
+        slices = (at for at, rail in enumerate(said) if rail.slice)
         place = next(slices, len(said))
-        return {**given, "guardrails": [*first, *said[:place], *last, *said[place:]]}
+        return (*first, *said[:place], *last, *said[place:])
 
     @field_validator("model", mode="before")
     @classmethod
