@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -160,6 +161,15 @@ def test_no_rows_are_too_little():
     rows = history()
     with pytest.raises(TrainingError, match="0 rows"):
         fit(rows[:0], windows=plan(rows))
+
+
+def test_where_history_is_too_short_it_is_said_when_it_will_do():
+    rows = history()
+    young = rows[rows["event_time"] >= AS_OF - timedelta(days=60)]
+    with pytest.raises(TrainingError, match="such rows begin on 2024-10-02") as told:
+        fit(young)
+    (said,) = re.findall(r"can be trained from about (\S+) on", str(told.value))
+    assert AS_OF < datetime.fromisoformat(f"{said}T00:00+00:00") < AS_OF + timedelta(days=60)
 
 
 def test_a_value_that_is_not_finite_is_refused():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -120,6 +121,8 @@ def train(  # noqa: PLR0913  (each says one thing of the recipe)
     in_tune = within(rows, windows.tune)
     tune, judged = rows[in_tune & known], rows[in_tune & (known | never_known(rows))]
     before_gate = rows[(rows["event_time"] < windows.gate.start) & known]
+    if past.empty:
+        raise TrainingError(_too_young(rows, windows))
     _require_both_outcomes(past, f"train {windows.train}")
     _require_both_outcomes(tune, f"tune {windows.tune}")
     columns = list(features)
@@ -219,6 +222,23 @@ def _distinct(last_rows: Sequence[int | None], available: int) -> list[int | Non
     """Drop variants that would see all rows anyway, but for one."""
     wanted = (None if last is None or last >= available else last for last in last_rows)
     return list(dict.fromkeys(wanted))
+
+
+def _too_young(rows: pd.DataFrame, windows: Windows) -> str:
+    """Say from when on there will be rows to train on."""
+    said = f"train {windows.train}: 0 rows with a known outcome"
+    known = rows.loc[rows["outcome"].notna(), "event_time"]
+    if known.empty:
+        return f"{said}, and none in any window"
+    delay = timedelta(days=windows.label_delay_days)
+    apart = windows.gate.end - windows.tune.start
+    from_when = known.min() + 2 * delay + apart
+    return (
+        f"{said}: such rows begin on {known.min():%Y-%m-%d}, and the windows tune and gate "
+        f"({apart.days} days) and the delay of the outcomes ({windows.label_delay_days:g} days, "
+        f"two times) come after. A first model can be trained from about {from_when:%Y-%m-%d} on, "
+        "or sooner with a shorter window.tune_days or gate_min_days in the YAML"
+    )
 
 
 def _require_both_outcomes(part: pd.DataFrame, window: str) -> None:
