@@ -5,7 +5,7 @@ from textwrap import wrap
 from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import LEADS, gain_places, in_words, rival
 from kpi_gate.report.kpi_link import as_shown, is_unlinked
-from kpi_gate.report.next_step import ask
+from kpi_gate.report.next_step import ask, later_tick
 from kpi_gate.report.numbers import money, money_range, over, share
 from kpi_gate.text import clean, ended, finite, number, shorten, total
 
@@ -76,11 +76,12 @@ def money_sentence(decision: Decision) -> str:
 
 
 def first_cause(decision: Decision) -> str:
-    """Return the reason of the headline; of what was refused the first of several causes alone."""
+    """Return the reason of the headline; of what is INVALID the first of several causes alone."""
     words = headline(decision).partition(": ")[2]
-    if decision.gain is not None or not decision.main_reasons:
+    found = next(iter(decision.main_reasons), None)
+    if found is None or decision.verdict is not Verdict.INVALID or later_tick(found):
         return words
-    lead, first = words.partition(": ")[0], clean(decision.main_reasons[0].reason)
+    lead, first = words.partition(": ")[0], clean(found.reason)
     cause, _, rest = first.partition("; ")
     more = " (and more)" if rest or len(decision.failed) > 1 else ""
     return ended(f"{lead}: {shorten(cause.rstrip(' .'), MOST_CAUSE)}{more}")

@@ -8,6 +8,7 @@ from kpi_gate.report.history_charts import money_chart
 from kpi_gate.report.html import day, fill
 from kpi_gate.report.labels_section import labels_section
 from kpi_gate.report.numbers import money, money_range
+from kpi_gate.text import ended
 from kpi_gate.watch.health.batch import UNDETECTABLE
 from kpi_gate.watch.result import Watched
 from kpi_gate.watch.value.realised import Realised
@@ -45,7 +46,7 @@ def page(seen: Watched, form: str = "html", places: Mapping[str, str] | None = N
         places: Where to look further, by name: an address, or words.
     """
     worst = next((finding.severity for finding in seen.findings), "note")
-    done = [f"Done: {seen.action}."] if seen.action else []
+    done = [f"Done: {ended(seen.action)}"] if seen.action else []
     staleness = [] if seen.staleness is None else [seen.staleness.sentence]
     found = next((one.sentence for one in seen.findings if one.severity != "note"), "")
     return fill(
@@ -53,7 +54,7 @@ def page(seen: Watched, form: str = "html", places: Mapping[str, str] | None = N
         seen=seen,
         window=f"{day(seen.window.start)} until {day(seen.window.end)}",
         look=LOOK[worst],
-        lead=f"{found.rstrip('.')}." if found else "",
+        lead=ended(found),
         worth=_worth(seen.realised),
         figure=money_chart(seen.track, seen.realised.unit) if seen.realised else "",
         marks=MARKS,
