@@ -14,6 +14,7 @@ from kpi_gate.decision.checks.gain import (
     check_link,
     measure_gain,
     prior_of,
+    shrink_by,
     shrink_gain,
     try_corners,
 )
@@ -114,14 +115,16 @@ def _measure(
     evidence: Evidence, settings: GateSettings, past: Sequence[tuple[float, float]]
 ) -> _Measured:
     rows, objective = evidence.rows, settings.objective
-    shrink = partial(shrink_gain, past=past)
     gain = measure_gain(rows, objective, history=evidence.history)
-    shrunk = shrink(gain)
+    prior = prior_of(gain, past)
+    shrunk = shrink_by(prior, gain)
     worth = list(check_gain(gain, shrunk, objective))
     enough = check_enough(gain, rows, objective, evidence.history)
     checks = [*enough, *check_hidden(rows, gain), *worth]
     booked = shrunk if all(check.passed for check in worth) else None
-    corners, sensitive = try_corners(evidence, objective, shrink, booked=booked)
+    corners, sensitive = try_corners(
+        evidence, objective, partial(shrink_gain, past=past), booked=booked
+    )
     checks += sensitive
     slices: list[SliceGain] = []
     for guardrail in settings.guardrails:
@@ -130,7 +133,6 @@ def _measure(
             slices += levels
             checks.append(check_levels(evidence, guardrail))
             checks.append(check_slices(levels, guardrail, objective.unit))
-    prior = prior_of(gain, past)
     summary = _summary(gain, shrunk, prior, objective.unit, evidence.uncapped_gain)
     return _Measured(gain, summary, tuple(slices), corners, checks)
 

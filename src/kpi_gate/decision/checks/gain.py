@@ -115,10 +115,14 @@ def measure_gain(
 
 def shrink_gain(gain: Gain, past: Sequence[tuple[float, float]]) -> float:
     """Shrink the gain towards what past candidates taught."""
-    if not (gain.standard_error > 0 and np.isfinite(gain.lower)):
+    return shrink_by(prior_of(gain, past), gain)
+
+
+def shrink_by(prior: Prior | None, gain: Gain) -> float:
+    """Shrink the gain by what `prior_of` has learnt; nothing is booked where nothing is known."""
+    if prior is None:
         return gain.estimate if gain.standard_error == 0 else 0.0
-    prior = prior_of(gain, past)
-    return 0.0 if prior is None else prior.shrink(gain.estimate, booking_error(gain))
+    return prior.shrink(gain.estimate, booking_error(gain))
 
 
 def prior_of(gain: Gain, past: Sequence[tuple[float, float]]) -> Prior | None:
