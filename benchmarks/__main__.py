@@ -18,7 +18,7 @@ from rich.table import Table
 
 from kpi_gate.decision.stats.paired_gain import paired_gain
 from kpi_gate.environment import prepare_environment
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 USE_CASE = "campaign"
@@ -116,7 +116,7 @@ def main() -> None:
     took, memory = statistics.median(g[0] for g in gates), gates[-1][1]
     table.add_row(f"gate, {memory:.2f} GB", f"{took:.2f}", "", "", "3 s, 1 GB")
     home = Path(tempfile.mkdtemp())
-    prepare_environment(Place().home)
+    prepare_environment(Workspace().home)
     with console.status("retrain and bare script, cold ..."):
         help_time = median(lambda: seconds([PROGRAM, "--help"], dict(os.environ)))
         runs = [cold(home / "cold") for _ in range(REPEATS)]

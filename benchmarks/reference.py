@@ -19,7 +19,7 @@ from kpi_gate.record.ledger_chain import Entry
 from kpi_gate.record.ledger_table import rows as ledger_rows
 from kpi_gate.report.decision_wording import LEADS, RULES
 from kpi_gate.usecase.schema import attributes
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 NAMES = ("check", "rule", "a failure asks for", "looks at", "says")
 MADE = "*This page is made from the installed code when the documentation is built.*"
@@ -176,12 +176,12 @@ def _fields(model: type) -> str:
 
 def environment() -> str:
     """Return every variable that names a place."""
-    told = dict(attributes(inspect.cleandoc(Place.__doc__ or "").partition("Attributes:\n")[2]))
+    told = dict(attributes(inspect.cleandoc(Workspace.__doc__ or "").partition("Attributes:\n")[2]))
     rows = [
         (f"`KPI_GATE_{name.upper()}`", told.get(name, ""), f"`{field.default}`"
          if field.default not in (None, "") and "Undefined" not in repr(field.default)
          and "Secret" not in repr(field.default) else "")
-        for name, field in Place.model_fields.items()
+        for name, field in Workspace.model_fields.items()
     ]  # fmt: skip
     return page(
         "Environment variables",

@@ -26,7 +26,7 @@ from kpi_gate.record.decision_numbers import shown_numbers
 from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import open_ledger
 from kpi_gate.render import render
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs/pictures"
@@ -79,28 +79,28 @@ def played() -> Decision:
         subprocess.run(
             [sys.executable, "-m", "kpi_gate.cli.demo"], cwd=ROOT, env=environment, check=True
         )
-        entries = open_ledger(Place(root=ROOT, home=Path(home))).entries("campaign", "decision")
+        entries = open_ledger(Workspace(root=ROOT, home=Path(home))).entries("campaign", "decision")
         promoted = [entry.body for entry in entries if entry.body["verdict"] == Verdict.PROMOTE]
         return Decision.model_validate(promoted[-1]["decision"])
 
 
 def recorded(shown: Decision, home: Path) -> str:
     """Record the decision in an MLflow of its own; return the run's place in the UI."""
-    place, seen = _place(home), shown.lineage
+    workspace, seen = _place(home), shown.lineage
     if seen is None:
         raise ValueError(f"{DECISION.name} is of a bare table: {REMEDY} --play")
     tags = {"use_case": "campaign", "decision_id": shown.decision_id}
     tags |= {"verdict": shown.verdict.value, "as_of": seen.as_of.isoformat()}
     tags |= {"champion_then": seen.champion.name, "evidence_end": seen.window.end.isoformat()}
     content = RunContent(parameters={}, tags=tags, artifacts={}, snapshot=seen.snapshot)
-    run = decision_run.record_run(place, "campaign", shown, content).run_id
-    with decision_run.client(place) as mlflow_client:
+    run = decision_run.record_run(workspace, "campaign", shown, content).run_id
+    with decision_run.client(workspace) as mlflow_client:
         experiment = mlflow_client.get_run(run).info.experiment_id
     return f"#/experiments/{experiment}/runs/{run}"
 
 
-def _place(home: Path) -> Place:
-    return Place(root=ROOT, home=home, mlflow_uri=f"sqlite:///{home / 'mlflow.db'}")
+def _place(home: Path) -> Workspace:
+    return Workspace(root=ROOT, home=home, mlflow_uri=f"sqlite:///{home / 'mlflow.db'}")
 
 
 def _free_port() -> int:

@@ -61,11 +61,11 @@ def main() -> None:
         os.chdir(root)
         from kpi_gate.environment import prepare_environment
         from kpi_gate.orchestration.temporary_server import prefect_at_hand
-        from kpi_gate.workspace import Place
+        from kpi_gate.workspace import Workspace
 
-        prepare_environment(Place().home)
+        prepare_environment(Workspace().home)
         counted = Transitions(ROOT / "src/kpi_gate", root / "flows", ROOT / "flows")
-        with prefect_at_hand(Place()):
+        with prefect_at_hand(Workspace()):
             from flows.retrain import retrain
 
             threading.setprofile(counted)

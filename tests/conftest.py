@@ -20,7 +20,7 @@ from kpi_gate.environment import ENVIRONMENT
 from kpi_gate.record import case_list, prepared_databases
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 REPOSITORY = Path(__file__).parents[1]
 TOY = Path(__file__).parent / "toy"
@@ -141,7 +141,7 @@ def runs_of(root: Path) -> Callable[..., Run]:
         if changes:
             settings = use_case.settings.model_copy(update=changes)
             use_case = replace(use_case, settings=settings)
-        return Run(use_case, as_of, Place(root=root))
+        return Run(use_case, as_of, Workspace(root=root))
 
     return make
 

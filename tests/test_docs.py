@@ -21,7 +21,7 @@ from kpi_gate.record import decision_run
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.settings import read_settings
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 ROOT = blocks.ROOT
 MAKE = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -238,7 +238,7 @@ def call_each(block):
         said = re.search(r"exit code (\d+): (\w+)", line)
         tick = datetime.fromisoformat(words[-1]).replace(tzinfo=UTC)
         module = here().load(discovery.module_file(words[1]), anew=True)  # its YAML has changed
-        entry, *_ = play(Run(module.USE_CASE, tick, Place()))
+        entry, *_ = play(Run(module.USE_CASE, tick, Workspace()))
         assert entry.body["verdict"] == said[2], entry.body["sentence"]
         assert Verdict(said[2]).exit_code == int(said[1])
         yield words[-1], int(said[1])

@@ -11,38 +11,38 @@ from kpi_gate.environment import ENVIRONMENT
 from kpi_gate.errors import is_transient
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.record.lock import BusyError, one_at_a_time
-from kpi_gate.workspace import Place, UnreachableError, require_prefect
+from kpi_gate.workspace import UnreachableError, Workspace, require_prefect
 
 
 def test_everything_local_is_below_the_home(tmp_path):
-    place = Place(root=tmp_path)
-    assert place.home == tmp_path / ".kpi-gate"
-    assert place.mlflow_uri == f"sqlite:///{tmp_path}/.kpi-gate/mlflow.db"
-    assert place.ledger_url == f"sqlite:///{tmp_path}/.kpi-gate/ledger.db"
+    workspace = Workspace(root=tmp_path)
+    assert workspace.home == tmp_path / ".kpi-gate"
+    assert workspace.mlflow_uri == f"sqlite:///{tmp_path}/.kpi-gate/mlflow.db"
+    assert workspace.ledger_url == f"sqlite:///{tmp_path}/.kpi-gate/ledger.db"
 
 
 def test_the_environment_names_other_places(tmp_path, monkeypatch):
     monkeypatch.setenv("KPI_GATE_HOME", str(tmp_path / "else where"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking:5000")
-    assert Place().home == tmp_path / "else where"
-    assert Place().mlflow_uri == "http://tracking:5000"
+    assert Workspace().home == tmp_path / "else where"
+    assert Workspace().mlflow_uri == "http://tracking:5000"
     monkeypatch.setenv("KPI_GATE_MLFLOW_URI", "http://ours:5000")
-    assert Place().mlflow_uri == "http://ours:5000"
+    assert Workspace().mlflow_uri == "http://ours:5000"
 
 
 def test_what_lets_a_flow_run_fail_is_a_verdict_or_severe(monkeypatch):
-    assert Place().failures() == []
+    assert Workspace().failures() == []
     monkeypatch.setenv("KPI_GATE_FAIL_ON", "INVALID, SEVERE")
-    assert Place().failures() == ["INVALID", "SEVERE"]
+    assert Workspace().failures() == ["INVALID", "SEVERE"]
     monkeypatch.setenv("KPI_GATE_FAIL_ON", "INVALID,severe")
     with pytest.raises(ValueError, match="fail_on names 'severe', must be of INVALID, "):
-        Place()
+        Workspace()
 
 
 def test_the_code_has_a_version_with_and_without_git(tmp_path, monkeypatch):
-    assert Place(root=tmp_path).code_version() == "unknown"
+    assert Workspace(root=tmp_path).code_version() == "unknown"
     monkeypatch.setenv("KPI_GATE_GIT_COMMIT", "abc1234")
-    assert Place(root=tmp_path).code_version() == "abc1234"
+    assert Workspace(root=tmp_path).code_version() == "abc1234"
 
 
 def test_telemetry_of_every_tool_is_off():
@@ -61,20 +61,23 @@ def test_a_dead_prefect_is_told(monkeypatch):
 
 
 def test_a_lock_has_one_holder_and_dies_with_it(tmp_path):
-    place = Place(root=tmp_path)
-    with one_at_a_time(place, "ads"):
-        with one_at_a_time(place, "fraud"):
+    workspace = Workspace(root=tmp_path)
+    with one_at_a_time(workspace, "ads"):
+        with one_at_a_time(workspace, "fraud"):
             pass
-        with pytest.raises(BusyError, match="another retrain of ads"), one_at_a_time(place, "ads"):
+        with (
+            pytest.raises(BusyError, match="another retrain of ads"),
+            one_at_a_time(workspace, "ads"),
+        ):
             pass
     code = (
-        "import os, pathlib; from kpi_gate.workspace import Place;"
+        "import os, pathlib; from kpi_gate.workspace import Workspace;"
         "from kpi_gate.record.lock import one_at_a_time;"
-        f"lock = one_at_a_time(Place(root=pathlib.Path({str(tmp_path)!r})), 'ads');"
+        f"lock = one_at_a_time(Workspace(root=pathlib.Path({str(tmp_path)!r})), 'ads');"
         "lock.__enter__(); os.kill(os.getpid(), 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
-    with one_at_a_time(place, "ads"):
+    with one_at_a_time(workspace, "ads"):
         pass
 
 

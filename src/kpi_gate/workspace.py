@@ -27,7 +27,7 @@ def _home(root: Path) -> Path:
     return root / ".kpi-gate" if found is None else found.home
 
 
-class Place(BaseSettings):
+class Workspace(BaseSettings):
     """Places of one installation; every field is set by `KPI_GATE_<FIELD>`.
 
     Attributes:

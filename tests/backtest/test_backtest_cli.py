@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from kpi_gate.backtest.policies import POLICIES
 from kpi_gate.cli.app import app
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 RUNNER = CliRunner()
 CALL = ["backtest", "toy", "--from", "2024-04-15", "--to", "2024-04-30"]
@@ -77,7 +77,7 @@ def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
     assert "Page: .kpi-gate/backtest/toy/" in again.stdout
     assert "Net of switching the gate earned" in again.stdout
     assert "What if" not in (project / "out/page.html").read_text(encoding="utf-8")
-    with client(Place(root=project)) as mlflow_client:
+    with client(Workspace(root=project)) as mlflow_client:
         where = mlflow_client.get_experiment_by_name("toy").experiment_id
         (run,) = mlflow_client.search_runs([where])
         files = {found.path for found in mlflow_client.list_artifacts(run.info.run_id, "backtest")}

@@ -18,7 +18,7 @@ from kpi_gate.record.model_files import ModelCard
 from kpi_gate.release import quarantine
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -147,7 +147,7 @@ def test_its_decisions_are_those_of_real_retrainings(played, project):
     scenario, _ = played
     found = []
     for as_of in scenario.ticks[:3]:
-        run = Run(scenario.use_case, as_of, Place(root=project))
+        run = Run(scenario.use_case, as_of, Workspace(root=project))
         entry, _, _ = retrain_by_steps(run)
         found.append(entry.body)
     assert found[0]["verdict"] == "PROMOTE", "else the two have no common start"
@@ -182,7 +182,7 @@ def test_nothing_later_than_a_tick_is_known_at_it(played, tmp_path):
         visits.loc[later, "bought"] = 1.0 - visits.loc[later, "bought"]
         visits.loc[at >= moment, "taste"] = 99.0
 
-    edit_visits(Place(root=tmp_path), poison)
+    edit_visits(Workspace(root=tmp_path), poison)
     other = scenario_of(tmp_path)
     assert other.folder.name != scenario.folder.name, "other rows are another play"
     for number in range(last + 1):
@@ -240,7 +240,7 @@ def test_weeks_in_which_the_newest_model_does_harm(tmp_path):
         during = (at >= wrong[0]) & (at < wrong[1])
         visits.loc[during, "bought"] = 1.0 - visits.loc[during, "bought"]
 
-    edit_visits(Place(root=tmp_path), flip)
+    edit_visits(Workspace(root=tmp_path), flip)
     found = play(scenario_of(tmp_path, start, end), 1)
     gate, always = found.policies["gate"], found.policies["always"]
     after = [tick for tick in found.ticks if tick.as_of >= wrong[1]]
@@ -282,16 +282,16 @@ def test_before_the_first_model_the_rule_of_thumb_decides(tmp_path):
 
 def test_days_in_quarantine_and_tolerated_rows_are_not_learned_from(tmp_path):
     """A quarantine holds for every policy from the first tick after it was recorded on."""
-    place = Place(root=tmp_path)
-    place.home.mkdir(parents=True)
+    workspace = Workspace(root=tmp_path)
+    workspace.home.mkdir(parents=True)
     days = frozenset((START - timedelta(days=back)).date() for back in range(10, 13))
-    put = Run(discovery.load("toy"), START + timedelta(days=3), place)
+    put = Run(discovery.load("toy"), START + timedelta(days=3), workspace)
     quarantine.put(put, days, quarantine.ADD, "the counter was broken")
 
     def spoil(visits, at):
         visits.loc[visits.index[at >= START - timedelta(days=20)][0], "taste"] = 1e6
 
-    edit_visits(place, spoil)
+    edit_visits(workspace, spoil)
     end = START + timedelta(days=13)
     scenario = scenario_of(tmp_path, end=end, validation__tolerated_share=0.01)
     assert scenario_of(tmp_path / "elsewhere", end=end).quarantines == ()
@@ -335,7 +335,7 @@ def test_a_day_that_a_model_cannot_score_goes_on_without_a_model(tmp_path):
     def drop(visits, at):
         visits.loc[at == bad, "taste"] = None
 
-    edit_visits(Place(root=tmp_path), drop)
+    edit_visits(Workspace(root=tmp_path), drop)
     scenario = scenario_of(tmp_path, end=START + timedelta(days=13))
     found = play(scenario, 1)
     rows = pd.read_parquet(outcomes.period_path(scenario, 1))

@@ -9,7 +9,7 @@ from kpi_gate.backtest.scenario import _all_over, lay_out
 from kpi_gate.backtest.snapshots import keep
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 
 @pytest.fixture(autouse=True)
@@ -39,13 +39,13 @@ def test_a_wrong_stretch_or_setting_is_named_and_nothing_is_fetched(
     tmp_path, start, end, changes, words
 ):
     with pytest.raises(ConfigurationError, match=words):
-        lay_out("toy", start, end, changes, Place(root=tmp_path))
+        lay_out("toy", start, end, changes, Workspace(root=tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_use_case_is_named(tmp_path):
     with pytest.raises(ConfigurationError, match="no use case 'nope'; there are: toy"):
-        lay_out("nope", START, END, {}, Place(root=tmp_path))
+        lay_out("nope", START, END, {}, Workspace(root=tmp_path))
 
 
 def test_ticks_are_those_of_the_schedule_and_periods_leave_no_gap(tmp_path):
@@ -80,7 +80,7 @@ def test_what_changes_the_play_changes_its_folder_and_shares_rows_where_it_can(t
 
 def test_other_data_are_fetched_to_a_folder_of_their_own(tmp_path):
     plain, other = scenario_of(tmp_path), scenario_of(tmp_path, data__drift=True)
-    assert other.source.root != plain.source.root == Place(root=tmp_path).root
+    assert other.source.root != plain.source.root == Workspace(root=tmp_path).root
     assert other.source.root.is_relative_to(plain.folder.parent)
     assert raw_of(other.source).exists()
     assert other.use_case.settings.data == {"drift": True}

@@ -17,7 +17,7 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.ledger import KINDS
 from kpi_gate.record.ledger_table import rows
 from kpi_gate.usecase.schema import json_schema
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 from tests.golden.facts import GOLDEN
 
 EXAMPLES = Path(kpi_gate.__file__).parent / "examples"
@@ -123,7 +123,7 @@ def test_every_column_and_kind_of_the_ledger_is_told():
 
 def test_every_variable_is_told():
     page = reference.environment()
-    for name in Place.model_fields:
+    for name in Workspace.model_fields:
         row = next(line for line in page.splitlines() if f"`KPI_GATE_{name.upper()}`" in line)
         assert row.split("|")[2].strip(), f"{name} is not explained"
 

@@ -212,9 +212,9 @@ def test_schedule_needs_a_server(monkeypatch):
 
 def test_a_single_stage_waits_for_no_retrain(project):
     from kpi_gate.record.lock import one_at_a_time
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
-    with one_at_a_time(Place(root=project), "toy"):
+    with one_at_a_time(Workspace(root=project), "toy"):
         code, _, err = call("snapshot", "toy", "--as-of", "2024-03-01")
     assert code == 1
     one_line(err, "another retrain of toy is running")

@@ -8,7 +8,7 @@ from kpi_gate.cli import installation
 from kpi_gate.cli.app import app
 from kpi_gate.record.ledger import open_ledger
 from kpi_gate.run.provenance import machine_hash
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 CHANGES = """# Changelog
 
@@ -39,7 +39,7 @@ def examine():
 
 
 def decide_with(**replay):
-    open_ledger(Place()).append("toy", "decision", "d1", {"verdict": "HOLD", "replay": replay})
+    open_ledger(Workspace()).append("toy", "decision", "d1", {"verdict": "HOLD", "replay": replay})
 
 
 def test_what_fits_is_told_in_four_lines(project, changes):

@@ -73,13 +73,13 @@ def test_a_decision_is_printed_again_and_opened(project, second_champion, monkey
 def test_a_page_that_mlflow_keeps_elsewhere_is_made_anew(project, first_champion):
     from kpi_gate.cli.decision_links import page_of
     from kpi_gate.record.ledger import open_ledger
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
-    place = Place()
-    (entry,) = open_ledger(place).entries("toy", "decision")
-    page_of(place, entry).unlink()
-    path = page_of(place, entry)
-    assert path == place.home / f"decisions/toy/{entry.subject}.html"
+    workspace = Workspace()
+    (entry,) = open_ledger(workspace).entries("toy", "decision")
+    page_of(workspace, entry).unlink()
+    path = page_of(workspace, entry)
+    assert path == workspace.home / f"decisions/toy/{entry.subject}.html"
     assert "PROMOTE" in path.read_text()
 
 

@@ -7,7 +7,7 @@ import pytest
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files import project as rooms
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TABLE = '[tool.kpi-gate]\nuse_cases = "src/shop/usecases"\n'
 
@@ -35,19 +35,19 @@ def test_it_is_found_from_a_folder_in_it(shop, monkeypatch):
     monkeypatch.chdir(shop / "src/shop")
     found = rooms.here()
     assert (found.root, found.flows, found.home) == (shop, shop / "flows", shop / ".kpi-gate")
-    assert (Place().root, Place().home) == (shop, shop / ".kpi-gate")
+    assert (Workspace().root, Workspace().home) == (shop, shop / ".kpi-gate")
 
 
 def test_its_home_may_be_elsewhere_and_the_environment_wins(shop, monkeypatch):
     write(shop, "pyproject.toml", TABLE + 'home = "../state"\n')
-    assert Place().home == shop.parent / "state"
+    assert Workspace().home == shop.parent / "state"
     monkeypatch.setenv("KPI_GATE_HOME", "here")
-    assert Place().home == shop / "here"
+    assert Workspace().home == shop / "here"
 
 
 def test_outside_of_a_project_it_is_said(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert Place().root == tmp_path
+    assert Workspace().root == tmp_path
     with pytest.raises(ConfigurationError, match=r"no project in .* has a table \[tool.kpi-gate\]"):
         discovery.names()
 

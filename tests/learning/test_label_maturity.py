@@ -17,7 +17,7 @@ from kpi_gate.learning.label_maturity import (
 from kpi_gate.learning.windows import WindowSettings, plan_windows
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 AS_OF = datetime(2024, 7, 1, 3, tzinfo=UTC)
@@ -210,7 +210,7 @@ def test_the_gate_judges_nothing_while_labels_are_stuck(project):
         return stuck(use_case.load(folder, moment), as_of - 3 * DAY)
 
     late = replace(use_case, load=load)
-    run = Run(late, as_of, Place(root=project))
+    run = Run(late, as_of, Workspace(root=project))
     pipeline.take_snapshot(run)
     pipeline.fetch_champion(run)
     pipeline.validate(run)

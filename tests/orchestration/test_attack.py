@@ -19,7 +19,7 @@ import websockets
 
 from kpi_gate.orchestration.servers.prefect import running_prefect
 from kpi_gate.record.prefect_key import read_key
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("doors"), pytest.mark.timeout(600)]
 
@@ -113,7 +113,7 @@ def folder(tmp_path_factory):
 def door(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder / ".kpi-gate/prefect"))  # not other tests'
-        with running_prefect(Place(root=folder)) as server:
+        with running_prefect(Workspace(root=folder)) as server:
             server.wait()
             yield Door(server.address, read_key(folder / ".kpi-gate"))
 

@@ -7,7 +7,7 @@ import pytest
 from kpi_gate.orchestration import lease
 from kpi_gate.orchestration.lease import LEASE_SECONDS, Lease
 from kpi_gate.record.lock import BusyError
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
@@ -17,7 +17,7 @@ def home(prefect_server, tmp_path):
     """Make leases of homes by their names."""
 
     def make(name, *use_cases):
-        return Lease(Place(root=tmp_path / name), use_cases)
+        return Lease(Workspace(root=tmp_path / name), use_cases)
 
     return make
 

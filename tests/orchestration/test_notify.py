@@ -15,7 +15,7 @@ from kpi_gate.orchestration import notify
 from kpi_gate.record.ledger import Ledger
 from kpi_gate.run.context import Run
 from kpi_gate.watch.alerts import Notice
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 AT = datetime(2024, 3, 1, 3, tzinfo=UTC)
 NOTICE = Notice("toy", "reject", "toy: REJECT", "It loses money.\n- gain below zero", AT)
@@ -85,7 +85,7 @@ def mailbox(refuse=""):
 def test_a_webhook_is_sent_what_happened():
     with webhook() as (address, got):
         said = []
-        notify.tell(Place(notify_webhooks=address), [NOTICE], said.append)
+        notify.tell(Workspace(notify_webhooks=address), [NOTICE], said.append)
     assert got == [
         {
             "use_case": "toy",
@@ -101,14 +101,14 @@ def test_a_webhook_is_sent_what_happened():
 def test_a_hook_that_fails_twice_is_told_the_third_time():
     with webhook([500, 503]) as (address, got):
         said = []
-        notify.tell(Place(notify_webhooks=address), [NOTICE], said.append)
+        notify.tell(Workspace(notify_webhooks=address), [NOTICE], said.append)
     assert (len(got), said) == (3, [])
 
 
 def test_a_hook_that_goes_on_failing_is_logged_without_its_secrets_and_the_next_is_told():
     with webhook([500] * 3) as (broken, tried), webhook() as (sound, got):
         said = []
-        both = Place(notify_webhooks=f"{broken}, {sound}")
+        both = Workspace(notify_webhooks=f"{broken}, {sound}")
         notify.tell(both, [NOTICE], said.append)
     assert (len(tried), len(got)) == (3, 1)
     (words,) = said
@@ -120,7 +120,7 @@ def test_a_hook_that_is_not_there_is_logged():
     with webhook() as (address, _):
         pass  # it was, and its port is free now
     said = []
-    notify.tell(Place(notify_webhooks=address), [NOTICE], said.append)
+    notify.tell(Workspace(notify_webhooks=address), [NOTICE], said.append)
     assert "ConnectError" in said[0]
     assert "secret" not in said[0]
     assert "T0KEN" not in said[0]
@@ -182,12 +182,14 @@ def test_a_password_is_never_sent_unencrypted():
 
 def test_what_a_run_adds_to_the_ledger_is_told_even_where_it_fails(tmp_path):
     with webhook() as (address, got):
-        place = Place(ledger_url=f"sqlite:///{tmp_path}/ledger.db", notify_webhooks=address)
-        ledger = Ledger(place.ledger_url)
+        workspace = Workspace(ledger_url=f"sqlite:///{tmp_path}/ledger.db", notify_webhooks=address)
+        ledger = Ledger(workspace.ledger_url)
         ledger.append("toy", "rollback", "old", {"version": "v1", "from": "v2", "reason": "before"})
 
         def run():
-            with notify.telling(Run(SimpleNamespace(name="toy"), datetime.now(UTC), place), print):
+            with notify.telling(
+                Run(SimpleNamespace(name="toy"), datetime.now(UTC), workspace), print
+            ):
                 ledger.append("toy", "done", "new", {"version": "v2", "from": "", "forced": ""})
                 ledger.append("other", "done", "new", {"version": "v7", "from": "", "forced": ""})
                 raise ValueError("a bug")
@@ -207,12 +209,12 @@ def test_each_silence_is_told_once_until_it_is_broken(tmp_path, monkeypatch):
     monkeypatch.setattr(missed_runs, "now", lambda: datetime.now(UTC) + timedelta(days=next(days)))
     monkeypatch.setattr(missed_runs, "LOOK_SECONDS", 0.0)
     with webhook() as (address, got):
-        place = Place(ledger_url=f"sqlite:///{tmp_path}/ledger.db", notify_webhooks=address)
-        Ledger(place.ledger_url).append(name, "decision", "d1", {"verdict": "HOLD"})
+        workspace = Workspace(ledger_url=f"sqlite:///{tmp_path}/ledger.db", notify_webhooks=address)
+        Ledger(workspace.ledger_url).append(name, "decision", "d1", {"verdict": "HOLD"})
         stop = threading.Event()
         looks = iter([False] * 5 + [True])
         monkeypatch.setattr(stop, "is_set", lambda: next(looks))
-        missed_runs.watch(place, pytest.fail, stop)
+        missed_runs.watch(workspace, pytest.fail, stop)
     assert [told["kind"] for told in got] == ["silence", "silence"]
 
 
@@ -226,4 +228,4 @@ def test_each_silence_is_told_once_until_it_is_broken(tmp_path, monkeypatch):
 )
 def test_a_hook_that_cannot_be_one_is_refused_at_once(given, words):
     with pytest.raises(ValueError, match=words):
-        Place(**given)
+        Workspace(**given)

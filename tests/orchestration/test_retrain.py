@@ -147,7 +147,7 @@ def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
 
 
 def test_the_second_of_two_retrains_is_told_and_does_nothing(prefect_server, project, run_at):
-    with one_at_a_time(run_at().place, "toy"):
+    with one_at_a_time(run_at().workspace, "toy"):
         code, _, err = call(
             "retrain", "toy", "--as-of", "2024-03-01", PREFECT_API_URL=prefect_server
         )
@@ -187,7 +187,7 @@ def test_a_flow_that_was_killed_twice_is_followed_by_one_that_completes(
     code, out, err = call(*asked, **server)
     assert code == 0, out + err
     assert champion(run_at()) == "v2"
-    kinds = [entry.kind for entry in Ledger(run_at().place.ledger_url).entries()]
+    kinds = [entry.kind for entry in Ledger(run_at().workspace.ledger_url).entries()]
     assert kinds == ["decision", "intent", "done"] * 2
     assert run_at().ledger.verify() == []
 

@@ -11,14 +11,14 @@ from kpi_gate.pipeline.contract_case import Case, NotTestedError, left_to_fill_i
 from kpi_gate.pipeline.raw_folder import stand_in_for_files
 from kpi_gate.usecase.calls import CodeRefusal
 from kpi_gate.usecase.discovery import load
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 DAY = pd.Timedelta(days=1)
 
 
 @pytest.fixture
 def case(project, tmp_path):
-    return Case("toy", Place().raw("toy"), tmp_path / "scratch")
+    return Case("toy", Workspace().raw("toy"), tmp_path / "scratch")
 
 
 def with_load(changed):

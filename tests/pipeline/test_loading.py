@@ -14,12 +14,12 @@ from kpi_gate.usecase.refusal import Refusal
 
 
 def with_load(made, load, **changes):
-    return Run(replace(made.use_case, load=load, **changes), made.as_of, made.place)
+    return Run(replace(made.use_case, load=load, **changes), made.as_of, made.workspace)
 
 
 def bare(made):
     """The run, with a load() that makes its rows and reads no file."""
-    raw = made.place.raw(made.name)
+    raw = made.workspace.raw(made.name)
     made.use_case.fetch(raw)
     rows = made.use_case.load(raw, made.as_of)
     for path in raw.iterdir():
@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_a_refusal(run_at, twist, check, words):
 
 def test_rows_that_come_from_elsewhere_need_no_folder(run_at):
     made, _ = bare(run_at())
-    raw = made.place.raw(made.name)
+    raw = made.workspace.raw(made.name)
     assert not raw.exists()
     load_rows(made)
     assert not list(raw.glob("*.*")) or [path.name for path in raw.iterdir()] == [".no-files"]
@@ -89,7 +89,7 @@ def test_a_load_that_gives_other_rows_is_refused_and_a_steady_one_asked_once(run
     assert require_steady(made, load_rows(made))
     assert not require_steady(made, load_rows(made))
     settings = made.use_case.settings.model_copy(update={"data": {"drift": True}})
-    other = Run(replace(made.use_case, settings=settings), made.as_of, made.place)
+    other = Run(replace(made.use_case, settings=settings), made.as_of, made.workspace)
     assert require_steady(other, load_rows(other))
 
 
@@ -127,4 +127,4 @@ def test_a_fetch_that_fails_is_a_refusal(run_at):
         raise OSError("no line")
 
     with pytest.raises(CodeRefusal, match="fetch of toy fails: OSError: no line"):
-        load_rows(Run(replace(made.use_case, fetch=fetch), made.as_of, made.place))
+        load_rows(Run(replace(made.use_case, fetch=fetch), made.as_of, made.workspace))

@@ -40,7 +40,7 @@ def test_a_refit_that_agrees_is_promoted_and_the_twin_stays_on_record(how, run_a
     pipeline.take_snapshot(later)
     pipeline.fetch_champion(later)
     assert later.windows.gate.start >= window.end
-    (path,) = run.place.home.rglob("decision/provenance.json")
+    (path,) = run.workspace.home.rglob("decision/provenance.json")
     told = json.loads(path.read_text(encoding="utf-8"))
     assert (told["measured_as"], told["promoted_as"]) == (refit.measured, refit.promoted)
     for told in (run.decision.to_html(), run.decision.to_markdown(), run.decision.to_text()):

@@ -142,7 +142,7 @@ def test_too_little_history_is_insufficient_evidence(run_at):
 
 @pytest.mark.parametrize("content", [b"", b"PK half a model"])
 def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_champion):
-    stored = list((run_at().place.home / "artifacts").rglob(MODEL_FILE))
+    stored = list((run_at().workspace.home / "artifacts").rglob(MODEL_FILE))
     assert len(stored) == 1
     stored[0].write_bytes(content)
     entry, outcome, trained = play(run_at(LATER))
@@ -154,7 +154,7 @@ def test_an_unreadable_champion_stops_the_run_and_stays(run_at, content, first_c
 
 
 def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
-    stored = sorted((run_at().place.home / "artifacts").rglob(MODEL_FILE))
+    stored = sorted((run_at().workspace.home / "artifacts").rglob(MODEL_FILE))
     contents = [path.read_bytes() for path in stored]
     assert contents[0] != contents[1]
     stored[0].write_bytes(contents[1])
@@ -169,7 +169,7 @@ def test_the_record_tells_everything(run_at, first_champion):
     from kpi_gate.record.run_links import kept_page
 
     entry = newest_decision(run_at())
-    with client(run_at().place) as mlflow_client:
+    with client(run_at().workspace) as mlflow_client:
         run = mlflow_client.get_run(entry.body["run_id"])
         version = mlflow_client.get_model_version_by_alias("toy", "champion")
         model = mlflow_client.get_registered_model("toy")
@@ -179,7 +179,7 @@ def test_the_record_tells_everything(run_at, first_champion):
             for folder in ("decision", "evidence", "validation")
             for found in mlflow_client.list_artifacts(run.info.run_id, folder)
         }
-    kept = kept_page(run_at().place, "toy", run.info.run_id)
+    kept = kept_page(run_at().workspace, "toy", run.info.run_id)
     html = kept.read_text("utf-8")
     assert 'href="../validation/report.html"' in html
     assert (kept.parent / "../validation/report.html").exists()
@@ -229,7 +229,7 @@ def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champio
     pipeline.decide(run)
     again = pipeline.record(run)
     assert again == entry
-    with client(run_at().place) as mlflow_client:
+    with client(run_at().workspace) as mlflow_client:
         query = f"tags.decision_id = '{entry.subject}'"
         assert len(mlflow_client.search_runs(["1"], query)) == 1
         assert len(mlflow_client.search_model_versions("name = 'toy'")) == 1
@@ -264,8 +264,8 @@ def test_a_lost_alias_is_no_first_model(run_at, alias, first_champion):
 
 @pytest.mark.parametrize("part", ["card.json", "rows.bin"])
 def test_what_a_champion_had_seen_cannot_be_edited_away(run_at, part, first_champion):
-    path = next((run_at().place.home / "artifacts").rglob(f"extra_files/{part}"), None)
-    path = path or next((run_at().place.home / "artifacts").rglob(part))
+    path = next((run_at().workspace.home / "artifacts").rglob(f"extra_files/{part}"), None)
+    path = path or next((run_at().workspace.home / "artifacts").rglob(part))
     if part == "card.json":
         text = path.read_text()
         assert '"trained_until":"20' in text.replace(" ", "")
@@ -309,7 +309,7 @@ def test_a_model_that_could_not_be_loaded_again_is_refused_until_it_is_trusted(r
         model = made.use_case.estimator(made.use_case.settings.model)
         changes = {"estimator": lambda _: make_pipeline(FunctionTransformer(halve), model)}
         use_case = replace(made.use_case, **changes, **more)
-        return type(made)(use_case, made.as_of, made.place)
+        return type(made)(use_case, made.as_of, made.workspace)
 
     entry, _, _ = play(decided())
     assert entry.body["verdict"] == "INVALID"

@@ -38,7 +38,7 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(r
     assert repeated(run_at(here.as_of + timedelta(days=1))) is None
 
     words = [sys.executable, "-W", "ignore", "-c", LOOK, here.as_of.isoformat()]
-    root = here.place.root
+    root = here.workspace.root
     environment = os.environ | {"PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
     said = subprocess.run(
         words, capture_output=True, text=True, cwd=root, env=environment, check=False
@@ -55,11 +55,11 @@ def test_a_tick_that_was_decided_is_repeated_and_any_change_is_left_to_the_run(r
 
 
 def test_a_glance_at_mlflow_says_what_mlflow_says(run_at, begin):
-    place = run_at().place
-    asked = (place, "toy", ["v1", "v9"])
+    workspace = run_at().workspace
+    asked = (workspace, "toy", ["v1", "v9"])
     assert glance_at_claims(*asked) == read_claims(*asked)
     begin("first_champion")
-    with client(place) as mlflow_client:
+    with client(workspace) as mlflow_client:
         mlflow_client.set_model_version_tag("toy", "1", "approved_by", "jane")
     seen, told = glance_at_claims(*asked), read_claims(*asked)
     names = ("evidence_end", "decision_id", "approved_by")
@@ -67,5 +67,5 @@ def test_a_glance_at_mlflow_says_what_mlflow_says(run_at, begin):
     assert seen == replace(told, tags={"v1": known})
     assert (seen.aliases["champion"], seen.approved, seen.row[:2]) == ("v1", {"v1": "jane"}, "1:")
     for elsewhere in ("http://127.0.0.1:1", "sqlite:///none.db", "postgresql://host/name"):
-        other = place.model_copy(update={"mlflow_uri": elsewhere})
+        other = workspace.model_copy(update={"mlflow_uri": elsewhere})
         assert glance_at_claims(other, "toy", []) is None

@@ -57,7 +57,7 @@ def test_a_history_that_changed_stops_until_a_person_accepts_it(run_at, project,
 
 def test_tolerated_rows_are_set_aside_and_told_by_the_gate(run_at, project):
     made = run_at()
-    made.use_case.fetch(made.place.raw("toy"))
+    made.use_case.fetch(made.workspace.raw("toy"))
     edit(project, lambda visits: visits.assign(taste=visits["taste"].where(visits.index != 7, 400)))
     entry, _, _ = play(made)
     assert entry.body["verdict"] == "INVALID"

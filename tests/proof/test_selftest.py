@@ -22,7 +22,7 @@ from kpi_gate.record.ledger import LedgerError
 from kpi_gate.run.context import Run
 from kpi_gate.run.opening import now
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SHIPPED = [  # with tests of their own; an owner's needs rows, and may leave more untried
@@ -59,7 +59,7 @@ def newest(name, folder):
         use_case.fetch(raw)
     objective = use_case.settings.objective.model_copy(update={"resamples": 1_000})
     settings = use_case.settings.model_copy(update={"objective": objective})
-    run = Run(replace(use_case, settings=settings), now(), Place(root=folder))
+    run = Run(replace(use_case, settings=settings), now(), Workspace(root=folder))
     rows = known_rows(use_case, raw, run.as_of)
     return newest_moment(run, rows), rows
 
@@ -84,7 +84,7 @@ def test_every_shipped_use_case_decides_every_adversary_right(name, tmp_path, mo
 @pytest.fixture
 def toys(project):
     """The toy's run on its rows before the turn of taste, and the rows."""
-    run = Run(discovery.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Place(root=project))
+    run = Run(discovery.load("toy"), datetime(2024, 4, 20, tzinfo=UTC), Workspace(root=project))
     rows = load_rows(run)
     return run, rows
 
@@ -188,7 +188,7 @@ def test_a_proof_holds_for_this_very_gate_only(toys, monkeypatch):
     assert record.last_proof(run) is True
     objective = run.use_case.settings.objective.model_copy(update={"min_effect": 0.06})
     settings = run.use_case.settings.model_copy(update={"objective": objective})
-    other = Run(replace(run.use_case, settings=settings), run.as_of, run.place)
+    other = Run(replace(run.use_case, settings=settings), run.as_of, run.workspace)
     assert record.last_proof(other) is None
 
 
@@ -221,7 +221,7 @@ def test_too_little_data_is_no_proof(run_at):
 def test_a_broken_record_is_not_added_to(toys):
     run, rows = toys
     record.prove(run, rows, lambda bout: None)
-    with sqlite3.connect(run.place.home / "ledger.db") as raw:
+    with sqlite3.connect(run.workspace.home / "ledger.db") as raw:
         raw.execute("DROP TRIGGER ledger_no_update")
         raw.execute("UPDATE ledger SET body = '{}'")
     with pytest.raises(LedgerError, match="was changed"):

@@ -22,11 +22,13 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def world(quiet_tick, run_at):
     """A home in which v1 is champion and v2 was refused, and what an attack takes hold of."""
-    place = run_at().place
-    stored = sorted((place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime)
-    with client(place) as mlflow_client:
+    workspace = run_at().workspace
+    stored = sorted(
+        (workspace.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
+    )
+    with client(workspace) as mlflow_client:
         yield SimpleNamespace(
-            place=place, run=run_at(AFTER_DRIFT), mlflow=mlflow_client, stored=stored
+            workspace=workspace, run=run_at(AFTER_DRIFT), mlflow=mlflow_client, stored=stored
         )
 
 
@@ -71,7 +73,7 @@ def register_by_hand(world):
 
 def lose_ledger(world):
     """Take the ledger away, and all that this home remembers of it."""
-    for path in world.place.home.glob("ledger*"):
+    for path in world.workspace.home.glob("ledger*"):
         path.unlink()
 
 
@@ -133,11 +135,11 @@ def test_it_is_a_failed_check_and_one_command_puts_it_right(world, name):
     with pytest.raises(Refusal, match=words) as refusal:
         pipeline.fetch_champion(world.run)
     assert refusal.value.check == check
-    assert agrees_at_a_glance(world.place, world.run.history) == (check == "champion_readable")
+    assert agrees_at_a_glance(world.workspace, world.run.history) == (check == "champion_readable")
     assert "`kpi-gate realign toy --reason ...`" in str(refusal.value)
     assert realign(world.run, "found on Monday")
-    assert differences(world.place, world.run.history) == []
-    assert agrees_at_a_glance(world.place, world.run.history)
+    assert differences(world.workspace, world.run.history) == []
+    assert agrees_at_a_glance(world.workspace, world.run.history)
     wanted = AFTERWARDS.get(name, "v1")
     assert say(world).champion == wanted
     assert world.run.registry.version_of(CHAMPION) == wanted

@@ -12,24 +12,24 @@ from kpi_gate.cli import app
 from kpi_gate.errors import is_transient
 from kpi_gate.record import disk
 from kpi_gate.record.disk import DiskFullError, full_disk, require_room
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 EVERYTHING = 10**12  # megabytes that no disk has
 
 
 @pytest.fixture
-def place(tmp_path):
-    return Place(root=tmp_path, home=tmp_path / "home", min_free_mb=1)
+def workspace(tmp_path):
+    return Workspace(root=tmp_path, home=tmp_path / "home", min_free_mb=1)
 
 
-def test_room_for_a_megabyte_is_enough(place):
-    require_room(place)
+def test_room_for_a_megabyte_is_enough(workspace):
+    require_room(workspace)
 
 
-def test_too_little_room_is_named_with_the_folder_and_the_way_out(place):
+def test_too_little_room_is_named_with_the_folder_and_the_way_out(workspace):
     with pytest.raises(DiskFullError) as caught:
-        require_room(place.model_copy(update={"min_free_mb": EVERYTHING}))
-    assert f"are free for the state ({place.home})" in str(caught.value)
+        require_room(workspace.model_copy(update={"min_free_mb": EVERYTHING}))
+    assert f"are free for the state ({workspace.home})" in str(caught.value)
     assert "MB are needed (KPI_GATE_MIN_FREE_MB); nothing was begun. Make room" in str(caught.value)
 
 
@@ -43,10 +43,10 @@ def test_too_little_room_is_named_with_the_folder_and_the_way_out(place):
         ("no config", ".dvc/cache"),
     ],
 )
-def test_each_folder_that_is_written_to_is_looked_at(place, monkeypatch, config, folder):
-    (place.root / ".dvc").mkdir()
-    (place.root / ".dvc/config").write_text(config)
-    (place.root / "data").mkdir()
+def test_each_folder_that_is_written_to_is_looked_at(workspace, monkeypatch, config, folder):
+    (workspace.root / ".dvc").mkdir()
+    (workspace.root / ".dvc/config").write_text(config)
+    (workspace.root / "data").mkdir()
     looked = []
 
     def usage(path):
@@ -54,10 +54,10 @@ def test_each_folder_that_is_written_to_is_looked_at(place, monkeypatch, config,
         return type("Usage", (), {"free": 10**12})
 
     monkeypatch.setattr(disk.shutil, "disk_usage", usage)
-    require_room(place)
-    cache = place.root / folder
+    require_room(workspace)
+    cache = workspace.root / folder
     nearest = next(path for path in (cache, *cache.parents) if path.exists())
-    assert looked == [place.root, place.root / "data", nearest]
+    assert looked == [workspace.root, workspace.root / "data", nearest]
 
 
 @pytest.mark.parametrize("words", [["retrain", "toy"], ["ui"], ["report"], ["rollback", "toy"]])

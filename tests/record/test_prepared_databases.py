@@ -8,7 +8,7 @@ import pytest
 
 from kpi_gate.record import prepared_databases
 from kpi_gate.record.registry import Registry
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TOOLS = ("mlflow", "prefect")
 
@@ -62,7 +62,7 @@ def test_an_environment_that_cannot_be_written_to_leaves_it_to_the_tool(
 
 
 def test_mlflow_takes_a_prepared_database_for_its_own(tmp_path: Path) -> None:
-    place = Place(root=tmp_path)
-    assert Registry(place, "none").version_of("champion") == ""
+    workspace = Workspace(root=tmp_path)
+    assert Registry(workspace, "none").version_of("champion") == ""
     experiments = names(tmp_path / ".kpi-gate/mlflow.db", "SELECT name FROM experiments")
     assert experiments == ["Default"]

@@ -18,16 +18,16 @@ from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.record import decision_run, model_files, registry
 from kpi_gate.record.model_files import Model, ModelCard, ModelError
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def place(tmp_path, migrated):
+def workspace(tmp_path, migrated):
     (tmp_path / ".kpi-gate").mkdir()
     shutil.copy(migrated, tmp_path / ".kpi-gate/mlflow.db")
-    return Place(root=tmp_path)
+    return Workspace(root=tmp_path)
 
 
 def candidate(folder, estimator):
@@ -51,7 +51,7 @@ def judged(folder):
     return registry.Judged("d", digest, "2024-03-01T00:00:00+00:00", files)
 
 
-def register(place, name, folder, rows):
+def register(workspace, name, folder, rows):
     """Record a decision with this candidate; return its version."""
     money = {"kpi": "profit", "unit": "EUR", "horizon_decisions": 1000, "min_effect": 0.02}
     rails = [{"measure": "contact_rate", "at_most": 1.0}]
@@ -62,10 +62,10 @@ def register(place, name, folder, rows):
     tags = {"use_case": "toy", "decision_id": name, "as_of": "2024-03-01"}
     tags["evidence_end"] = "2024-03-01T00:00:00+00:00"
     content = decision_run.RunContent({}, tags, {}, model=Model(folder), sample=rows.head(3))
-    return decision_run.record_run(place, "toy", decision, content).version
+    return decision_run.record_run(workspace, "toy", decision, content).version
 
 
-def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(place, tmp_path):
+def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(workspace, tmp_path):
     seeded = {"random_state": 1}
     estimators = [
         RandomForestClassifier(n_estimators=4, **seeded),
@@ -76,25 +76,25 @@ def test_a_version_is_fetched_as_its_stored_bytes_whatever_the_model(place, tmp_
     for number, estimator in enumerate(estimators):
         folder, fetched = tmp_path / f"candidate-{number}", tmp_path / f"fetched-{number}"
         rows = candidate(folder, estimator)
-        version = register(place, f"d{number}", folder, rows)
-        registry.Registry(place, "toy").fetch(version, fetched, judged(folder))
+        version = register(workspace, f"d{number}", folder, rows)
+        registry.Registry(workspace, "toy").fetch(version, fetched, judged(folder))
         for name in (model_files.MODEL_FILE, model_files.KEYS_FILE, model_files.GOLDEN_FILE):
             assert (fetched / name).read_bytes() == (folder / name).read_bytes()
         again = model_files.load_model(fetched / model_files.MODEL_FILE)
         assert (again.predict_proba(rows) == estimator.predict_proba(rows)).all()
 
 
-def test_another_model_beside_the_card_is_refused(place, tmp_path):
+def test_another_model_beside_the_card_is_refused(workspace, tmp_path):
     folder, other = tmp_path / "candidate", tmp_path / "other"
     rows = candidate(folder, DecisionTreeClassifier(random_state=1))
     candidate(other, DecisionTreeClassifier(max_depth=1, random_state=1))
-    version = register(place, "d", folder, rows)
-    stored = next((place.home / "artifacts").rglob(model_files.MODEL_FILE))
+    version = register(workspace, "d", folder, rows)
+    stored = next((workspace.home / "artifacts").rglob(model_files.MODEL_FILE))
     shutil.copy(other / model_files.MODEL_FILE, stored)
     with pytest.raises(ModelError, match=r"model\.skops is not the file, as decision d recorded"):
-        registry.Registry(place, "toy").fetch(version, tmp_path / "fetched", judged(folder))
+        registry.Registry(workspace, "toy").fetch(version, tmp_path / "fetched", judged(folder))
     before = replace(judged(folder), files={})  # a ledger that did not keep them yet
     with pytest.raises(ModelError, match="the model is not the one of decision d in the ledger"):
-        registry.Registry(place, "toy").fetch(version, tmp_path / "fetched", before)
+        registry.Registry(workspace, "toy").fetch(version, tmp_path / "fetched", before)
     with pytest.raises(ModelError, match="toy version 9: it is not in MLflow"):
-        registry.Registry(place, "toy").fetch("v9", tmp_path / "fetched", before)
+        registry.Registry(workspace, "toy").fetch("v9", tmp_path / "fetched", before)

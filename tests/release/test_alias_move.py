@@ -11,7 +11,7 @@ from kpi_gate import pipeline
 from kpi_gate.record.ledger import Ledger, LedgerError
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 
@@ -19,8 +19,8 @@ pytestmark = pytest.mark.slow
 def elsewhere(run_at, ledger_url):
     """The same run with its ledger at another address."""
     made = run_at(AFTER_DRIFT)
-    place = Place(root=made.place.root, ledger_url=ledger_url)
-    return Run(made.use_case, made.as_of, place)
+    workspace = Workspace(root=made.workspace.root, ledger_url=ledger_url)
+    return Run(made.use_case, made.as_of, workspace)
 
 
 def completes(run_at, rows):
@@ -33,8 +33,8 @@ def completes(run_at, rows):
 
 def test_a_broken_chain_closes_the_gate(run_at, second_decision):
     entry = newest_decision(run_at())
-    broken, place = run_at(), run_at().place
-    with sqlite3.connect(place.home / "ledger.db") as connection:
+    broken, workspace = run_at(), run_at().workspace
+    with sqlite3.connect(workspace.home / "ledger.db") as connection:
         connection.executescript(
             "DROP TRIGGER ledger_no_update; UPDATE ledger SET body = replace(body, '0.1', '0.9') "
             "WHERE number = 1;"
@@ -54,7 +54,7 @@ def test_a_broken_chain_closes_the_gate(run_at, second_decision):
             act()
         assert "nothing moves until it is whole" in str(error.value), name
     assert champion(run_at()) == "v1"
-    with sqlite3.connect(place.home / "ledger.db") as connection:
+    with sqlite3.connect(workspace.home / "ledger.db") as connection:
         assert connection.execute("SELECT count(*) FROM ledger").fetchone() == (4,)
 
 
@@ -68,7 +68,7 @@ def test_a_broken_chain_closes_the_gate(run_at, second_decision):
     ],
 )
 def test_a_ledger_that_cannot_be_written_promotes_nothing(run_at, url, fault, second_evidence):
-    broken = elsewhere(run_at, url.format(home=run_at().place.home))
+    broken = elsewhere(run_at, url.format(home=run_at().workspace.home))
     with pytest.raises(LedgerError, match=f"{fault}.*; nothing was recorded"):
         play(broken)
     assert champion(run_at()) == "v1"

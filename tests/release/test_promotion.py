@@ -52,7 +52,7 @@ def test_of_two_open_promotions_the_first_in_the_ledger_wins(run_at, second_deci
 def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(run_at, second_decision):
     entry = newest_decision(run_at())
     stored = sorted(
-        (run_at().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
+        (run_at().workspace.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
     )
     stored[-1].write_bytes(stored[0].read_bytes())
     with pytest.raises(PromotionError, match="golden rows"):
@@ -63,7 +63,7 @@ def test_a_version_that_scores_its_golden_rows_differently_is_not_promoted(run_a
 
 def test_a_first_version_that_cannot_be_loaded_leaves_the_baseline(run_at, first_decision):
     entry = newest_decision(run_at())
-    next((run_at().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
+    next((run_at().workspace.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
     with pytest.raises(PromotionError, match="The champion is baseline"):
         promoted(run_at(), entry)
     assert champion(run_at()) == ""
@@ -102,7 +102,7 @@ def test_an_invalid_decision_cannot_be_forced(run_at):
 def tag(run_at, version, **tags):
     from kpi_gate.record.decision_run import client
 
-    with client(run_at().place) as mlflow_client:
+    with client(run_at().workspace) as mlflow_client:
         for name, value in tags.items():
             mlflow_client.set_model_version_tag("toy", version, name, value)
 
@@ -250,7 +250,7 @@ def test_a_lost_alias_is_put_back_by_a_rollback(run_at, second_champion):
 
 def test_a_rollback_passes_over_what_cannot_be_loaded(run_at, second_champion):
     stored = sorted(
-        (run_at().place.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
+        (run_at().workspace.home / "artifacts").rglob(MODEL_FILE), key=lambda p: p.stat().st_mtime
     )
     stored[0].write_bytes(b"half")
     assert promotion.rollback(run_at(), "refunds rose") == ""

@@ -28,7 +28,7 @@ from kpi_gate.run.context import Run
 from kpi_gate.run.provenance import PACKAGE, REFIT_MODEL
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.refusal import Refusal
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 TOO_EARLY = datetime(2024, 1, 8, tzinfo=UTC)
@@ -52,7 +52,7 @@ def forked(monkeypatch):
 def play(root, as_of):
     """Run every verb of a retraining, as the flow does; return the ledger's row."""
     sys.modules.pop("toys.usecases.toy", None)
-    run = Run(discovery.load("toy"), as_of, Place(root=root))
+    run = Run(discovery.load("toy"), as_of, Workspace(root=root))
     try:
         pipeline.take_snapshot(run)
         pipeline.fetch_champion(run)
@@ -137,7 +137,7 @@ def history(tmp_path_factory, migrated):
 def test_every_decision_comes_out_the_same_after_the_world_moved_on(history, tmp_path, which):
     root, entries = history
     entry, before = entries[which], contents(root)
-    found = reproduce(Place(root=root), entry.subject[:8], tmp_path)
+    found = reproduce(Workspace(root=root), entry.subject[:8], tmp_path)
     assert found.same, found.sentence()
     assert found.sentence().startswith(f"SAME: decision {entry.subject} of toy")
     assert contents(root) == before, "nothing of the user's was touched"
@@ -180,7 +180,7 @@ def test_a_recorded_table_that_was_changed_is_told(history, tmp_path):
     table.loc[7, "value_candidate"] += 1e-9
     table.to_parquet(path)
     try:
-        found = reproduce(Place(root=root), entries["first"].subject, tmp_path)
+        found = reproduce(Workspace(root=root), entries["first"].subject, tmp_path)
     finally:
         path.write_bytes(good)
     assert differing(found) == {
@@ -200,7 +200,7 @@ def test_code_that_is_not_what_ran_is_told(project, tmp_path, monkeypatch):
     edit(project / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
     entry = play(project, FIRST_TICK)
     assert entry.body["code"] == said
-    found = reproduce(Place(root=project), entry.subject, tmp_path)
+    found = reproduce(Workspace(root=project), entry.subject, tmp_path)
     assert not found.same
     told = {"sources.toy.py", "files.candidate/model.skops", "comparison.score_candidate"}
     assert told <= differing(found)
@@ -213,7 +213,7 @@ def test_settings_that_are_not_what_decided_are_an_error(project, tmp_path, monk
     edit(project / YAML, "min_effect: 0.05", "min_effect: 0.04")
     entry = play(project, FIRST_TICK)
     with pytest.raises(ReproductionError, match=r"toy.yaml as restored has hash"):
-        reproduce(Place(root=project), entry.subject, tmp_path)
+        reproduce(Workspace(root=project), entry.subject, tmp_path)
 
 
 def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(
@@ -226,7 +226,7 @@ def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(
     edit(project / MODULE, 'C=model["c"]', 'C=model["c"] / 50')
     (project / "requirements.lock").write_text("# other versions\n")
     edit(machine / "learning/windows.py", "Time windows", "The time windows")
-    found = reproduce(Place(root=project), "1", tmp_path)
+    found = reproduce(Workspace(root=project), "1", tmp_path)
     assert found.same, found.sentence()
     assert any("there was no git" in note for note in found.notes)
     assert any("settings: dvc.yaml, toy.py, toy.yaml" in note for note in found.notes)
@@ -237,28 +237,28 @@ def test_without_git_the_kept_files_are_restored_and_the_rest_is_said(
 
 @pytest.mark.usefixtures("forked")
 def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_champion):
-    place, entry = Place(root=project), newest_decision(run_at())
+    workspace, entry = Workspace(root=project), newest_decision(run_at())
 
     def refused(match):
         folder = tmp_path / hashlib.sha256(match.encode()).hexdigest()
         folder.mkdir()
         with pytest.raises(ReproductionError, match=match):
-            reproduce(place, entry.subject, folder)
+            reproduce(workspace, entry.subject, folder)
 
-    kept = next((place.home / "artifacts").rglob("settings/toy.py"))
+    kept = next((workspace.home / "artifacts").rglob("settings/toy.py"))
     good = kept.read_text()
     kept.write_text(f"{good}\nprint('not what ran')\n")
     refused("settings/toy.py of run .* is not the file of decision")
     kept.write_text(good)
-    for folder in (project / ".dvc/cache", place.home / "dvc-remote"):
+    for folder in (project / ".dvc/cache", workspace.home / "dvc-remote"):
         folder.rename(folder.with_suffix(".away"))
     refused("the rows of decision .* are gone: no snapshot")
-    for folder in (project / ".dvc/cache", place.home / "dvc-remote"):
+    for folder in (project / ".dvc/cache", workspace.home / "dvc-remote"):
         folder.with_suffix(".away").rename(folder)
-    table = next((place.home / "artifacts").rglob("evidence/comparison.parquet"))
+    table = next((workspace.home / "artifacts").rglob("evidence/comparison.parquet"))
     table.unlink()
     refused("evidence of decision .* is gone: .* has no artifact evidence/comparison.parquet")
-    with client(place) as mlflow_client:
+    with client(workspace) as mlflow_client:
         mlflow_client.delete_run(entry.body["run_id"])
     refused("run .* was deleted in MLflow")
 
@@ -266,8 +266,8 @@ def test_what_is_gone_is_one_clear_sentence(project, run_at, tmp_path, first_cha
 @pytest.mark.usefixtures("forked")
 def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
     root, entries = history
-    place = Place(root=root)
-    with client(place) as mlflow_client:
+    workspace = Workspace(root=root)
+    with client(workspace) as mlflow_client:
         version = mlflow_client.get_model_version("toy", "1")
     folder = next((root / ".kpi-gate/artifacts").rglob(f"models/{version.source[-34:]}"), None)
     folder = folder or next(
@@ -277,14 +277,14 @@ def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
     folder.rename(away)
     try:
         with pytest.raises(ReproductionError, match=r"v1, which decision .* was compared with"):
-            reproduce(place, entries["quiet"].subject, tmp_path / "a")
+            reproduce(workspace, entries["quiet"].subject, tmp_path / "a")
     finally:
         away.rename(folder)
     hidden = root / ".git"
     hidden.rename(root / ".away")
     try:
         with pytest.raises(ReproductionError, match=r"commit .* is not in git at"):
-            reproduce(place, entries["quiet"].subject, tmp_path / "b")
+            reproduce(workspace, entries["quiet"].subject, tmp_path / "b")
     finally:
         (root / ".away").rename(hidden)
 
@@ -293,7 +293,7 @@ def test_a_commit_or_a_champion_that_is_gone(history, tmp_path):
 def test_a_refusal_of_training(project, tmp_path):
     entry = play(project, TOO_EARLY)
     assert entry.body["verdict"] == "INSUFFICIENT_EVIDENCE"
-    found = reproduce(Place(root=project), entry.subject, tmp_path)
+    found = reproduce(Workspace(root=project), entry.subject, tmp_path)
     assert found.same, found.sentence()
     assert {one.what for one in found.findings} >= {"verdict", "refusal"}
 
@@ -301,7 +301,7 @@ def test_a_refusal_of_training(project, tmp_path):
 def test_rows_that_were_never_frozen_cannot_be_restored(project, tmp_path):
     entry = play(project, datetime(2020, 1, 1, tzinfo=UTC))
     with pytest.raises(ReproductionError, match=r"before its rows were frozen.*0 rows before"):
-        reproduce(Place(root=project), entry.subject, tmp_path)
+        reproduce(Workspace(root=project), entry.subject, tmp_path)
 
 
 def test_a_decision_is_found_by_id_prefix_or_row(tmp_path):
@@ -343,7 +343,7 @@ def test_other_peoples_words_are_no_markup():
 
 def test_the_copied_chain_is_the_chain(history, tmp_path):
     root, entries = history
-    ledger = Ledger(Place(root=root).ledger_url)
+    ledger = Ledger(Workspace(root=root).ledger_url)
     copy = Ledger(f"sqlite:///{tmp_path}/ledger.db")
     entry, before = find(ledger, entries["dirty"].subject)
     copy.adopt(before)
@@ -391,12 +391,12 @@ def test_trees_and_boosters_are_promoted_watched_and_come_out_the_same(project, 
     edit(module, FOREST, STACK)
     edit(module, limits, f"{limits} {TRUSTED}")
     entries.append(play(project, AFTER_DRIFT))
-    place = Place(root=project)
-    done = [row.body["version"] for row in Ledger(place.ledger_url).entries("toy", "done")]
+    workspace = Workspace(root=project)
+    done = [row.body["version"] for row in Ledger(workspace.ledger_url).entries("toy", "done")]
     assert [entry.body["verdict"] for entry in entries] == ["PROMOTE", "PROMOTE"]
     assert done == ["v1", "v2"]
-    seen = pipeline.monitor(Run(discovery.load("toy"), AFTER_DRIFT, place))
+    seen = pipeline.monitor(Run(discovery.load("toy"), AFTER_DRIFT, workspace))
     assert (seen.champion, seen.those("severe")) == ("v2", [])
-    found = reproduce(place, entries[1].subject, tmp_path)  # holds a forest and a booster
+    found = reproduce(workspace, entries[1].subject, tmp_path)  # holds a forest and a booster
     assert found.same, found.sentence()
     assert not [note for note in found.notes if "other bytes" in note]

@@ -58,10 +58,10 @@ def test_a_lost_anchor_is_not_replaced_by_the_next_promotion(run_at, first_champ
 
 def test_a_ledger_begun_anew_does_not_hide_behind_mlflows_aliases(run_at, first_champion):
     run_at().ledger.entries()  # this home remembers it
-    (run_at().place.home / "ledger.db").unlink()
+    (run_at().workspace.home / "ledger.db").unlink()
     with pytest.raises(LedgerError, match=r"verified before with hash .* is missing"):
         play(run_at(LATER))
-    for path in run_at().place.home.glob("ledger-*"):  # on another machine nothing remembers it
+    for path in run_at().workspace.home.glob("ledger-*"):  # on another machine nothing remembers it
         path.unlink()
     entry, outcome, _ = play(run_at(LATER))
     assert entry.body["verdict"] == "INVALID"
@@ -89,7 +89,7 @@ def test_what_cannot_be_the_anchor(run_at):
 
 
 def test_a_champion_that_cannot_be_loaded_cannot_be_the_anchor(run_at, first_champion):
-    next((run_at().place.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
+    next((run_at().workspace.home / "artifacts").rglob(MODEL_FILE)).write_bytes(b"half")
     with pytest.raises(PromotionError, match="v1 cannot be the anchor"):
         promotion.reanchor(run_at(), "x")
     assert run_at().ledger.entries()[-1].kind == "done"

@@ -11,7 +11,7 @@ from kpi_gate.learning.windows import plan_windows
 from kpi_gate.record.model_files import ModelCard
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Run
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TOY = Path(__file__).parents[1] / "toy" / "toy.py"
 START, TURN = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 4, 30, tzinfo=UTC)
@@ -35,7 +35,7 @@ def use_case_with(value=None, **changes):
 
 
 def make_run(as_of, folder, use_case=None):
-    return Run(use_case or TOY_MODULE.USE_CASE, as_of, Place(root=folder))
+    return Run(use_case or TOY_MODULE.USE_CASE, as_of, Workspace(root=folder))
 
 
 def rows_of(visits, as_of):

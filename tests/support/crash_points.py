@@ -38,7 +38,7 @@ from kpi_gate.record.registry import ANCHOR
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 refit = sys.modules["kpi_gate.pipeline.refit"]  # the package has its verb under this name
 MOMENTS, ROUNDS = 8, 4
@@ -103,7 +103,7 @@ ACT = {
 
 def run_of(as_of=AFTER_DRIFT):
     """Return a run of the toy; places are read anew, as by a new process."""
-    return Run(discovery.load("toy"), as_of, Place(root=Path.cwd()))
+    return Run(discovery.load("toy"), as_of, Workspace(root=Path.cwd()))
 
 
 def start(work):

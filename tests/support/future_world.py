@@ -16,7 +16,7 @@ from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.windows import Windows
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.contract import Feature, UseCase, read_settings
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TOY = Path(__file__).parents[1] / "toy/toy.yaml"
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -77,7 +77,7 @@ def spenders(**changes) -> UseCase:
 
 def run_of(use_case: UseCase, root: Path) -> Run:
     """Return a run after the last outcome of the world is known."""
-    return Run(use_case, datetime(2024, 3, 23, tzinfo=UTC), Place(root=root))
+    return Run(use_case, datetime(2024, 3, 23, tzinfo=UTC), Workspace(root=root))
 
 
 def windows() -> Windows:

@@ -12,7 +12,7 @@ from conftest import TOY
 
 from kpi_gate.backtest.scenario import lay_out
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 START, TURN, END = (datetime(2024, *day, tzinfo=UTC) for day in ((4, 15), (4, 30), (6, 24)))
 MODULE = "toy"
@@ -28,18 +28,18 @@ def toy_found() -> Iterator[None]:
     sys.modules.pop(MODULE, None)
 
 
-def raw_of(place):
+def raw_of(workspace):
     """Return the toy's raw file, fetched if it is not there."""
-    path = place.raw("toy") / "visits.csv"
+    path = workspace.raw("toy") / "visits.csv"
     if not path.exists():
         sys.modules.get(MODULE) or discovery.load("toy")
         sys.modules[MODULE].fetch(path.parent)
     return path
 
 
-def edit_visits(place: Place, edit) -> None:
+def edit_visits(workspace: Workspace, edit) -> None:
     """Write other visits in the place of the toy's own."""
-    path = raw_of(place)
+    path = raw_of(workspace)
     visits = pd.read_csv(path)
     at = pd.to_datetime(visits["at"], utc=True)
     edit(visits, at)
@@ -49,4 +49,4 @@ def edit_visits(place: Place, edit) -> None:
 def scenario_of(root: Path, start=START, end=END, **changes):
     """Lay out a stretch; keywords are changed settings, with `__` for a dot."""
     asked = {key.replace("__", "."): value for key, value in changes.items()}
-    return lay_out("toy", start, end, asked, Place(root=root))
+    return lay_out("toy", start, end, asked, Workspace(root=root))

@@ -176,7 +176,7 @@ def test_a_rule_of_thumb_that_fails_is_recorded_like_any_refusal(run_at):
     from starts import play
 
     made = run_at()
-    entry, outcome, _ = play(Run(replace(made.use_case, baseline=asks), made.as_of, made.place))
+    entry, outcome, _ = play(Run(replace(made.use_case, baseline=asks), made.as_of, made.workspace))
     assert entry.body["verdict"] == "INVALID"
     assert "baseline of toy fails: KeyError: 'tast' is not there" in entry.body["sentence"]
     assert "function asks" in entry.body["sentence"]

@@ -22,7 +22,7 @@ from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.context import Watch
 from kpi_gate.watch.look import look
 from kpi_gate.watch.value import challenger
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ def champions(request, begin):
 @pytest.fixture
 def second(champions, project):
     """Return the version of the second champion."""
-    return Registry(Place(root=project), "toy").version_of(CHAMPION)
+    return Registry(Workspace(root=project), "toy").version_of(CHAMPION)
 
 
 def edit(project, change):
@@ -75,7 +75,7 @@ def looks(run_at):
 def loading(made, load):
     """Return the run with other rows."""
     use_case = replace(made.use_case, load=load)
-    return Run(use_case, made.as_of, made.place)
+    return Run(use_case, made.as_of, made.workspace)
 
 
 def going_back(run_at, way):
@@ -88,7 +88,7 @@ def kinds(run_at):
 
 def stored_files(run_at, name):
     """Return where the artifact store keeps a file of each version, oldest first."""
-    found = (run_at().place.home / "artifacts").rglob(name)
+    found = (run_at().workspace.home / "artifacts").rglob(name)
     return sorted(found, key=lambda path: path.stat().st_mtime_ns)
 
 
@@ -132,7 +132,7 @@ def test_clean_days_are_quiet_and_staleness_is_measured_once_a_week(project, run
     assert "kpi-gate report" in page
     assert "next look" not in page, "the toy is never looked at by itself"
     assert seen[-1].realised.worth.words in page
-    with client(run_at().place) as mlflow_client:
+    with client(run_at().workspace) as mlflow_client:
         run = mlflow_client.get_run(last.body["run_id"])
         files = {file.path for file in mlflow_client.list_artifacts(run.info.run_id, "monitor")}
     assert run.data.metrics["monitor.severe"] == 0
@@ -246,8 +246,8 @@ def test_a_way_back_passes_over_what_is_broken_too(second, run_at):
 def test_a_champion_that_was_replaced_meanwhile_is_left_alone(second, run_at):
     falsify(stored_files(run_at, GOLDEN_FILE)[-1])
     made = run_at(morning(AFTER_DRIFT), **going_back(run_at, "rollback"))
-    place = made.place.model_copy(update={"root": made.place.home / "monitor"})
-    watch = Watch(made.at(place=place), load_rows(made))
+    workspace = made.workspace.model_copy(update={"root": made.workspace.home / "monitor"})
+    watch = Watch(made.at(workspace=workspace), load_rows(made))
     seen = look(watch)
     promotion.rollback(made, "a person was faster")
     done = respond.act(watch, seen)

@@ -15,7 +15,7 @@ from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.usecase.cron import fires
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 LEAST_TICKS = 2
 
@@ -40,7 +40,7 @@ class Scenario:
     changes: tuple[tuple[str, Any], ...]
     folder: Path
     shared: Path
-    source: Place
+    source: Workspace
     ticks: tuple[datetime, ...]
     end: datetime
     known: datetime
@@ -64,12 +64,14 @@ class Scenario:
         """The run that knows how it all ended."""
         return Run(self.use_case, self.known, self._place(""))
 
-    def _place(self, policy: str) -> Place:
+    def _place(self, policy: str) -> Workspace:
         if not policy:
             return self.source
         root = self.folder / policy
         (root / "home").mkdir(parents=True, exist_ok=True)
-        return Place(root=root, home=root / "home", ledger_url=f"sqlite:///{root}/home/ledger.db")
+        return Workspace(
+            root=root, home=root / "home", ledger_url=f"sqlite:///{root}/home/ledger.db"
+        )
 
     def quarantined(self, number: int) -> list[dict[str, Any]]:
         """Return what was recorded of days in quarantine until a tick."""
@@ -101,7 +103,7 @@ class Scenario:
 
 
 def lay_out(
-    name: str, start: datetime, end: datetime, changes: dict[str, Any], place: Place
+    name: str, start: datetime, end: datetime, changes: dict[str, Any], workspace: Workspace
 ) -> Scenario:
     """Return the scenario of a stretch of history.
 
@@ -110,7 +112,7 @@ def lay_out(
         start: Earliest tick; the ticks are those of the YAML's `schedule.retrain`.
         end: End of the stretch.
         changes: Values of the YAML that are to be other than the file's, by dotted key.
-        place: Where files and services are.
+        workspace: Where files and services are.
 
     Raises:
         ConfigurationError: If a key or value is wrong, or the stretch has fewer than two ticks.
@@ -128,7 +130,7 @@ def lay_out(
             f"schedule.retrain == {plan.retrain!r} ({plan.timezone}) has {len(ticks)} ticks in "
             f"[{start:%Y-%m-%d}, {end:%Y-%m-%d}), at least {LEAST_TICKS} are needed"
         )
-    settings, source = use_case.settings, _source(use_case, changes, place)
+    settings, source = use_case.settings, _source(use_case, changes, workspace)
     if use_case.fetch is not None:  # once, before several processes want to; and it names the play
         raw_folder.fetch_once(source.raw(name), use_case.fetch, settings.data)
     known = _all_over(now, end, settings.window.label_delay_days)
@@ -139,8 +141,8 @@ def lay_out(
         _raw(source.raw(name)),
     ]
     span = [moment.isoformat() for moment in (*ticks, end, known)]
-    quarantines = _quarantines(name, end, place)
-    home = place.home / "backtest" / name
+    quarantines = _quarantines(name, end, workspace)
+    home = workspace.home / "backtest" / name
     return Scenario(
         name=name,
         changes=tuple(sorted(changes.items())),
@@ -154,10 +156,12 @@ def lay_out(
     )
 
 
-def _quarantines(name: str, end: datetime, place: Place) -> list[dict[str, Any]]:
+def _quarantines(name: str, end: datetime, workspace: Workspace) -> list[dict[str, Any]]:
     """Return what is recorded of days in quarantine, in the order in which it came to hold."""
-    place.home.mkdir(parents=True, exist_ok=True)  # where the ledger lies, unless told otherwise
-    ledger = open_ledger(place)
+    workspace.home.mkdir(
+        parents=True, exist_ok=True
+    )  # where the ledger lies, unless told otherwise
+    ledger = open_ledger(workspace)
     rows = ledger.entries(name, "quarantine") if ledger.exists() else []
     bodies = [dict(row.body) for row in rows if row.body["as_of"] < end.isoformat()]
     return sorted(bodies, key=lambda body: str(body["as_of"]))
@@ -172,13 +176,13 @@ def _all_over(now: datetime, end: datetime, delay_days: float) -> datetime:
     return min(max(today, end), end + timedelta(days=3 * delay_days + 1))
 
 
-def _source(use_case: UseCase, changes: dict[str, Any], place: Place) -> Place:
+def _source(use_case: UseCase, changes: dict[str, Any], workspace: Workspace) -> Workspace:
     """Return where raw rows are read; those of other `data` settings are fetched elsewhere."""
     other = {key: value for key, value in changes.items() if key.split(".")[0] == "data"}
     if not other or use_case.fetch is None:
-        return place
-    root = place.home / "backtest" / use_case.name / f"data-{digest(sorted(other.items()))[:8]}"
-    return place.model_copy(update={"root": root})
+        return workspace
+    root = workspace.home / "backtest" / use_case.name / f"data-{digest(sorted(other.items()))[:8]}"
+    return workspace.model_copy(update={"root": root})
 
 
 def _raw(raw: Path) -> list[Any]:

@@ -10,7 +10,7 @@ from kpi_gate.backtest.engine import Progress, act, open_pool
 from kpi_gate.backtest.result import Sweep, Trial
 from kpi_gate.backtest.scenario import Scenario, lay_out
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 MOST = 48
 AS_IT_IS = "as it is"
@@ -39,7 +39,7 @@ def sweep(
     scenario: Scenario,
     span: tuple[datetime, datetime],
     axes: Mapping[str, Sequence[Any]],
-    place: Place,
+    workspace: Workspace,
     workers: int,
     told: Callable[[int, int], None] = lambda done, of: None,
 ) -> Sweep:
@@ -49,7 +49,7 @@ def sweep(
         scenario: What is played as it is; its changes hold in every combination.
         span: Start and end of the stretch.
         axes: Values to try, by dotted key of the YAML.
-        place: Where files and services are.
+        workspace: Where files and services are.
         workers: Processes.
         told: Is called with how many parts are done, and of how many.
 
@@ -59,7 +59,7 @@ def sweep(
     asked = combinations(axes)
     # all are laid out before the first is played: a wrong key costs no time
     scenarios = [
-        lay_out(scenario.name, *span, dict(scenario.changes) | more, place) for more in asked
+        lay_out(scenario.name, *span, dict(scenario.changes) | more, workspace) for more in asked
     ]
     since = max(played.ticks[0] for played in scenarios)  # all are counted on the same decisions
     switching = scenario.use_case.settings.objective.switch_cost

@@ -5,13 +5,17 @@ from pathlib import Path
 from kpi_gate.backtest.result import Backtest, Sweep
 from kpi_gate.backtest.scenario import Scenario
 from kpi_gate.record.report_run import Report, log_report
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 PAGE, NUMBERS = "backtest.html", "backtest.json"
 
 
 def keep_pages(
-    scenario: Scenario, found: Backtest, sweep: Sweep | None, shown: tuple[str, str], place: Place
+    scenario: Scenario,
+    found: Backtest,
+    sweep: Sweep | None,
+    shown: tuple[str, str],
+    workspace: Workspace,
 ) -> Path:
     """Write the page beside the play and log it to MLflow; return the page's file.
 
@@ -20,7 +24,7 @@ def keep_pages(
         found: What came of it.
         sweep: The what-if table, where there is one.
         shown: The page, and what came of it in words.
-        place: Where MLflow is.
+        workspace: Where MLflow is.
 
     Raises:
         TrackingError: If MLflow cannot be reached; the page is written before.
@@ -41,7 +45,7 @@ def keep_pages(
         tags={"use_case": found.use_case, **span, **changes},
         files=files,
     )
-    log_report(place, found.use_case, report)
+    log_report(workspace, found.use_case, report)
     return path
 
 

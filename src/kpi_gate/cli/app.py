@@ -25,7 +25,7 @@ from kpi_gate.cli import (
     show,
     status,
 )
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import helped, print_json
 from kpi_gate.errors import ConfigurationError
@@ -83,7 +83,7 @@ def require_room(
     from kpi_gate.record import disk
 
     if context.invoked_subcommand not in READING:
-        disk.require_room(this_place())
+        disk.require_room(this_workspace())
 
 
 def schema_command() -> None:
@@ -150,16 +150,16 @@ def main() -> None:
     gc.set_threshold(
         100_000, 50, 50
     )  # imports make objects that stay; looking for others costs a tenth
-    place = None
+    workspace = None
     try:
         if not {"--help", "--version"}.isdisjoint(sys.argv) or len(sys.argv) == 1:
             app()  # needs no place
         from kpi_gate.environment import prepare_environment
         from kpi_gate.record.prefect_key import meet_prefect
 
-        place = this_place()
-        prepare_environment(place.home)
-        meet_prefect(place.home)
+        workspace = this_workspace()
+        prepare_environment(workspace.home)
+        meet_prefect(workspace.home)
         ended = app(standalone_mode=False)
     except typer.Abort:
         typer.echo("kpi-gate: stopped", err=True)
@@ -176,7 +176,7 @@ def main() -> None:
         known = type(error).__module__.startswith("kpi_gate")
         told = full_disk(error) or (words if known else f"{type(error).__name__}: {words}")
         alone = wrong or told.startswith("the disk")
-        more = "" if alone or place is None else crowded(place)
+        more = "" if alone or workspace is None else crowded(workspace)
         typer.echo(f"kpi-gate: {'; '.join(filter(None, (told, more)))}", err=True)
         sys.exit(WRONG_CALL if wrong else UNEXPECTED)
     sys.exit(ended if isinstance(ended, int) else 0)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import require_rows, this_place
+from kpi_gate.cli.call_checks import require_rows, this_workspace
 from kpi_gate.cli.options import AsJson, Html, UseCaseName, at, print_json, write_page
 from kpi_gate.errors import ConfigurationError
 
@@ -51,7 +51,7 @@ def backtest(  # noqa: PLR0917  (options of a command)
     from kpi_gate.run.opening import plan_run
     from kpi_gate.usecase import discovery
 
-    place = this_place()
+    workspace = this_workspace()
     asked = {
         key: _read(value, f"--set {key}")
         for key, value in _pairs("--set", changes, "KEY=VALUE, such as window.tune_days=14")
@@ -64,16 +64,16 @@ def backtest(  # noqa: PLR0917  (options of a command)
     }
     for each in combinations(tried):  # what cannot be is told before hours of play
         discovery.load_as_if(name, {**asked, **each})
-    scenario = lay_out(name, start, end, asked, place)
+    scenario = lay_out(name, start, end, asked, workspace)
     require_rows(plan_run(name, start), "--from")
     with progress_bar(f"{name}: {len(scenario.ticks)} ticks") as told:
         found = play(scenario, workers, told)
     what_if = None
     if tried:
         with progress_bar(f"{name}: what if") as told:
-            what_if = sweep(scenario, (start, end), tried, place, workers, told)
+            what_if = sweep(scenario, (start, end), tried, workspace, workers, told)
     page = render_page(found, what_if)
-    kept = keep_pages(scenario, found, what_if, (page, in_words(found, what_if)), place)
+    kept = keep_pages(scenario, found, what_if, (page, in_words(found, what_if)), workspace)
     if html is not None:
         write_page(html, page)
     if as_json:
@@ -81,7 +81,7 @@ def backtest(  # noqa: PLR0917  (options of a command)
         return
     show_backtest(found, what_if)
     typer.echo(
-        f"Page: {place.shown(kept)}, and in MLflow, experiment {name}, run {found.run_name}."
+        f"Page: {workspace.shown(kept)}, and in MLflow, experiment {name}, run {found.run_name}."
     )
 
 

@@ -11,10 +11,10 @@ from kpi_gate.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from kpi_gate.run.context import Run
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
 
-def this_place() -> "Place":
+def this_workspace() -> "Workspace":
     """Return where files and services are, for the project at hand.
 
     Raises:
@@ -22,10 +22,10 @@ def this_place() -> "Place":
     """
     from pydantic import ValidationError
 
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
     try:
-        return Place()
+        return Workspace()
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(("KPI_GATE", *map(str, first["loc"]))).upper()
@@ -52,11 +52,11 @@ def require_tick(name: str) -> None:
     Raises:
         ConfigurationError: If there is no tick of it yet.
     """
-    place = this_place()
-    path = place.work(name) / "tick.yaml"
+    workspace = this_workspace()
+    path = workspace.work(name) / "tick.yaml"
     if not path.exists():
         raise ConfigurationError(
-            f"{place.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
+            f"{workspace.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
         )
 
 
@@ -71,10 +71,12 @@ def require_stage(name: str, made: str, verb: str) -> None:
     Raises:
         ConfigurationError: If it has not.
     """
-    place = this_place()
-    path = place.work(name) / made
+    workspace = this_workspace()
+    path = workspace.work(name) / made
     if not path.exists():
-        raise ConfigurationError(f"{place.shown(path)}: not there; run `kpi-gate {verb} {name}`")
+        raise ConfigurationError(
+            f"{workspace.shown(path)}: not there; run `kpi-gate {verb} {name}`"
+        )
 
 
 def require_decision_id(wanted: str) -> None:
@@ -86,7 +88,7 @@ def require_decision_id(wanted: str) -> None:
     from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.ledger_lookup import find
 
-    find(open_ledger(this_place()), wanted)
+    find(open_ledger(this_workspace()), wanted)
 
 
 def plan(name: str, as_of: datetime | None) -> "Run":
@@ -157,7 +159,7 @@ def require_champion(name: str) -> None:
     """
     from kpi_gate.record.ledger import open_ledger
 
-    if not open_ledger(this_place()).entries(name, "done"):
+    if not open_ledger(this_workspace()).entries(name, "done"):
         raise ConfigurationError(
             f"{name} has no champion to look at: none was ever promoted; run "
             f"`kpi-gate retrain {name}`"

@@ -23,7 +23,7 @@ from kpi_gate.report.decision_brief import in_short, sure
 from kpi_gate.report.decision_terminal import TONES
 from kpi_gate.report.decision_wording import rival_in_short
 from kpi_gate.report.numbers import money
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision
@@ -57,23 +57,23 @@ TICKS = (
 
 def main() -> None:
     """Play the ticks from an empty home and print the four decisions."""
-    place = Place()
-    prepare_environment(place.home)
-    meet_prefect(place.home)
-    begin_anew(place)
+    workspace = Workspace()
+    prepare_environment(workspace.home)
+    meet_prefect(workspace.home)
+    begin_anew(workspace)
     console = Console(highlight=False, width=100)
     with ExitStack() as stack:
         with console.status("Starting Prefect, MLflow and DVC ..."):
-            stack.enter_context(prefect_at_hand(place))
+            stack.enter_context(prefect_at_hand(workspace))
             from kpi_gate.usecase import discovery
 
             use_case = discovery.load(USE_CASE)
-            raw = place.raw(USE_CASE)
+            raw = workspace.raw(USE_CASE)
             if use_case.fetch is not None:
                 shutil.rmtree(raw, ignore_errors=True)
                 use_case.fetch(raw)
         results = [_played(console, raw, number) for number in range(1, len(TICKS) + 1)]
-    (place.home / MARK).write_text(open_ledger(place).entries()[-1].hash, encoding="utf-8")
+    (workspace.home / MARK).write_text(open_ledger(workspace).entries()[-1].hash, encoding="utf-8")
     console.print(summary(results))
     console.print(
         "Look at it:  [bold].venv/bin/kpi-gate open campaign[/bold]   the newest decision's page\n"
@@ -98,17 +98,17 @@ def _played(console: Console, raw: Path, number: int) -> "RetrainResult":
     return result
 
 
-def begin_anew(place: Place) -> None:
+def begin_anew(workspace: Workspace) -> None:
     """Clear what an earlier demo left in the home; a history of the owner's is never touched."""
-    entries = open_ledger(place).entries()
-    mark = place.home / MARK
+    entries = open_ledger(workspace).entries()
+    mark = workspace.home / MARK
     if entries and not (mark.exists() and mark.read_text(encoding="utf-8") == entries[-1].hash):
         raise SystemExit(
-            f"demo: {place.home} holds {len(entries)} ledger rows that are not only the demo's."
+            f"demo: {workspace.home} holds {len(entries)} ledger rows that are not only the demo's."
             "\nPlay it elsewhere: KPI_GATE_HOME=.kpi-gate-demo make demo (and make ui)"
         )
     for name in ("ledger.db", "mlflow.db", "artifacts", "prefect", "quarantine"):
-        path = place.home / name
+        path = workspace.home / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 

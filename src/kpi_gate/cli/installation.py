@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kpi_gate import __version__
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files import project
 from kpi_gate.record import installation
@@ -57,7 +57,7 @@ def doctor() -> None:
     typer.echo(f"project  {found.root}, use cases in {found.shown(found.use_cases)}")
     faults = [*_project_faults(found)]
     try:
-        ledger = open_ledger(this_place())
+        ledger = open_ledger(this_workspace())
         entries = ledger.entries()
     except (RuntimeError, ConfigurationError) as error:
         faults.append(str(error))

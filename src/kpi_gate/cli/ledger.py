@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import require_reason, this_place
+from kpi_gate.cli.call_checks import require_reason, this_workspace
 from kpi_gate.cli.options import (
     AsJson,
     Reason,
@@ -92,7 +92,7 @@ def verify_ledger(
     if noted is not None and not _NOTED.fullmatch(noted):
         raise typer.BadParameter(f"--noted {noted!r}: must be 12 to 64 hex digits of a row's hash")
     with working("checking every row"):
-        checked = check_ledger(this_place(), noted or "")
+        checked = check_ledger(this_workspace(), noted or "")
     if as_json:
         print_json(checked.as_json())
     else:
@@ -188,7 +188,7 @@ def _entries(name: str | None, *, whole: bool) -> "list[Entry]":
 def _ledger() -> "Ledger":
     from kpi_gate.record.ledger import open_ledger
 
-    return open_ledger(this_place())
+    return open_ledger(this_workspace())
 
 
 def _csv(entries: Iterable["Entry"]) -> str:

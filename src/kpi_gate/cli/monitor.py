@@ -51,8 +51,8 @@ def monitor(
 
     with working(f"{name}: monitor") as tell:
         run = plan(name, as_of)  # a wrong call is told before anything is started
-        work_pools.follow(run.place.root, name)
-        with prefect_at_hand(run.place):
+        work_pools.follow(run.workspace.root, name)
+        with prefect_at_hand(run.workspace):
             from kpi_gate.orchestration.ending import call_flow
             from kpi_gate.pipeline.respond import page_of
 
@@ -61,7 +61,7 @@ def monitor(
         print_json({**seen.model_dump(mode="json"), "severe": seen.severe})
     else:
         _show(seen)
-        typer.echo(f"Page: {run.place.shown(page_of(run))}, and in MLflow.")
+        typer.echo(f"Page: {run.workspace.shown(page_of(run))}, and in MLflow.")
     raise typer.Exit(SEVERE if seen.severe else 0)
 
 

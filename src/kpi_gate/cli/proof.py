@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import plan, require_decision_id, this_place
+from kpi_gate.cli.call_checks import plan, require_decision_id, this_workspace
 from kpi_gate.cli.options import AsJson, AsOf, Html, UseCaseName, print_json, refuse, write_page
 from kpi_gate.cli.show import DecisionName
 
@@ -38,7 +38,7 @@ def selftest(
     if as_json:
         print_json({"passed": result.passed, **result.model_dump(mode="json")})
     else:
-        typer.echo(f"{name}: {result.sentence()}. Page: {run.place.shown(page_of(run))}")
+        typer.echo(f"{name}: {result.sentence()}. Page: {run.workspace.shown(page_of(run))}")
     raise typer.Exit(0 if result.passed else UNEXPECTED)
 
 
@@ -62,7 +62,7 @@ def reproduce(
     from kpi_gate.reproduce.sandbox import scratch_folder
 
     with scratch_folder(keep) as folder, Console(stderr=True).status("") as status:
-        found = run_again(this_place(), decision, folder, status.update)
+        found = run_again(this_workspace(), decision, folder, status.update)
     if as_json:
         print_json(found.as_json())
     else:

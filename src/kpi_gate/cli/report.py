@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.options import AsJson, file_to_write, print_json, write_page
 from kpi_gate.errors import ConfigurationError
 
@@ -36,8 +36,8 @@ def report(
     from kpi_gate.report.history_wording import lead
     from kpi_gate.usecase import discovery
 
-    place, now = this_place(), datetime.now(UTC)
-    entries = open_ledger(place).whole()
+    workspace, now = this_workspace(), datetime.now(UTC)
+    entries = open_ledger(workspace).whole()
     known = sorted({*discovery.names(), *(one.use_case for one in entries)} - {WHOLE})
     for name in names or ():
         if name not in known:
@@ -46,7 +46,7 @@ def report(
             )
     asked = list(dict.fromkeys(names or known))
     told = [_history(name, [one for one in entries if one.use_case == name], now) for name in asked]
-    path = place.home / "report.html" if to is None else to
+    path = workspace.home / "report.html" if to is None else to
     write_page(path, page(told, now))
     if as_json:
         print_json(
@@ -55,7 +55,7 @@ def report(
         return
     for one in told:
         typer.echo(f"{one.use_case}: {lead(one)}")
-    typer.echo(f"Page: {place.shown(path)}")
+    typer.echo(f"Page: {workspace.shown(path)}")
 
 
 def _history(name: str, entries: "list[Entry]", now: datetime) -> "History":

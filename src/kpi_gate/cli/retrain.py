@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from kpi_gate.cli.call_checks import plan, require_stage, require_tick, this_place
+from kpi_gate.cli.call_checks import plan, require_stage, require_tick, this_workspace
 from kpi_gate.cli.options import (
     AsJson,
     AsOf,
@@ -47,11 +47,11 @@ def retrain(
 
     with working(f"{name}: retrain") as tell:
         run = plan(name, as_of)
-        work_pools.follow(run.place.root, name)  # a wrong call has ended before
+        work_pools.follow(run.workspace.root, name)  # a wrong call has ended before
         result = repeated(run)
         if result is None:
             tell("starting Prefect")
-            with prefect_at_hand(run.place):
+            with prefect_at_hand(run.workspace):
                 from kpi_gate.orchestration.ending import call_flow
 
                 flow = project.here().flow("retrain")
@@ -66,7 +66,7 @@ def retrain(
         from kpi_gate.cli.decision_links import links
 
         more = {"repeated": result.repeated, "outcome": result.outcome}
-        where = links(run.place, entry) if entry is not None and not as_json else []
+        where = links(run.workspace, entry) if entry is not None and not as_json else []
         after = [f"Champion: {result.outcome}.", *where]
         print_decision(decision, as_json, more, whole=whole, after=after)
     raise typer.Exit(decision.verdict.exit_code)
@@ -106,7 +106,7 @@ def snapshot(
         "as_of": run.as_of.isoformat(),
         "rows": len(frozen.frozen),
         "fingerprint": frozen.fingerprint,
-        "path": str(frozen.path.relative_to(run.place.root)),
+        "path": str(frozen.path.relative_to(run.workspace.root)),
         "champion": champion.name,
     }
     if as_json:
@@ -126,7 +126,7 @@ def _restore(fingerprint: str, to: Path | None) -> None:
         )
     from kpi_gate.record.dvc_stages import Stages
 
-    Stages(this_place().root).restore(fingerprint, to)
+    Stages(this_workspace().root).restore(fingerprint, to)
     typer.echo(f"{to}: restored snapshot {fingerprint}")
 
 

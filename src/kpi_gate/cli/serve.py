@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 
 Port = Annotated[int, typer.Option(min=1, max=65535)]
 
@@ -27,9 +27,9 @@ def schedule() -> None:
     from kpi_gate.orchestration import work_pools
     from kpi_gate.orchestration.waiting import wait_for_server
 
-    place = this_place()
-    os.chdir(place.root)  # processes that run a flow find the project's code from there
-    work_pools.follow(place.root)
+    workspace = this_workspace()
+    os.chdir(workspace.root)  # processes that run a flow find the project's code from there
+    work_pools.follow(workspace.root)
     wait_for_server()  # who we are is read by Prefect when it is imported
     from kpi_gate.orchestration.schedule import serve_all
 
@@ -48,13 +48,13 @@ def ui(mlflow_port: Port = 5000, prefect_port: Port = 4200) -> None:
     from kpi_gate.orchestration.servers.pages import serve_pages
     from kpi_gate.record.prefect_key import key_file, read_key
 
-    place = this_place()
+    workspace = this_workspace()
 
     def ready(pages: str, flows: str) -> None:
-        kept = place.shown(key_file(place.home))
-        shown = f"with {read_key(place.home)}   kept in" if sys.stdout.isatty() else "with"
+        kept = workspace.shown(key_file(workspace.home))
+        shown = f"with {read_key(workspace.home)}   kept in" if sys.stdout.isatty() else "with"
         typer.echo(f"MLflow   {pages}   decisions, models, money\nPrefect  {flows}   flow runs")
         typer.echo(f"Sign in  to Prefect {shown} {kept}, which only you can read")
-        typer.echo(f"State    {place.home}   Ctrl-C stops both")
+        typer.echo(f"State    {workspace.home}   Ctrl-C stops both")
 
-    serve_pages(place, mlflow_port, prefect_port, ready)
+    serve_pages(workspace, mlflow_port, prefect_port, ready)

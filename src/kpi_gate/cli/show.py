@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.options import AsJson, UseCaseName, Whole, print_decision
 from kpi_gate.errors import ConfigurationError
 
@@ -37,14 +37,14 @@ def show(
     from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.ledger_lookup import find
 
-    place = this_place()
-    entry, _ = find(open_ledger(place), decision)
+    workspace = this_workspace()
+    entry, _ = find(open_ledger(workspace), decision)
     found = Decision.model_validate(entry.body["decision"])
     when = f"Decided {entry.at:%Y-%m-%d %H:%M} UTC on {entry.use_case} as of "
-    after = [f"{when}{entry.body['as_of'][:10]}, row {entry.number}.", *links(place, entry)]
+    after = [f"{when}{entry.body['as_of'][:10]}, row {entry.number}.", *links(workspace, entry)]
     print_decision(found, as_json, whole=whole, after=after)
     if page:
-        browse(page_of(place, entry))
+        browse(page_of(workspace, entry))
 
 
 def open_newest(
@@ -63,15 +63,15 @@ def open_newest(
     from kpi_gate.record.ledger import open_ledger
     from kpi_gate.record.run_links import are_served, run_link
 
-    place = this_place()
-    entries = open_ledger(place).entries(name, "decision")
+    workspace = this_workspace()
+    entries = open_ledger(workspace).entries(name, "decision")
     if not entries:
         raise ConfigurationError(f"{name} has no decision yet; run `kpi-gate retrain {name}`")
     if not run:
-        browse(page_of(place, entries[-1]))
+        browse(page_of(workspace, entries[-1]))
         return
-    link = run_link(place, entries[-1].body["run_id"])
-    if not are_served(place):
+    link = run_link(workspace, entries[-1].body["run_id"])
+    if not are_served(workspace):
         typer.echo(f"{link}   MLflow's pages are not served: start `kpi-gate ui`")
         return
     browse(link)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kpi_gate.cli.call_checks import this_place
+from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.options import AsJson, print_json
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.usecase.names import names, require_name
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kpi_gate.record.ledger import Entry, Ledger
     from kpi_gate.usecase.contract import UseCase
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
 WRONG_CALL = 2
 
@@ -30,7 +30,7 @@ def list_use_cases(as_json: AsJson = False) -> None:
     """
     from kpi_gate.orchestration import work_pools
 
-    work_pools.follow(this_place().root)
+    work_pools.follow(this_workspace().root)
     rows, broken = [], []
     for case in _loaded(names()):
         if isinstance(case, str):
@@ -64,14 +64,14 @@ def status(
     from kpi_gate.record.ledger import open_ledger
 
     wanted = [require_name(name) for name in dict.fromkeys(asked or ())] or names()
-    place, now = this_place(), datetime.now(UTC).replace(microsecond=0)
-    ledger, found, broken = open_ledger(place), [], []
+    workspace, now = this_workspace(), datetime.now(UTC).replace(microsecond=0)
+    ledger, found, broken = open_ledger(workspace), [], []
     for case in _loaded(wanted):
         if isinstance(case, str):
             broken.append(case)
         else:
             found.append({"use_case": case.name, "title": case.title, **_facts(case, ledger, now)})
-            found[-1] |= _data(place, case.name)
+            found[-1] |= _data(workspace, case.name)
     if as_json:
         print_json(found)
     else:
@@ -148,9 +148,9 @@ def _next(cron: str | None, timezone: str, now: datetime) -> str | None:
     return found.isoformat() if found else None
 
 
-def _data(place: "Place", name: str) -> dict[str, Any]:
+def _data(workspace: "Workspace", name: str) -> dict[str, Any]:
     """Return the span of the rows of the last snapshot, from its file's own statistics."""
-    path = place.work(name) / "snapshot.parquet"
+    path = workspace.work(name) / "snapshot.parquet"
     none = {"rows": None, "first_row": None, "last_row": None}
     return _span(path) if path.is_file() else none
 
@@ -161,8 +161,8 @@ def _span(path: Path) -> dict[str, Any]:
 
     try:
         told = pq.read_metadata(path)
-        place = told.schema.names.index("event_time")
-        groups = [told.row_group(number).column(place) for number in range(told.num_row_groups)]
+        column = told.schema.names.index("event_time")
+        groups = [told.row_group(number).column(column) for number in range(told.num_row_groups)]
         spans = [group.statistics for group in groups if group.statistics is not None]
         first, last = min(span.min for span in spans), max(span.max for span in spans)
     except (OSError, ValueError, pa.ArrowException):  # no rows, or no such file

@@ -84,7 +84,7 @@ def publish_look(run: Run, seen: Watched) -> None:
 
 def tell_silence(run: Run) -> None:
     """Tell people where the schedule of the use case has fallen silent."""
-    missed_runs.tell_silence(run.place, run.name, run.as_of, get_run_logger().warning)
+    missed_runs.tell_silence(run.workspace, run.name, run.as_of, get_run_logger().warning)
 
 
 def _show_table(run: Run, what: str, rows: Sequence[Any], words: str) -> None:

@@ -76,7 +76,7 @@ def _state(run: Run, name: str, words: str, result: RetrainResult | Watched) -> 
     flow_run = runtime.flow_run
     with get_client(sync_client=True) as client:
         client.update_flow_run(UUID(str(flow_run.id)), tags={*flow_run.tags, run.name, name})
-    if name not in run.place.failures():
+    if name not in run.workspace.failures():
         return Completed(name=name, message=words, data=result)
     on_purpose = FailedOnPurposeError(f"{name}: {words}", result)
     return Failed(name=name, message=words, data=on_purpose)

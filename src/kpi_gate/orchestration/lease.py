@@ -19,7 +19,7 @@ from prefect.types._datetime import parse_datetime
 
 from kpi_gate.files.write_once import write_once
 from kpi_gate.record.lock import BusyError
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 LEASE_SECONDS = 120.0
 RENEW_SECONDS = 30.0
@@ -34,12 +34,12 @@ class Lease:
         where: Host, folder and process, for people.
     """
 
-    def __init__(self, place: Place, use_cases: Collection[str]) -> None:
+    def __init__(self, workspace: Workspace, use_cases: Collection[str]) -> None:
         self._names = {_NAME.format(name.lower()): name for name in sorted(use_cases)}
-        kept = place.home / "home-id"
+        kept = workspace.home / "home-id"
         write_once(kept, secrets.token_hex(16))
         self.home = kept.read_text(encoding="utf-8").strip()
-        self.where = f"{socket.gethostname()}:{place.home} (process {os.getpid()})"
+        self.where = f"{socket.gethostname()}:{workspace.home} (process {os.getpid()})"
         self._renewed = 0.0
 
     @property

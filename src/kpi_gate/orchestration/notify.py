@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.run.context import Run
 from kpi_gate.watch.alerts import Notice, notices
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TRIES = 3
 PAUSE_SECONDS = 2.0
@@ -26,7 +26,7 @@ def telling(run: Run, log: Callable[[str], None]) -> Iterator[None]:
         run: Says whose entries, and whom to tell.
         log: Is told of each hook that failed.
     """
-    if not (run.place.webhooks() or run.place.blocks()):
+    if not (run.workspace.webhooks() or run.workspace.blocks()):
         yield
         return
     known = len(run.history.entries)
@@ -38,15 +38,15 @@ def telling(run: Run, log: Callable[[str], None]) -> Iterator[None]:
         except LedgerError as error:  # the run that broke it says so itself
             log(f"nobody is told of what {run.name} did: {error}")
         else:
-            tell(run.place, notices(added), log)
+            tell(run.workspace, notices(added), log)
 
 
-def tell(place: Place, told: Iterable[Notice], log: Callable[[str], None]) -> None:
+def tell(workspace: Workspace, told: Iterable[Notice], log: Callable[[str], None]) -> None:
     """Send notices to every hook of the place; log each failure with the hook's address."""
     for notice in told:
-        for address in place.webhooks():
+        for address in workspace.webhooks():
             _try(partial(_post, address, notice), shown(address), log)
-        for slug in place.blocks():
+        for slug in workspace.blocks():
             _try(partial(_notify, slug, notice), f"block {slug}", log)
 
 

@@ -28,7 +28,7 @@ from kpi_gate.orchestration.work_pools import CALL_RETRIES
 from kpi_gate.record.lock import BusyError, one_schedule
 from kpi_gate.text import failure
 from kpi_gate.usecase.cron import fires
-from kpi_gate.workspace import Place, UnreachableError
+from kpi_gate.workspace import UnreachableError, Workspace
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two attempts to serve
 _GIVE_BACK_SECONDS = 3.0
@@ -46,9 +46,11 @@ def serve_all() -> None:
     Raises:
         BusyError: If another process does that already, of this home or for the same use cases.
     """
-    place, stop = Place(), threading.Event()
-    with one_schedule(place):
-        beside = threading.Thread(target=missed_runs.watch, args=(place, say, stop), daemon=True)
+    workspace, stop = Workspace(), threading.Event()
+    with one_schedule(workspace):
+        beside = threading.Thread(
+            target=missed_runs.watch, args=(workspace, say, stop), daemon=True
+        )
         beside.start()
         try:
             keep_serving(deployments)
@@ -88,7 +90,7 @@ def keep_serving(asked: Callable[[], Sequence[RunnerDeployment]]) -> None:
 
 async def _serve(asked: Sequence[RunnerDeployment]) -> None:
     await _let_ticks_pass(asked)
-    lease = Lease(Place(), {each.name for each in asked})
+    lease = Lease(Workspace(), {each.name for each in asked})
     try:
         await _take(lease)
         runner = SteadyRunner(say, lease)
@@ -115,7 +117,7 @@ async def _take(lease: Lease) -> None:
         raise UnreachableError(
             f"Prefect at {os.environ['PREFECT_API_URL']} does not let this schedule in (HTTP "
             f"{error.response.status_code}): set PREFECT_API_AUTH_STRING to its user:password. The "
-            f"server of `kpi-gate ui` lets in commands of its home; this is {Place().home}"
+            f"server of `kpi-gate ui` lets in commands of its home; this is {Workspace().home}"
         ) from error
 
 

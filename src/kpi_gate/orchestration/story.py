@@ -71,7 +71,7 @@ def _record(run: Run) -> str:
     told = [f"verdict: {headline(run.decision)}"]
     earned = money_sentence(run.decision)
     told += [f"money: {earned}"] if earned else []
-    told += [f"page: {run_link(run.place, run.entry.body['run_id'])}"]
+    told += [f"page: {run_link(run.workspace, run.entry.body['run_id'])}"]
     return "\n".join(told)
 
 

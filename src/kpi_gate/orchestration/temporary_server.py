@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 from kpi_gate.files import project
 from kpi_gate.orchestration.servers.prefect import running_prefect, use_prefect
-from kpi_gate.workspace import Place, require_prefect
+from kpi_gate.workspace import Workspace, require_prefect
 
 
 @contextmanager
-def prefect_at_hand(place: Place) -> Iterator[None]:
+def prefect_at_hand(workspace: Workspace) -> Iterator[None]:
     """Let the block's flows talk to the server that is named or runs, or else to one of its own.
 
     To be entered before Prefect is imported: the server starts beside the imports of what every
@@ -24,8 +24,8 @@ def prefect_at_hand(place: Place) -> Iterator[None]:
     if os.environ.get("PREFECT_API_URL"):
         yield
         return
-    with running_prefect(place) as server:
-        use_prefect(place, server.address)
+    with running_prefect(workspace) as server:
+        use_prefect(workspace, server.address)
         _import_tools()
         server.wait()
         try:

@@ -9,7 +9,7 @@ from urllib.request import urlopen
 
 from kpi_gate.environment import is_loopback, read_directly
 from kpi_gate.record.prefect_key import meet_prefect
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 
 def wait_for_server() -> None:
@@ -21,7 +21,7 @@ def wait_for_server() -> None:
             say(f"Prefect at {address} does not answer yet; waiting for it")
             told = True
         time.sleep(2)
-    meet_prefect(Place().home)
+    meet_prefect(Workspace().home)
 
 
 def _healthy(address: str) -> bool:

@@ -43,13 +43,13 @@ def record(run: Run) -> Entry:
     known = run.history.decisions.get(decision.decision_id)
     run.entry = _write(run, decision) if known is None else known
     # so that a row that is lost is missed
-    decision_run.name_row(run.place, run.entry.body["run_id"], run.entry.number, run.entry.hash)
+    decision_run.name_row(run.workspace, run.entry.body["run_id"], run.entry.number, run.entry.hash)
     return run.entry
 
 
 def _write(run: Run, decision: Decision) -> Entry:
     content, facts = _content(run)
-    recorded = decision_run.record_run(run.place, run.name, decision, content)
+    recorded = decision_run.record_run(run.workspace, run.name, decision, content)
     body = {
         **facts,
         "verdict": decision.verdict.value,
@@ -74,8 +74,8 @@ def _content(run: Run) -> tuple[RunContent, dict[str, Any]]:
         "snapshot": snapshot.fingerprint if snapshot else "",
         "snapshot_rows": len(snapshot.frozen) if snapshot else 0,
         "policy_hash": policy_hash(settings.model_dump_json()),
-        "code": run.place.code_version(),
-        "environment": run.place.environment_hash(),
+        "code": run.workspace.code_version(),
+        "environment": run.workspace.environment_hash(),
         "prefect_run": run.started_by,
     }
     names = {"use_case": run.name, "decision_id": decision.decision_id, "verdict": decision.verdict}

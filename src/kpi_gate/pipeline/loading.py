@@ -32,7 +32,7 @@ def load_rows(run: Run) -> pd.DataFrame:
     Raises:
         Refusal: If they cannot be loaded or read, lack a role column, or are none.
     """
-    raw = run.place.raw(run.name)
+    raw = run.workspace.raw(run.name)
     if run.use_case.fetch is not None:
         raw_folder.fetch_once(raw, run.use_case.fetch, run.use_case.settings.data)
     else:
@@ -52,8 +52,8 @@ def watch_over(run: Run) -> "Watch":
     """
     from kpi_gate.watch.context import Watch
 
-    place = run.place.model_copy(update={"root": run.place.home / "monitor"})
-    return Watch(run.at(place=place), load_rows(run))
+    workspace = run.workspace.model_copy(update={"root": run.workspace.home / "monitor"})
+    return Watch(run.at(workspace=workspace), load_rows(run))
 
 
 def known_rows(use_case: UseCase, raw: Path, as_of: datetime) -> pd.DataFrame:
@@ -84,8 +84,8 @@ def with_label_time(use_case: UseCase, rows: pd.DataFrame) -> pd.DataFrame:
     if "label_time" in rows or not {"event_time", "outcome"} <= set(rows.columns):
         return rows
     known = rows["event_time"] + timedelta(days=use_case.settings.window.label_delay_days)
-    place = list(rows.columns).index("event_time") + 1
-    rows.insert(place, "label_time", known.where(rows["outcome"].notna()))
+    position = list(rows.columns).index("event_time") + 1
+    rows.insert(position, "label_time", known.where(rows["outcome"].notna()))
     return rows
 
 

@@ -46,12 +46,12 @@ def contract_check(
     from kpi_gate.errors import ConfigurationError
     from kpi_gate.pipeline.contract_case import Case, NotTestedError
     from kpi_gate.usecase.refusal import Refusal
-    from kpi_gate.workspace import Place
+    from kpi_gate.workspace import Workspace
 
     name, check = request.param
     kept = request.session.stash.get(_KEPT, None)
     if kept is None or kept.name != name:
-        kept = Case(name, Place().raw(name), tmp_path_factory.mktemp(name))
+        kept = Case(name, Workspace().raw(name), tmp_path_factory.mktemp(name))
         request.session.stash[_KEPT] = kept
     case: Any = kept
 

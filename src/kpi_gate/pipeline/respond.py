@@ -75,7 +75,7 @@ def _go_back(watch: Watch, seen: Watched) -> Iterator[str]:
         return
     reason = f"monitor: {fault.sentence}"
     try:
-        with one_at_a_time(run.place, run.name, WAIT_SECONDS):  # a retrain may be at work
+        with one_at_a_time(run.workspace, run.name, WAIT_SECONDS):  # a retrain may be at work
             if run.history.champion != watch.version:
                 yield f"no way back from {watch.version}: it is not the champion any more"
                 return
@@ -119,7 +119,7 @@ def _proposals(seen: Watched) -> Iterator[Proposal]:
 
 def page_of(run: Run) -> Path:
     """Return where the page of the last look lies."""
-    return run.place.home / KIND / f"{run.name}.html"
+    return run.workspace.home / KIND / f"{run.name}.html"
 
 
 def keep(run: Run, seen: Watched) -> Entry:
@@ -150,7 +150,7 @@ def keep(run: Run, seen: Watched) -> Entry:
         "severe": seen.severe,
         "drifted": [column.name for column in seen.drift.drifted] if seen.drift else [],
         "sentence": f"monitor: {seen.sentence}",
-        "run_id": log_report(run.place, run.name, report),
+        "run_id": log_report(run.workspace, run.name, report),
     }
     return run.append(KIND, subject, body)
 

@@ -36,7 +36,7 @@ def require_steady(run: Run, rows: pd.DataFrame) -> bool:
         return False
     kept, here = _kept(run), [_code(run), run.as_of.isoformat()]
     if kept[:2] != here or kept[2:] != [_mark(rows)]:
-        again = known_rows(run.use_case, run.place.raw(run.name), run.as_of)
+        again = known_rows(run.use_case, run.workspace.raw(run.name), run.as_of)
         found = first_difference(rows, again)
         if found:
             raise Refusal(
@@ -66,7 +66,7 @@ def _keep(run: Run, words: list[str]) -> None:
 
 
 def _path(run: Run) -> Path:
-    return run.place.home / "steady" / f"{run.name}.json"
+    return run.workspace.home / "steady" / f"{run.name}.json"
 
 
 def _mark(rows: pd.DataFrame) -> str:

@@ -58,7 +58,7 @@ def validate_snapshot(run: Run) -> None:
 
 def _places(run: Run) -> dict[str, str]:
     """Return where the page of the validation says that one can look further."""
-    kept = run.place.shown(_quarantined(run))
+    kept = run.workspace.shown(_quarantined(run))
     return {
         "the decision": "decision/decision.html in the same run of MLflow",
         "rows in quarantine": f"{kept}, where there are any",
@@ -68,7 +68,7 @@ def _places(run: Run) -> dict[str, str]:
 
 def _quarantined(run: Run) -> Path:
     """Return the file that bad rows of this moment go to."""
-    return run.place.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
+    return run.workspace.home / "quarantine" / run.name / f"{run.as_of:%Y-%m-%dT%H%M}.parquet"
 
 
 def _quarantine(run: Run, bad: pd.DataFrame) -> str:

@@ -39,7 +39,7 @@ def prove(run: Run, rows: pd.DataFrame, each: Callable[[Bout], None]) -> SelfTes
 
 def page_of(run: Run) -> Path:
     """Return where the page of the last self-test lies."""
-    return run.place.home / KIND / f"{run.name}.html"
+    return run.workspace.home / KIND / f"{run.name}.html"
 
 
 def last_proof(run: Run) -> bool | None:
@@ -54,7 +54,7 @@ def last_proof(run: Run) -> bool | None:
 def subject_of(run: Run) -> str:
     """Hash all that the gate's answers depend on but the rows."""
     settings = policy_hash(run.use_case.settings.model_dump_json())
-    return digest([settings, code_hash(run.name), run.place.environment_hash()])
+    return digest([settings, code_hash(run.name), run.workspace.environment_hash()])
 
 
 def code_hash(use_case: str) -> str:

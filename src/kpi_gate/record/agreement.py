@@ -8,7 +8,7 @@ from kpi_gate.record import registry, registry_claims
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.registry_claims import Claims
 from kpi_gate.record.releases import REALIGNED, Releases
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 # what is wrong with MLflow's state or with rows that do not count, and not with data or a model
 CHECKS = frozenset(
@@ -32,29 +32,29 @@ class Difference:
     words: str
 
 
-def differences(place: Place, history: LedgerView) -> list[Difference]:
+def differences(workspace: Workspace, history: LedgerView) -> list[Difference]:
     """Return everything in which MLflow and the ledger differ; what an open move explains is none.
 
     Raises:
         LedgerError: If the ledger's chain is broken.
         TrackingError: If MLflow cannot be reached.
     """
-    claims = registry_claims.read_claims(place, history.use_case, history.in_use)
-    return _all(place, history, claims)
+    claims = registry_claims.read_claims(workspace, history.use_case, history.in_use)
+    return _all(workspace, history, claims)
 
 
-def agrees_at_a_glance(place: Place, history: LedgerView) -> bool:
+def agrees_at_a_glance(workspace: Workspace, history: LedgerView) -> bool:
     """Tell the same in milliseconds where MLflow's tables can be read; False: ask `differences`."""
-    claims = registry_claims.glance_at_claims(place, history.use_case, history.in_use)
-    return claims is not None and not _all(place, history, claims)
+    claims = registry_claims.glance_at_claims(workspace, history.use_case, history.in_use)
+    return claims is not None and not _all(workspace, history, claims)
 
 
-def _all(place: Place, history: LedgerView, claims: Claims) -> list[Difference]:
+def _all(workspace: Workspace, history: LedgerView, claims: Claims) -> list[Difference]:
     use_case = history.use_case
     return [
         *(Difference("releases_sound", fault) for fault in history.faults.values()),
         *_lost_rows(history, claims),
-        *(() if history.opened else _aliases(place, use_case, history, claims)),
+        *(() if history.opened else _aliases(workspace, use_case, history, claims)),
         *_tags(use_case, history, claims),
         *_approvals(use_case, history, claims),
     ]
@@ -72,7 +72,9 @@ def _lost_rows(history: LedgerView, claims: Claims) -> Iterator[Difference]:
         yield Difference("ledger_complete", f"{words}{has} its decisions are lost")
 
 
-def _aliases(place: Place, use_case: str, said: Releases, claims: Claims) -> Iterator[Difference]:
+def _aliases(
+    workspace: Workspace, use_case: str, said: Releases, claims: Claims
+) -> Iterator[Difference]:
     for alias, wanted in ((registry.CHAMPION, said.champion), (registry.ANCHOR, said.anchor)):
         found = claims.aliases.get(alias, "")
         if found == wanted:
@@ -87,7 +89,7 @@ def _aliases(place: Place, use_case: str, said: Releases, claims: Claims) -> Ite
             words = f"{use_case}@{alias} is {found} in MLflow, the ledger's is {wanted or 'none'}"
             yield Difference(f"{alias}_recorded", words)
             continue
-        words = f"MLflow at {place.mlflow_uri} {what}, the ledger released {wanted}"
+        words = f"MLflow at {workspace.mlflow_uri} {what}, the ledger released {wanted}"
         yield Difference(f"{alias}_present", f"{words} as its {alias}")
 
 

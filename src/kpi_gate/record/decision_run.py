@@ -19,7 +19,7 @@ from kpi_gate.record.experiment_notes import DECISIONS_VIEW, NO_BUTTON, VIEW, ch
 from kpi_gate.record.mlflow_model import log_model
 from kpi_gate.record.model_files import Model
 from kpi_gate.render import render
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
@@ -75,7 +75,7 @@ class RunContent:
 
 
 @contextmanager
-def client(place: Place) -> Any:
+def client(workspace: Workspace) -> Any:
     """Yield an MLflow client.
 
     Raises:
@@ -85,15 +85,15 @@ def client(place: Place) -> Any:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    prepared_databases.lay_out("mlflow", place.mlflow_uri)
+    prepared_databases.lay_out("mlflow", workspace.mlflow_uri)
     before = os.environ.get(TRACKING_URI)
-    mlflow.set_tracking_uri(place.mlflow_uri)  # for the calls that take no client
+    mlflow.set_tracking_uri(workspace.mlflow_uri)  # for the calls that take no client
     try:
-        yield mlflow.MlflowClient(place.mlflow_uri)
+        yield mlflow.MlflowClient(workspace.mlflow_uri)
     except (MlflowException, SQLAlchemyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise TrackingError(
-            f"MLflow at {place.mlflow_uri}: {reason}; nothing was promoted. "
+            f"MLflow at {workspace.mlflow_uri}: {reason}; nothing was promoted. "
             "Start it (make ui) or check KPI_GATE_MLFLOW_URI"
         ) from error
     finally:  # mlflow writes the address into the environment, where the next place would find it
@@ -103,7 +103,9 @@ def client(place: Place) -> Any:
             os.environ[TRACKING_URI] = before
 
 
-def record_run(place: Place, use_case: str, decision: Decision, content: RunContent) -> Recorded:
+def record_run(
+    workspace: Workspace, use_case: str, decision: Decision, content: RunContent
+) -> Recorded:
     """Log a decision as one run, and its candidate as a registered version.
 
     Recording the same decision again completes the run that is there; nothing is doubled.
@@ -111,8 +113,8 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
     Raises:
         TrackingError: If MLflow cannot be reached, or refuses.
     """
-    with client(place) as mlflow_client:
-        experiment = experiment_of(mlflow_client, place, use_case)
+    with client(workspace) as mlflow_client:
+        experiment = experiment_of(mlflow_client, workspace, use_case)
         run_id, state = _find_or_start(mlflow_client, experiment, decision, content)
         version = "" if state == "new" else _version_of_run(mlflow_client, use_case, run_id)
         if state == "complete":
@@ -121,7 +123,7 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         _log_numbers(mlflow_client, run_id, decision, content, words)
         for variant in decision.notes.get("variants", ()):
             _log_variant(mlflow_client, experiment, run_id, variant, new=state == "new")
-        where = _places(place, run_id, content)
+        where = _places(workspace, run_id, content)
         _log_files(mlflow_client, run_id, decision, content, where)
         if content.model is not None and not version:
             gain = decision.gain
@@ -137,23 +139,23 @@ def record_run(place: Place, use_case: str, decision: Decision, content: RunCont
         return Recorded(run_id, f"v{version}" if version else "")
 
 
-def name_row(place: Place, run_id: str, number: int, row_hash: str) -> None:
+def name_row(workspace: Workspace, run_id: str, number: int, row_hash: str) -> None:
     """Let a run name the ledger's row of its decision, so that a row that is lost is missed.
 
     Raises:
         TrackingError: If MLflow cannot be reached, or refuses.
     """
-    with client(place) as mlflow_client:
+    with client(workspace) as mlflow_client:
         mlflow_client.set_tag(run_id, LEDGER_ROW, f"{number}:{row_hash}")
 
 
-def experiment_of(mlflow_client: Any, place: Place, name: str) -> str:
+def experiment_of(mlflow_client: Any, workspace: Workspace, name: str) -> str:
     """Return the experiment of a use case; it is made where there is none."""
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    local = place.mlflow_uri.startswith("sqlite:")
-    location = (place.home / "artifacts" / name).as_uri() if local else None
+    local = workspace.mlflow_uri.startswith("sqlite:")
+    location = (workspace.home / "artifacts" / name).as_uri() if local else None
     tags = {
         # the MLflow UI opens such an experiment on its runs
         "mlflow.experimentKind": "custom_model_development",
@@ -219,14 +221,14 @@ def _log_variant(
     mlflow_client.set_terminated(child.info.run_id)
 
 
-def _places(place: Place, run_id: str, content: RunContent) -> Mapping[str, str]:
+def _places(workspace: Workspace, run_id: str, content: RunContent) -> Mapping[str, str]:
     """Return where the page of a decision says that one can look further; no link leads nowhere."""
     report = content.artifacts.get("validation", Path()) / "report.html"
-    address = run_links.run_link(place, run_id)
+    address = run_links.run_link(workspace, run_id)
     later = f"{run_id}, at {address} while `kpi-gate ui` runs"
     # beside this page in the artifacts of the run
     validated = "../validation/report.html" if report.exists() else ""
-    shown = address if place.mlflow_uri.startswith(("http://", "https://")) else later
+    shown = address if workspace.mlflow_uri.startswith(("http://", "https://")) else later
     return {"run in MLflow": shown, "report on the data": validated, **content.places}
 
 
@@ -259,7 +261,7 @@ def _log_files(
         mlflow_client.log_table(run_id, table, "decision/translation.json")
 
 
-def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Path:
+def fetch_artifacts(workspace: Workspace, run_id: str, folder: str, target: Path) -> Path:
     """Download a folder of a run's artifacts into `target`; return where it lies there.
 
     Raises:
@@ -268,7 +270,7 @@ def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Pat
     from mlflow.exceptions import MlflowException
 
     target.mkdir(parents=True, exist_ok=True)
-    with client(place) as mlflow_client:
+    with client(workspace) as mlflow_client:
         try:
             gone = mlflow_client.get_run(run_id).info.lifecycle_stage == "deleted"
         except MlflowException as error:
@@ -276,10 +278,10 @@ def fetch_artifacts(place: Place, run_id: str, folder: str, target: Path) -> Pat
                 raise
             gone = True
         if gone:
-            raise TrackingError(f"run {run_id} was deleted in MLflow at {place.mlflow_uri}")
+            raise TrackingError(f"run {run_id} was deleted in MLflow at {workspace.mlflow_uri}")
         if not mlflow_client.list_artifacts(run_id, folder):
             raise TrackingError(
-                f"run {run_id} in MLflow at {place.mlflow_uri} has no artifact {folder}/"
+                f"run {run_id} in MLflow at {workspace.mlflow_uri} has no artifact {folder}/"
             )
         return Path(mlflow_client.download_artifacts(run_id, folder, str(target)))
 

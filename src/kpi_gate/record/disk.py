@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 FULL_MB = 1.0  # less is no room for anything
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -17,19 +17,19 @@ class DiskFullError(RuntimeError):
     """There is no room to write; the message names the folder, what is free and what is needed."""
 
 
-def require_room(place: Place) -> None:
+def require_room(workspace: Workspace) -> None:
     """Check that every folder that is written to has `min_free_mb` left.
 
     Raises:
         DiskFullError: If one has less.
     """
-    for what, folder in _written(place):
+    for what, folder in _written(workspace):
         free = _free_mb(folder)
-        if free < place.min_free_mb:
+        if free < workspace.min_free_mb:
             raise DiskFullError(
                 f"the disk is full: {free:,.0f} MB are free for {what} ({folder}), "
-                f"{place.min_free_mb:,} MB are needed (KPI_GATE_MIN_FREE_MB); nothing was begun. "
-                "Make room, such as with `dvc gc`"
+                f"{workspace.min_free_mb:,} MB are needed (KPI_GATE_MIN_FREE_MB); nothing was "
+                "begun. Make room, such as with `dvc gc`"
             )
 
 
@@ -48,12 +48,12 @@ def full_disk(error: BaseException) -> str:
     return ""
 
 
-def crowded(place: Place) -> str:
+def crowded(workspace: Workspace) -> str:
     """Name a folder whose disk is full by now, as a process of ours may have filled it; else "".
 
     Such a process ends for a reason of its own; the disk is the one to act on.
     """
-    for what, folder in _written(place):
+    for what, folder in _written(workspace):
         if _free_mb(folder) < FULL_MB:
             return f"the disk of {what} ({folder}) is full: make room and run it again"
     return ""
@@ -64,17 +64,17 @@ def _free_mb(folder: Path) -> float:
     return shutil.disk_usage(there).free / 1e6
 
 
-def _written(place: Place) -> Iterator[tuple[str, Path]]:
+def _written(workspace: Workspace) -> Iterator[tuple[str, Path]]:
     """Name the folders that a run writes to."""
-    yield "the state", place.home
-    yield "the data", place.root / "data"
-    cache = place.root / ".dvc" / "cache"
+    yield "the state", workspace.home
+    yield "the data", workspace.root / "data"
+    cache = workspace.root / ".dvc" / "cache"
     for name in ("config", "config.local"):  # as `dvc cache dir` writes it
         read = configparser.ConfigParser(interpolation=None)
         try:
-            read.read(place.root / ".dvc" / name, encoding="utf-8")
+            read.read(workspace.root / ".dvc" / name, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError):  # DVC itself says what is wrong with it
             continue
         given = read.get("cache", "dir", fallback="")
-        cache = place.root / ".dvc" / given if given else cache
+        cache = workspace.root / ".dvc" / given if given else cache
     yield "DVC's cache", cache

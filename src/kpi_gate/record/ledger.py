@@ -24,7 +24,7 @@ from kpi_gate.record.ledger_chain import (
 from kpi_gate.record.ledger_key import find_key
 from kpi_gate.record.ledger_reading import LedgerReader, Walk, is_for_a_person
 from kpi_gate.record.ledger_table import LedgerError, LedgerTable, rows
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 __all__ = ["KINDS", "WHOLE", "Entry", "Ledger", "LedgerError", "Walk", "open_ledger"]
 
@@ -301,11 +301,11 @@ class Ledger:
         return LedgerError(f"{self.shown}: {words}")
 
 
-def open_ledger(place: Place) -> Ledger:
+def open_ledger(workspace: Workspace) -> Ledger:
     """Return the ledger of an installation.
 
     Raises:
         ConfigurationError: If its key cannot be had.
     """
-    key = find_key(place.ledger_key.get_secret_value(), place.ledger_key_file)
-    return Ledger(place.ledger_url, key, place.home)
+    key = find_key(workspace.ledger_key.get_secret_value(), workspace.ledger_key_file)
+    return Ledger(workspace.ledger_url, key, workspace.home)

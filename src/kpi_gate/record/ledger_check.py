@@ -11,7 +11,7 @@ from kpi_gate.record.ledger_reading import CUT_OFF
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.releases import remedy
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 DIGITS = 64
 
@@ -39,17 +39,17 @@ class Checked:
         return {"intact": not self.faults, **asdict(self)}
 
 
-def check_ledger(place: Place, noted: str) -> Checked:
+def check_ledger(workspace: Workspace, noted: str) -> Checked:
     """Verify every row, look for a noted hash, and hold MLflow against the ledger.
 
     Args:
-        place: Where ledger and MLflow are.
+        workspace: Where ledger and MLflow are.
         noted: First digits of a row's hash that was noted before; empty: none was.
 
     Raises:
         LedgerError: If the ledger cannot be read.
     """
-    ledger = open_ledger(place)
+    ledger = open_ledger(workspace)
     walk = ledger.walk()
     faults, told = list(walk.faults), list[str]()
     if not faults and not walk.entries:
@@ -59,7 +59,7 @@ def check_ledger(place: Place, noted: str) -> Checked:
         told.append(_chain(walk))
         faults += _noted(walk, noted, told) if noted else []
     if not walk.faults:  # also where there are no rows: MLflow may know of some
-        faults += _agreement(place, ledger, walk, told)
+        faults += _agreement(workspace, ledger, walk, told)
     last = walk.entries[-1].hash if walk.entries else ""
     return Checked(len(walk.entries), last, walk.keyed_from, tuple(told), tuple(faults))
 
@@ -83,11 +83,11 @@ def _noted(walk: Walk, noted: str, told: list[str]) -> list[str]:
     return []
 
 
-def _agreement(place: Place, ledger: Ledger, walk: Walk, told: list[str]) -> list[str]:
+def _agreement(workspace: Workspace, ledger: Ledger, walk: Walk, told: list[str]) -> list[str]:
     """Return what is wrong with what the rows lead to, and with what MLflow says of it."""
     names = sorted({*discovery.names(), *(entry.use_case for entry in walk.entries)} - {WHOLE})
     views = {name: LedgerView(ledger, name, datetime.now(UTC)).catch_up() for name in names}
-    if not registry_claims.exists(place):
+    if not registry_claims.exists(workspace):
         told.append("MLflow holds nothing yet: no row could be missed by it.")
         return [
             f"{name}: {fault}; {remedy(name)}"
@@ -95,7 +95,7 @@ def _agreement(place: Place, ledger: Ledger, walk: Walk, told: list[str]) -> lis
             for fault in view.faults.values()
         ]
     try:
-        found = {name: agreement.differences(place, view) for name, view in views.items()}
+        found = {name: agreement.differences(workspace, view) for name, view in views.items()}
     except TrackingError as error:
         return [f"not compared with MLflow: {error}"]
     told.append("MLflow names no row that is missing, and says nothing else than the ledger.")

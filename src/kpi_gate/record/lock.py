@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 
 class BusyError(RuntimeError):
@@ -13,11 +13,11 @@ class BusyError(RuntimeError):
 
 
 @contextmanager
-def one_at_a_time(place: Place, use_case: str, wait_seconds: float = 0) -> Iterator[None]:
+def one_at_a_time(workspace: Workspace, use_case: str, wait_seconds: float = 0) -> Iterator[None]:
     """Hold the lock of a use case.
 
     Args:
-        place: Where the locks are.
+        workspace: Where the locks are.
         use_case: Its name.
         wait_seconds: How long to wait for another process that holds it.
 
@@ -28,36 +28,36 @@ def one_at_a_time(place: Place, use_case: str, wait_seconds: float = 0) -> Itera
         f"another retrain of {use_case} is running on this machine; this one did nothing. "
         "Try again when it has ended"
     )
-    with _held(place, use_case, busy, wait_seconds):
+    with _held(workspace, use_case, busy, wait_seconds):
         yield
 
 
 @contextmanager
-def one_look(place: Place, use_case: str) -> Iterator[None]:
+def one_look(workspace: Workspace, use_case: str) -> Iterator[None]:
     """Hold the lock of looking at a champion: a retrain of the same use case may go on meanwhile.
 
     Raises:
         BusyError: If another process holds it.
     """
     busy = f"another monitor of {use_case} is running on this machine; this one did nothing"
-    with _held(place, f"{use_case}.monitor", busy):
+    with _held(workspace, f"{use_case}.monitor", busy):
         yield
 
 
 @contextmanager
-def one_schedule(place: Place) -> Iterator[None]:
+def one_schedule(workspace: Workspace) -> Iterator[None]:
     """Hold the lock of the schedule, which takes what it did not start for lost.
 
     Raises:
         BusyError: If another process holds it.
     """
-    with _held(place, ".schedule", "another `kpi-gate schedule` is running on this machine"):
+    with _held(workspace, ".schedule", "another `kpi-gate schedule` is running on this machine"):
         yield
 
 
 @contextmanager
-def _held(place: Place, name: str, busy: str, wait_seconds: float = 0) -> Iterator[None]:
-    path = place.home / "locks" / f"{name}.lock"
+def _held(workspace: Workspace, name: str, busy: str, wait_seconds: float = 0) -> Iterator[None]:
+    path = workspace.home / "locks" / f"{name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(path, timeout=wait_seconds):

@@ -18,7 +18,7 @@ from kpi_gate.record.model_files import (
     ModelError,
     load_model,
 )
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 CHAMPION, CANDIDATE, ANCHOR = "champion", "candidate", "anchor"
 
@@ -44,18 +44,18 @@ class Registry:
     """The versions of one use case, by the names that the ledger gives them, such as `v2`.
 
     Args:
-        place: Where MLflow is.
+        workspace: Where MLflow is.
         use_case: Name of the registered model.
     """
 
-    def __init__(self, place: Place, use_case: str) -> None:
-        self.place, self.use_case = place, use_case
+    def __init__(self, workspace: Workspace, use_case: str) -> None:
+        self.workspace, self.use_case = workspace, use_case
 
     def version_of(self, alias: str) -> str:
         """Return the version that an alias points to; empty where there is none."""
         from mlflow.exceptions import MlflowException
 
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             try:
                 found = mlflow_client.get_model_version_by_alias(self.use_case, alias)
             except MlflowException as error:
@@ -66,7 +66,7 @@ class Registry:
 
     def point(self, alias: str, version: str) -> None:
         """Move an alias to a version; no version removes the alias."""
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             if version:
                 mlflow_client.set_registered_model_alias(self.use_case, alias, version[1:])
             elif self.version_of(alias):
@@ -79,7 +79,7 @@ class Registry:
         """
         from mlflow.exceptions import MlflowException
 
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             try:
                 experiment = mlflow_client.get_experiment_by_name(self.use_case)
                 if experiment is not None and experiment.lifecycle_stage == "active":
@@ -92,12 +92,12 @@ class Registry:
 
     def tags_of(self, version: str) -> dict[str, str]:
         """Return the tags of a version."""
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             return dict(mlflow_client.get_model_version(self.use_case, version[1:]).tags)
 
     def set_tag(self, version: str, name: str, value: str) -> None:
         """Set a tag of a version; an empty value takes it away."""
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             if value:
                 mlflow_client.set_model_version_tag(self.use_case, version[1:], name, value)
             else:
@@ -157,7 +157,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         named = f"{self.use_case} version {version[1:]}"
-        with client(self.place) as mlflow_client:
+        with client(self.workspace) as mlflow_client:
             try:
                 source = mlflow_client.get_model_version(self.use_case, version[1:])
                 path = mlflow.artifacts.download_artifacts(

@@ -8,7 +8,7 @@ from typing import Any
 
 from kpi_gate.record.decision_run import LEDGER_ROW, client
 from kpi_gate.record.prepared_databases import sqlite_file
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 APPROVED = "approved_by"
 _GLANCES = (
@@ -47,24 +47,24 @@ class Claims:
     run_id: str = ""
 
 
-def exists(place: Place) -> bool:
+def exists(workspace: Workspace) -> bool:
     """Tell whether there is an MLflow to ask: to look makes no database."""
-    path = sqlite_file(place.mlflow_uri)
+    path = sqlite_file(workspace.mlflow_uri)
     return path is None or path.exists()
 
 
-def read_claims(place: Place, use_case: str, versions: Iterable[str]) -> Claims:
+def read_claims(workspace: Workspace, use_case: str, versions: Iterable[str]) -> Claims:
     """Ask MLflow what it says of a use case.
 
     Args:
-        place: Where MLflow is.
+        workspace: Where MLflow is.
         use_case: Name of the registered model and of the experiment.
         versions: Versions, such as `v2`, whose tags are wanted.
 
     Raises:
         TrackingError: If MLflow cannot be reached.
     """
-    with client(place) as mlflow_client:
+    with client(workspace) as mlflow_client:
         row, run_id = _named_row(mlflow_client, use_case)
         model = _found(lambda: mlflow_client.get_registered_model(use_case))
         if model is None:
@@ -85,13 +85,13 @@ def read_claims(place: Place, use_case: str, versions: Iterable[str]) -> Claims:
         )
 
 
-def glance_at_claims(place: Place, use_case: str, versions: Iterable[str]) -> Claims | None:
+def glance_at_claims(workspace: Workspace, use_case: str, versions: Iterable[str]) -> Claims | None:
     """Return what `read_claims` does without importing MLflow, which takes seconds.
 
     It reads MLflow's own tables, so it says None, for "ask MLflow", wherever they are not as the
     installed version has them: another kind of store, another schema.
     """
-    path = sqlite_file(place.mlflow_uri)
+    path = sqlite_file(workspace.mlflow_uri)
     if path is None or not path.exists():
         return None
     try:

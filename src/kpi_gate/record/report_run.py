@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from kpi_gate.record.decision_run import client, experiment_of
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 SUBJECT = "report_subject"
 
@@ -35,7 +35,7 @@ class Report:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def log_report(place: Place, use_case: str, report: Report) -> str:
+def log_report(workspace: Workspace, use_case: str, report: Report) -> str:
     """Log a report into the experiment of a use case and return its run.
 
     Raises:
@@ -43,8 +43,8 @@ def log_report(place: Place, use_case: str, report: Report) -> str:
     """
     from mlflow.entities import Metric
 
-    with client(place) as mlflow_client:
-        where = experiment_of(mlflow_client, place, use_case)
+    with client(workspace) as mlflow_client:
+        where = experiment_of(mlflow_client, workspace, use_case)
         tags = {**report.tags, "kind": report.kind, SUBJECT: report.subject}
         tags["mlflow.note.content"] = report.words
         query = f"tags.{SUBJECT} = '{report.subject}'"

@@ -23,7 +23,7 @@ def realign(run: Run, reason: str) -> list[str]:
     """
     if not reason.strip():
         raise PromotionError("a realignment needs a reason: --reason '...'")
-    found = agreement.differences(run.place, run.history)
+    found = agreement.differences(run.workspace, run.history)
     broken = [] if found else _broken(run)
     if not found and not broken:
         raise PromotionError(f"{run.name}: MLflow says what the ledger says; nothing differs")
@@ -44,7 +44,7 @@ def _record(run: Run, words: list[str], found: list[Difference], reason: str) ->
         "asked_by": asked_by(),
         "found": words,
         "set_aside": list(run.history.faults),
-        "lost": registry_claims.read_claims(run.place, run.name, ()).row if lost else None,
+        "lost": registry_claims.read_claims(run.workspace, run.name, ()).row if lost else None,
     }
     run.append(releases.REALIGNED, run.name, body)
 
@@ -57,7 +57,7 @@ def _broken(run: Run) -> list[str]:
 def _tags(run: Run) -> list[str]:
     """Put tags back; an approval that counts for nothing is taken away."""
     history, done = run.history, []
-    claims = registry_claims.read_claims(run.place, run.name, history.in_use)
+    claims = registry_claims.read_claims(run.workspace, run.name, history.in_use)
     for version, tags in claims.tags.items():
         for name, value in agreement.wanted_tags(history, version).items():
             if tags.get(name) != value:

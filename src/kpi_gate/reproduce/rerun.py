@@ -25,7 +25,7 @@ from kpi_gate.reproduce.restore_data import restore
 from kpi_gate.reproduce.sandbox import ReproductionError, Scratch, last_line
 from kpi_gate.run import provenance
 from kpi_gate.run.context import REFIT
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -34,12 +34,12 @@ STAGES = ("validate", "train", "compare")
 
 
 def reproduce(
-    place: Place, wanted: str, folder: Path, say: Callable[[str], None] = lambda _: None
+    workspace: Workspace, wanted: str, folder: Path, say: Callable[[str], None] = lambda _: None
 ) -> Reproduction:
     """Restore a decision into a folder, run its stages there, and compare with the record.
 
     Args:
-        place: The user's places; they are only read.
+        workspace: The user's places; they are only read.
         wanted: The decision's id, its beginning, or its row in the ledger.
         folder: Empty folder to work in.
         say: Is told what is going on.
@@ -49,15 +49,18 @@ def reproduce(
         ReproductionError: If something that it was made from is gone.
         LedgerError: If the ledger's chain is broken.
     """
-    entry, history = find(open_ledger(place), wanted)
+    entry, history = find(open_ledger(workspace), wanted)
     say(f"restoring decision {entry.subject} of {entry.use_case}")
     with Scratch(folder, entry.use_case) as scratch:
-        notes = restore(place, entry, history, scratch)
+        notes = restore(workspace, entry, history, scratch)
         judged = entry.body["decision"]["lineage"] is not None  # else a stage refused before
-        recorded = _recorded_table(place, entry, scratch, "evidence") if judged else None
-        findings = [*_compare_sources(entry, scratch), *_run(place, entry, scratch, recorded, say)]
+        recorded = _recorded_table(workspace, entry, scratch, "evidence") if judged else None
+        findings = [
+            *_compare_sources(entry, scratch),
+            *_run(workspace, entry, scratch, recorded, say),
+        ]
     findings, same_model = forgive_bytes(findings)
-    then, now = entry.body["environment"], place.environment_hash()
+    then, now = entry.body["environment"], workspace.environment_hash()
     findings.append(Finding("environment", then, now, same=None))
     warnings = []
     if then != now:
@@ -81,11 +84,11 @@ def _compare_sources(entry: Entry, scratch: Scratch) -> Iterator[Finding]:
         yield compare_values(f"sources.{name}", then, now)
 
 
-def _recorded_table(place: Place, entry: Entry, scratch: Scratch, artifact: str) -> Path:
+def _recorded_table(workspace: Workspace, entry: Entry, scratch: Scratch, artifact: str) -> Path:
     """Fetch a comparison that was recorded."""
     try:
         folder = decision_run.fetch_artifacts(
-            place, entry.body["run_id"], artifact, scratch.root / "tmp"
+            workspace, entry.body["run_id"], artifact, scratch.root / "tmp"
         )
     except decision_run.TrackingError as error:
         words = f"the evidence of decision {entry.subject} is gone: {error}"
@@ -100,14 +103,18 @@ def _recorded_table(place: Place, entry: Entry, scratch: Scratch, artifact: str)
 
 
 def _run(
-    place: Place, entry: Entry, scratch: Scratch, recorded: Path | None, say: Callable[[str], None]
+    workspace: Workspace,
+    entry: Entry,
+    scratch: Scratch,
+    recorded: Path | None,
+    say: Callable[[str], None],
 ) -> Iterator[Finding]:
     """Run the stages, as far as they go, and compare what comes out."""
     say(f"{', '.join(STAGES)} {entry.use_case} as of {entry.body['as_of'][:10]}")
     verb, answer = scratch.verbs(STAGES, entry.use_case)
     verdict = _verdict(answer, verb, entry)
     if answer.returncode:
-        yield from _compare_refusals(place, entry, scratch, verdict, answer.stdout)
+        yield from _compare_refusals(workspace, entry, scratch, verdict, answer.stdout)
         return
     if recorded is None:
         nothing = "no stage refused"
@@ -115,7 +122,7 @@ def _run(
         yield compare_values("refusal", entry.body["sentence"], nothing)
         return
     say(f"decide {entry.use_case}")
-    yield from _compare_evidence(place, entry, scratch, recorded)
+    yield from _compare_evidence(workspace, entry, scratch, recorded)
 
 
 def _verdict(answer: "CompletedProcess[str]", verb: str, entry: Entry) -> Verdict:
@@ -128,10 +135,10 @@ def _verdict(answer: "CompletedProcess[str]", verb: str, entry: Entry) -> Verdic
 
 
 def _compare_refusals(
-    place: Place, entry: Entry, scratch: Scratch, verdict: Verdict, printed: str
+    workspace: Workspace, entry: Entry, scratch: Scratch, verdict: Verdict, printed: str
 ) -> Iterator[Finding]:
     first = printed.strip().partition("\n\n")[0]  # the decision's sentence, over several lines
-    now = " ".join(first.split()).replace(str(scratch.root), str(place.root))
+    now = " ".join(first.split()).replace(str(scratch.root), str(workspace.root))
     then = " ".join(str(entry.body["sentence"]).split())
     yield compare_values("verdict", entry.body["verdict"], verdict.value)
     # a long word may have been broken at the end of a line
@@ -140,7 +147,7 @@ def _compare_refusals(
 
 
 def _compare_evidence(
-    place: Place, entry: Entry, scratch: Scratch, recorded: Path
+    workspace: Workspace, entry: Entry, scratch: Scratch, recorded: Path
 ) -> Iterator[Finding]:
     then, files = entry.body["decision"], entry.body.get("replay", {}).get("files", {})
     if provenance.TABLE in files:
@@ -153,14 +160,14 @@ def _compare_evidence(
     timings = _carry_timings(scratch.work / "evidence" / FACTS_FILE, then["measures"])
     verb = "refit" if then.get("refit") else "decide"
     if verb == "refit":
-        yield from _compare_refit(place, entry, scratch, timings)
+        yield from _compare_refit(workspace, entry, scratch, timings)
     _, answer = scratch.verbs([verb], entry.use_case, "--json")
     _verdict(answer, verb, entry)
     yield from compare_decisions(then, json.loads(answer.stdout), timings)
 
 
 def _compare_refit(
-    place: Place, entry: Entry, scratch: Scratch, timings: dict[str, float | None]
+    workspace: Workspace, entry: Entry, scratch: Scratch, timings: dict[str, float | None]
 ) -> Iterator[Finding]:
     """Fit again what was promoted, compare it, and carry its timings as the twin's."""
     _, answer = scratch.verbs(["refit"], entry.use_case)
@@ -174,7 +181,7 @@ def _compare_refit(
     yield compare_values(f"files.{model}", files[model], told)
     if not now.exists():
         return
-    recorded = _recorded_table(place, entry, scratch, REFIT)
+    recorded = _recorded_table(workspace, entry, scratch, REFIT)
     for finding in compare_tables(recorded, scratch.work / table):
         yield replace(finding, what=f"{REFIT} {finding.what}")
     evidence = scratch.work / REFIT / "evidence" / FACTS_FILE

@@ -15,7 +15,7 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.reproduce.sandbox import LIBRARY, ReproductionError, Scratch, last_line
 from kpi_gate.run import provenance
 from kpi_gate.run.provenance import policy_hash
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 _PROJECT = (
     *("src", "flows", "wheels", ".dvc/config", ".dvcignore"),
@@ -29,7 +29,7 @@ _ASK = (
 )
 
 
-def restore_code(place: Place, entry: Entry, scratch: Scratch) -> Iterator[str]:
+def restore_code(workspace: Workspace, entry: Entry, scratch: Scratch) -> Iterator[str]:
     """Restore the code by its commit, and what a commit may not hold; yield what came from where.
 
     Raises:
@@ -37,20 +37,21 @@ def restore_code(place: Place, entry: Entry, scratch: Scratch) -> Iterator[str]:
     """
     code, root = str(entry.body["code"]), scratch.root
     commit, dirty = code.removesuffix("+"), code.endswith("+")
-    in_git = commit not in ("", "unknown") and _unpack(place.root, commit, root)
+    in_git = commit not in ("", "unknown") and _unpack(workspace.root, commit, root)
     if in_git:
         yield f"code: commit {commit} from git"
     elif commit in ("", "unknown"):
-        _copy_present(place.root, root)
-        yield f"code: what lies in {place.root} now, since there was no git"
-    elif commit == place.git_commit.removesuffix("+"):
-        _copy_present(place.root, root)
-        yield f"code: what lies in {place.root}, which is said to be commit {commit}"
+        _copy_present(workspace.root, root)
+        yield f"code: what lies in {workspace.root} now, since there was no git"
+    elif commit == workspace.git_commit.removesuffix("+"):
+        _copy_present(workspace.root, root)
+        yield f"code: what lies in {workspace.root}, which is said to be commit {commit}"
     else:
         raise ReproductionError(
-            f"commit {commit} of decision {entry.subject} is not in git at {place.root}: fetch it"
+            f"commit {commit} of decision {entry.subject} is not in git at "
+            f"{workspace.root}: fetch it"
         )
-    yield from _restore_sources(place, entry, scratch, overwrite=dirty or not in_git)
+    yield from _restore_sources(workspace, entry, scratch, overwrite=dirty or not in_git)
     yield from _restore_machine(entry, scratch)
     (root / ".dvc").mkdir(exist_ok=True)
     (root / ".dvc/config.local").write_text(
@@ -101,7 +102,7 @@ def _copy_present(project: Path, root: Path) -> None:
 
 
 def _restore_sources(
-    place: Place, entry: Entry, scratch: Scratch, *, overwrite: bool
+    workspace: Workspace, entry: Entry, scratch: Scratch, *, overwrite: bool
 ) -> Iterator[str]:
     """Restore the user's own files where the code above may not be what ran then."""
     targets = source_targets(scratch)
@@ -114,7 +115,7 @@ def _restore_sources(
         return
     try:
         folder = decision_run.fetch_artifacts(
-            place, entry.body["run_id"], decision_run.SOURCES, scratch.root / "tmp"
+            workspace, entry.body["run_id"], decision_run.SOURCES, scratch.root / "tmp"
         )
     except decision_run.TrackingError as error:
         raise ReproductionError(f"decision {entry.subject}: {error}") from error

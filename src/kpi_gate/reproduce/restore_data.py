@@ -20,14 +20,16 @@ from kpi_gate.record.registry import Registry
 from kpi_gate.record.releases import Releases
 from kpi_gate.reproduce.restore_code import require_settings, restore_code
 from kpi_gate.reproduce.sandbox import ReproductionError, Scratch
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 
-def restore(place: Place, entry: Entry, history: Sequence[Entry], scratch: Scratch) -> list[str]:
+def restore(
+    workspace: Workspace, entry: Entry, history: Sequence[Entry], scratch: Scratch
+) -> list[str]:
     """Restore all that a decision was made from; return what came from where, in sentences.
 
     Args:
-        place: The user's places; they are only read.
+        workspace: The user's places; they are only read.
         entry: The decision.
         history: The ledger's rows before it.
         scratch: Where to restore into; empty.
@@ -36,10 +38,10 @@ def restore(place: Place, entry: Entry, history: Sequence[Entry], scratch: Scrat
         ReproductionError: If something is gone, or is not what the ledger says.
     """
     _require_restorable(entry)
-    notes = [*restore_code(place, entry, scratch)]
+    notes = [*restore_code(workspace, entry, scratch)]
     trusted = require_settings(entry, scratch)
-    notes += _restore_rows(place, entry, history, scratch)
-    notes += _restore_sides(place, entry, history, scratch.work / "champion", trusted)
+    notes += _restore_rows(workspace, entry, history, scratch)
+    notes += _restore_sides(workspace, entry, history, scratch.work / "champion", trusted)
     scratch.home.mkdir(exist_ok=True)
     Ledger(scratch.ledger_url).adopt(history)
     return [*notes, f"history: {len(history)} ledger rows"]
@@ -63,13 +65,13 @@ def _require_restorable(entry: Entry) -> None:
 
 
 def _restore_rows(
-    place: Place, entry: Entry, history: Sequence[Entry], scratch: Scratch
+    workspace: Workspace, entry: Entry, history: Sequence[Entry], scratch: Scratch
 ) -> Iterator[str]:
     wanted = str(entry.body["snapshot"])
     clear(scratch.work)
     path = scratch.work / SNAPSHOT
     try:
-        Stages(place.root).restore(wanted, path)
+        Stages(workspace.root).restore(wanted, path)
     except SnapshotError as error:
         raise ReproductionError(
             f"the rows of decision {entry.subject} are gone: {error}"
@@ -104,24 +106,28 @@ def _tick(entry: Entry, history: Sequence[Entry]) -> dict[str, Any]:
 
 
 def _restore_sides(
-    place: Place, entry: Entry, history: Sequence[Entry], folder: Path, trusted: Sequence[str]
+    workspace: Workspace,
+    entry: Entry,
+    history: Sequence[Entry],
+    folder: Path,
+    trusted: Sequence[str],
 ) -> Iterator[str]:
     decision, facts = entry.body["decision"], entry.body.get("replay")
     said = releases.read(row for row in history if row.use_case == entry.use_case)
     champion = (decision["lineage"] or {}).get("champion") or (facts or {}).get("champion")
     champion = champion or {"name": said.champion or BASELINE, "digest": ""}
-    yield _restore_side(place, said, entry, champion, folder, trusted)
+    yield _restore_side(workspace, said, entry, champion, folder, trusted)
     anchor = (facts or {}).get("anchor")
     if facts is None and champion["name"] != BASELINE:
         anchor = {"name": said.anchor, "digest": ""}
         yield "anchor: worked out from the ledger, since the decision kept none"
     if anchor is not None:
-        words = _restore_side(place, said, entry, anchor, folder / "anchor", trusted)
+        words = _restore_side(workspace, said, entry, anchor, folder / "anchor", trusted)
         yield words.replace("champion", "anchor", 1)
 
 
 def _restore_side(
-    place: Place,
+    workspace: Workspace,
     said: Releases,
     entry: Entry,
     contender: Mapping[str, Any],
@@ -135,7 +141,7 @@ def _restore_side(
         folder_card.write_text(json.dumps({"contender": contender}), encoding="utf-8")
         return "champion: the rule of thumb"
     try:
-        registry = Registry(place, entry.use_case)
+        registry = Registry(workspace, entry.use_case)
         card = registry.fetch(name, folder, said.judged(name), trusted).card
     except (ModelError, decision_run.TrackingError) as error:
         raise ReproductionError(

@@ -54,7 +54,7 @@ def require_agreement(run: Run) -> None:
         Refusal: If they differ.
         LedgerError: If the ledger's chain is broken.
     """
-    found = differences(run.place, run.history)
+    found = differences(run.workspace, run.history)
     if found:
         words = "; ".join(difference.words for difference in found)
         raise Refusal(found[0].check, f"{words}; {remedy(run.name)}")

@@ -22,7 +22,7 @@ from kpi_gate.run.result import Outcome, RetrainResult
 from kpi_gate.run.standing import standing_decision
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.usecase.refusal import Refusal
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:
     from kpi_gate.decision.retrain_rule import Choice
@@ -40,7 +40,7 @@ class Run:
     Attributes:
         use_case: The problem.
         as_of: Nothing later is known, UTC.
-        place: Where files and services are.
+        workspace: Where files and services are.
         scheduled: Whether nobody watches: the gate must then have passed its self-test.
         started_by: Id of the flow run that it is; empty where it is none.
         told: Is called with the name of each step that has ended.
@@ -59,21 +59,26 @@ class Run:
         self,
         use_case: UseCase,
         as_of: datetime,
-        place: Place,
+        workspace: Workspace,
         *,
         scheduled: bool = False,
         ledger: Ledger | None = None,
     ) -> None:
-        self.use_case, self.as_of, self.place, self.scheduled = use_case, as_of, place, scheduled
+        self.use_case, self.as_of, self.workspace, self.scheduled = (
+            use_case,
+            as_of,
+            workspace,
+            scheduled,
+        )
         self.started_by = ""
         self.told: Callable[[str], None] = lambda step: None
         self.choice: Choice | None = None
         self.repeated = False
         self._given_ledger = ledger
 
-    def at(self, *, as_of: datetime | None = None, place: Place | None = None) -> "Run":
+    def at(self, *, as_of: datetime | None = None, workspace: Workspace | None = None) -> "Run":
         """Return a run of the same use case at another moment, or over other files."""
-        moment, there = as_of or self.as_of, place or self.place
+        moment, there = as_of or self.as_of, workspace or self.workspace
         return Run(self.use_case, moment, there, scheduled=self.scheduled, ledger=self.ledger)
 
     @property
@@ -84,7 +89,7 @@ class Run:
     @property
     def work(self) -> Path:
         """Folder of the use case's files under DVC."""
-        return self.place.work(self.name)
+        return self.workspace.work(self.name)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -93,7 +98,7 @@ class Run:
         Raises:
             ConfigurationError: If its key cannot be had.
         """
-        return self._given_ledger or open_ledger(self.place)
+        return self._given_ledger or open_ledger(self.workspace)
 
     @cached_property
     def _view(self) -> LedgerView:
@@ -121,7 +126,7 @@ class Run:
     @cached_property
     def registry(self) -> Registry:
         """The versions of the use case in MLflow."""
-        return Registry(self.place, self.name)
+        return Registry(self.workspace, self.name)
 
     def fetch(self, version: str, folder: Path) -> Model:
         """Download a version that the ledger knows into `folder`.
@@ -136,7 +141,7 @@ class Run:
     @cached_property
     def stages(self) -> Stages:
         """The stages of the project in DVC."""
-        return Stages(self.place.root)
+        return Stages(self.workspace.root)
 
     def stage(self, verb: str) -> str:
         """Name of the DVC stage of a verb."""

@@ -14,7 +14,7 @@ from kpi_gate.record import case_list
 from kpi_gate.record.lock import one_at_a_time, one_look
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def held(run: Run, *, looking: bool = False) -> Iterator[None]:
         BusyError: If another process is at work.
     """
     alone = one_look if looking else one_at_a_time
-    with alone(run.place, run.name), closing(run):
+    with alone(run.workspace, run.name), closing(run):
         yield
 
 
@@ -64,8 +64,8 @@ def plan_run(name: str, as_of: datetime | None = None, *, scheduled: bool = Fals
     moment = now() if as_of is None else utc(as_of)
     if moment > now():
         raise ConfigurationError(f"as_of == {moment:%Y-%m-%dT%H:%M}Z, must not be in the future")
-    run = Run(discovery.load(name), moment, Place(), scheduled=scheduled)
-    follow_use_cases(run.place.root)
+    run = Run(discovery.load(name), moment, Workspace(), scheduled=scheduled)
+    follow_use_cases(run.workspace.root)
     return run
 
 
@@ -75,19 +75,19 @@ def last_tick(name: str) -> Run:
     Raises:
         ConfigurationError: If there is none, or it cannot be read.
     """
-    use_case, place = discovery.load(name), Place()
-    path = place.work(name) / TICK
+    use_case, workspace = discovery.load(name), Workspace()
+    path = workspace.work(name) / TICK
     if not path.exists():
         raise ConfigurationError(
-            f"{place.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
+            f"{workspace.shown(path)}: no tick yet; run `kpi-gate snapshot {name} --as-of DATE`"
         )
     try:
         as_of = datetime.fromisoformat(read_mapping(path).content["as_of"])
     except (ValueError, KeyError, TypeError) as error:
         again = f"run `kpi-gate snapshot {name} --as-of DATE` again"
         raise ConfigurationError(f"{path}: cannot be read; {again}") from error
-    follow_use_cases(place.root)
-    return Run(use_case, as_of, place)
+    follow_use_cases(workspace.root)
+    return Run(use_case, as_of, workspace)
 
 
 def follow_use_cases(root: Path) -> None:

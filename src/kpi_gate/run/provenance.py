@@ -33,7 +33,7 @@ _WITH_REFIT = (MODEL, TABLE, REFIT_MODEL, REFIT_TABLE)
 def source_files(run: Run) -> list[Path]:
     """Return the user's own files, which no commit may hold: module, YAML and `dvc.yaml`."""
     module = discovery.module_file(run.name)
-    files = [run.place.root / "dvc.yaml", module, module.with_suffix(".yaml")]
+    files = [run.workspace.root / "dvc.yaml", module, module.with_suffix(".yaml")]
     return [path for path in files if path.exists()]
 
 

@@ -21,7 +21,7 @@ def standing_decision(run: "Run") -> Entry | None:
     entry = history.decisions.get(decision_id(evidence, run.use_case.settings.gate()))
     if entry is None:
         return None
-    agrees = agrees_at_a_glance(run.place, history) or not differences(run.place, history)
+    agrees = agrees_at_a_glance(run.workspace, history) or not differences(run.workspace, history)
     if not agrees:  # the run says so
         return None
     rival = "" if entry.body["champion"] == BASELINE else entry.body["champion"]

@@ -14,20 +14,20 @@ from kpi_gate.orchestration.servers.prefect import LOOPBACK, running_prefect
 from kpi_gate.orchestration.servers.process import Server, ServerError, running
 from kpi_gate.record import run_links
 from kpi_gate.record.prefect_key import ADDRESS
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 _PROGRAMS = Path(sys.executable).parent
 
 
 def serve_pages(
-    place: Place, mlflow_port: int, prefect_port: int, ready: Callable[[str, str], None]
+    workspace: Workspace, mlflow_port: int, prefect_port: int, ready: Callable[[str, str], None]
 ) -> None:
     """Run MLflow and Prefect until interrupted, which may be while they start.
 
     While they run, commands in the same project use this Prefect server, not one of their own.
 
     Args:
-        place: Whose state they show.
+        workspace: Whose state they show.
         mlflow_port: Port of MLflow on loopback.
         prefect_port: Port of Prefect on loopback.
         ready: Called with both addresses once both answer.
@@ -40,14 +40,14 @@ def serve_pages(
     try:
         with ExitStack() as stack:
             servers = [
-                stack.enter_context(running_mlflow(place, mlflow_port)),
-                stack.enter_context(running_prefect(place, prefect_port, pages=True)),
+                stack.enter_context(running_mlflow(workspace, mlflow_port)),
+                stack.enter_context(running_prefect(workspace, prefect_port, pages=True)),
             ]
             for server in servers:
                 server.wait()
             pages, api = (server.address for server in servers)
             for name, address in ((ADDRESS, api), (run_links.ADDRESS, pages)):
-                written = place.home / name
+                written = workspace.home / name
                 stack.callback(written.unlink, missing_ok=True)
                 written.write_text(address, encoding="utf-8")
             ready(pages, api.removesuffix("/api"))
@@ -55,15 +55,15 @@ def serve_pages(
                 time.sleep(0.5)
     except KeyboardInterrupt:
         return
-    raise ServerError(f"a server ended by itself; see {place.home / 'logs'}")
+    raise ServerError(f"a server ended by itself; see {workspace.home / 'logs'}")
 
 
 @contextmanager
-def running_mlflow(place: Place, port: int) -> Iterator[Server]:
+def running_mlflow(workspace: Workspace, port: int) -> Iterator[Server]:
     """Run MLflow's server on loopback until the block ends or this process does.
 
     Args:
-        place: Whose experiments it shows.
+        workspace: Whose experiments it shows.
         port: Where it listens.
 
     Yields:
@@ -73,10 +73,10 @@ def running_mlflow(place: Place, port: int) -> Iterator[Server]:
         ServerError: If the port is taken.
     """
     _require_free(port)
-    address, log = f"http://{LOOPBACK}:{port}", place.home / "logs" / "mlflow.log"
+    address, log = f"http://{LOOPBACK}:{port}", workspace.home / "logs" / "mlflow.log"
     words = [str(_PROGRAMS / "mlflow"), "server", "--host", LOOPBACK, "--port", str(port)]
-    words += ["--workers", "1", "--backend-store-uri", place.mlflow_uri]
-    words += ["--artifacts-destination", str(place.home / "artifacts")]
+    words += ["--workers", "1", "--backend-store-uri", workspace.mlflow_uri]
+    words += ["--artifacts-destination", str(workspace.home / "artifacts")]
     with running(words, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, log) as process:
         yield Server(
             address, lambda: read_directly(f"{address}/health", 2) is not None, process, log

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 from kpi_gate.environment import NAMES, prepare_environment
 from kpi_gate.orchestration.servers.doors import App, OwnPagesOnly, Receive, Scope, Send
 from kpi_gate.record.prefect_key import PROOF, make_key, proof
-from kpi_gate.workspace import Place
+from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,9 +56,9 @@ def guarded(host: str, port: int, names: "Sequence[str]") -> App:
         port: The same.
         names: Host names by which it may be called.
     """
-    place, given = Place(), os.environ.get(AUTH)
-    prepare_environment(place.home)
-    key = given or make_key(place.home)
+    workspace, given = Workspace(), os.environ.get(AUTH)
+    prepare_environment(workspace.home)
+    key = given or make_key(workspace.home)
     origins = [f"http://{_in_url(name)}:{port}" for name in names]
     page = f"http://{_in_url(host if host in names else NAMES[0])}:{port}"
     os.environ |= {
