@@ -159,7 +159,7 @@ class Replay:
         self.environment = own | {"PATH": f"{self.root}/stubs:{os.environ['PATH']}"}
         self.folder = self.root
 
-    def workspace(self, text):
+    def place(self, text):
         """Put the folder in front of the paths that the image has at its root."""
         return re.sub(r"(?<![\w./$-])/(app|opt)\b", rf"{self.root}/\1", text)
 
@@ -177,12 +177,12 @@ class Replay:
         self.environment[name] = self.arguments.get(name, default)
 
     def do_env(self, text):
-        new = dict(word.split("=", 1) for word in shlex.split(self.workspace(text)))
+        new = dict(word.split("=", 1) for word in shlex.split(self.place(text)))
         new.pop("UV_COMPILE_BYTECODE", None)  # half a minute; see lend_bytecode
         self.environment |= {name: self.fill(value) for name, value in new.items()}
 
     def do_workdir(self, text):
-        self.folder = Path(self.workspace(text))
+        self.folder = Path(self.place(text))
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def do_copy(self, text):
@@ -190,7 +190,7 @@ class Replay:
         if not sources:
             source = text.split()[1]
             assert source == target, "an environment that is moved does not run"
-            shutil.move(self.root / "built" / source.lstrip("/"), self.workspace(target))
+            shutil.move(self.root / "built" / source.lstrip("/"), self.place(target))
         for source in (path for pattern in sources for path in sorted(self.context.glob(pattern))):
             destination = self.folder / target
             if source.is_dir():
@@ -202,7 +202,7 @@ class Replay:
             shutil.copy(source, destination)
 
     def do_run(self, text):
-        done = self.call("sh", "-ec", self.workspace(text))
+        done = self.call("sh", "-ec", self.place(text))
         assert done.returncode == 0, text + done.stdout + done.stderr
         if "pip sync" in text:
             self.lend_bytecode()
@@ -280,7 +280,7 @@ class TestReplay:
         assert "--allowed-hosts" in image.start(*ours, "--help")
 
     def test_its_volumes_are_there_to_be_owned(self, image):
-        assert all(Path(image.workspace(volume)).is_dir() for volume in last_command("VOLUME"))
+        assert all(Path(image.place(volume)).is_dir() for volume in last_command("VOLUME"))
 
     def test_dvc_works_without_git(self, image):
         assert not (image.folder / ".git").exists()
