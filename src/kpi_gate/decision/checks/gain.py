@@ -11,7 +11,8 @@ from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.objective import LARGEST, Objective
 from kpi_gate.decision.paired_rows import PairedRows
 from kpi_gate.decision.stats.day_history import DayHistory
-from kpi_gate.decision.stats.paired_gain import Gain, Ratio, paired_gain
+from kpi_gate.decision.stats.gain_chance import Ratio
+from kpi_gate.decision.stats.paired_gain import Gain, paired_gain
 from kpi_gate.decision.stats.shrinkage import Prior, learn_prior
 from kpi_gate.decision.verdict import Check, Verdict
 from kpi_gate.text import finite

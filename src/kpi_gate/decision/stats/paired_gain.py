@@ -1,29 +1,15 @@
 """Paired gain of a candidate over a champion, in money per decision, with its uncertainty."""
 
 from dataclasses import dataclass
-from functools import partial
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
 
-from kpi_gate.decision.stats.bootstrap import bootstrap_sums, ratio_differences
-from kpi_gate.decision.stats.day_history import DayHistory, spread_of_mean
-from kpi_gate.decision.stats.intervals import (
-    MIN_DAYS,
-    Interval,
-    cluster_sums,
-    day_factor,
-    effective_count,
-    interval,
-    memory,
-    remembering,
-    two_way_error,
-    widened,
-)
-from kpi_gate.decision.stats.week import weekday_levels
+from kpi_gate.decision.stats.day_history import DayHistory
+from kpi_gate.decision.stats.gain_by_day import view_by_day
+from kpi_gate.decision.stats.gain_chance import Chance, Ratio
+from kpi_gate.decision.stats.intervals import cluster_sums, effective_count, interval
 
 Floats = NDArray[np.float64]
 POWER = 0.80
@@ -113,52 +99,6 @@ class Gain:
         return max(int(np.ceil(needed)), 1)
 
 
-class Ratio(NamedTuple):
-    """What a ratio KPI is made of, row by row; all of shape `(n,)`.
-
-    Attributes:
-        numerators: (candidate, champion), such as quality plays.
-        bases: (candidate, champion), what the ratio is taken of, such as recommendations shown.
-    """
-
-    numerators: tuple[Floats, Floats]
-    bases: tuple[Floats, Floats]
-
-    def by(self, cluster: ArrayLike) -> "Ratio":
-        """Return the sums of each cluster."""
-        ours, theirs, our_base, their_base = (
-            cluster_sums(values, cluster)[0] for pair in self for values in pair
-        )
-        return Ratio((ours, theirs), (our_base, their_base))
-
-
-def _chance(
-    sums: Floats,
-    sizes: Floats,
-    view: Interval,
-    threshold: float,
-    resamples: int,
-    generator: np.random.Generator,
-    ratio: Ratio | None = None,
-) -> float:
-    """Return P(gain > threshold): by bootstrap, or by Student's t of too few clusters for one."""
-    if sums.size < 2:
-        return 0.0
-    if sums.size < MIN_DAYS and view.standard_error > 0:
-        return _student(view, sums.size - 1, threshold)
-    if ratio is not None:
-        found = ratio_differences(ratio.numerators, ratio.bases, resamples, generator)
-        return float((found > threshold).mean())
-    totals = bootstrap_sums(sums - threshold * sizes, resamples, generator)
-    return float((totals > 0).mean())
-
-
-def _student(view: Interval, freedom: int, threshold: float) -> float:
-    if view.standard_error == 0:
-        return float(view.estimate > threshold)
-    return float(stdtr(freedom, (view.estimate - threshold) / view.standard_error))
-
-
 def paired_gain(  # noqa: PLR0913  (all by name)
     difference: ArrayLike,
     unit: ArrayLike,
@@ -197,45 +137,26 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         raise ValueError("difference has 0 rows, at least 1 is needed")
     if not np.isfinite(values).all():
         raise ValueError(f"{int((~np.isfinite(values)).sum())} differences are not finite")
-    draw = partial(
-        _chance,
-        threshold=threshold,
-        resamples=resamples,
-        generator=np.random.default_rng(seed),
-    )
+    chance = Chance(threshold, resamples, np.random.default_rng(seed))
     by_unit = cluster_sums(values, unit)
     views = [interval(*by_unit, confidence)]
-    chances = [draw(*by_unit, views[0], ratio=ratio and ratio.by(unit))]
+    chances = [chance.of(*by_unit, views[0], ratio and ratio.by(unit))]
     numbers = np.unique(np.asarray(() if day is None else day))
-    known = history if history is not None and history.is_long else None
-    expected, worst = views[0].standard_error, NO_DAY
+    expected, top_day = views[0].standard_error, NO_DAY
     if day is not None and numbers.size > 1:  # a shock of one day hits all its units
-        sums, rows = cluster_sums(values, day)
-        week, fitted = _week(sums / rows, rows, numbers, known)
-        by_day = sums - rows * week[numbers % 7], rows
-        plain = interval(*by_day, confidence, few=True, fitted=fitted)
-        together = _hanging_together(plain, by_day, numbers, known, confidence)
-        views.append(together)
-        if week.any():
-            chances.append(_student(plain, numbers.size - fitted, threshold))
-        else:
-            chances.append(draw(*by_day, plain, ratio=ratio and ratio.by(day)))
-        expected = max(expected, together.standard_error)
-        if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
-            both = partial(two_way_error, values, unit, day)
-            wider = max(views, key=lambda view: view.standard_error)
-            views.append(widened(wider, both(views[0].standard_error, together.standard_error)))
-            likely = plain.standard_error
-            likely *= 1.0 if known else day_factor(*by_day, numbers)
-            expected = both(views[0].standard_error, likely)
-        widest = max(view.standard_error for view in views)
-        if widest > max(views[0].standard_error, plain.standard_error):  # no bootstrap knows it
-            chances.append(_student(views[-1], numbers.size - fitted, threshold))
-        if known is not None:
-            views.append(known.interval(plain.estimate, numbers, by_day[1], confidence))
-            chances.append(known.chance(views[-1], threshold))
-            expected = max(expected, views[-1].standard_error)
-        worst = _top_day(by_day, numbers, plain.estimate)
+        seen = view_by_day(
+            values,
+            unit,
+            day,
+            views[0],
+            chance,
+            confidence=confidence,
+            history=history if history is not None and history.is_long else None,
+            ratio=ratio,
+        )
+        views += seen.views
+        chances += seen.chances
+        expected, top_day = seen.expected, seen.top_day
     sums = by_unit[0]
     size, wins, losses = np.abs(sums), sums[sums > 0], -sums[sums < 0]
     return Gain(
@@ -260,51 +181,10 @@ def paired_gain(  # noqa: PLR0913  (all by name)
         expected_error=expected,
         skewed_error=(views[0].estimate - views[0].lower) / NormalDist().inv_cdf(confidence),
         day_standard_error=views[1].standard_error if len(views) > 1 else None,
-        top_day=worst[0],
-        top_day_share=worst[1],
-        without_top_day=worst[2],
+        top_day=top_day[0],
+        top_day_share=top_day[1],
+        without_top_day=top_day[2],
     )
-
-
-def _top_day(
-    by_day: tuple[Floats, Floats], days: NDArray[np.int64], mean: float
-) -> tuple[int, float, float]:
-    """Return the day that strays most, its share of the variance, and the mean without it."""
-    sums, rows = by_day
-    strays = np.square(sums - mean * rows)
-    top = int(strays.argmax())
-    without = (sums.sum() - sums[top]) / (rows.sum() - rows[top])
-    return int(days[top]), float(strays[top] / (strays.sum() or 1.0)), float(without)
-
-
-def _week(
-    means: Floats, rows: Floats, days: NDArray[np.int64], history: DayHistory | None
-) -> tuple[Floats, int]:
-    """Return what returns with the weekday, as the days before the window show it, or its own.
-
-    Returns:
-        Levels of the weekdays, and how many means were taken from the window's days.
-    """
-    if history is not None:
-        return history.week, 1
-    levels, known = weekday_levels(means, rows, days)
-    return levels, known.size if levels.any() else 1
-
-
-def _hanging_together(
-    plain: Interval,
-    by_day: tuple[Floats, Floats],
-    days: NDArray[np.int64],
-    history: DayHistory | None,
-    confidence: float,
-) -> Interval:
-    """Return the interval over days that may hang together."""
-    sums, rows = by_day
-    if history is None:
-        strays = sums - plain.estimate * rows
-        return remembering(plain, memory(strays, days, doubt=True), days.size, confidence)
-    factor = np.sqrt(spread_of_mean(history.memory, days, rows))
-    return widened(plain, plain.standard_error * float(factor))
 
 
 def _weighty(losses: Floats) -> int:
