@@ -159,3 +159,15 @@ def test_a_wider_error_widens_both_bounds_alike():
     assert wide.upper - view.estimate == pytest.approx(2 * (view.upper - view.estimate))
     assert widened(view, view.standard_error / 2) == view
     assert widened(view, np.inf) == view
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [[7, 3, 7, 900], [-5, 2, -5, 2**60], np.array([9, 1, 9, 4], np.uint64), ["b", "a", "b", "é"]],
+)
+def test_clusters_are_told_apart_in_their_order_whatever_names_them(cluster):
+    sums, sizes = cluster_sums(np.array([1.0, 2.0, 4.0, 8.0]), cluster)
+    order, first = np.unique(np.asarray(cluster), return_index=True)
+    assert sums.tolist() == [{0: 5.0, 1: 2.0, 3: 8.0}[int(row)] for row in first]
+    assert sizes.sum() == 4
+    assert sizes.size == order.size
