@@ -10,6 +10,7 @@ from kpi_gate.decision.stats.intervals import (
     MIN_DAYS,
     WEEKS,
     cluster_sums,
+    error_by_both,
     interval,
     two_way_error,
     widened,
@@ -78,7 +79,8 @@ def total_bounds(rows: Rows, confidence: float, least: float = 0.0) -> Bounds:
     if days.number.size >= MIN_DAYS:
         wider = max(views, key=lambda view: view.standard_error)
         errors = views[0].standard_error, views[1].standard_error
-        views.append(widened(wider, two_way_error(left, rows.unit, rows.day, *errors)))
+        within = error_by_both(left, rows.unit, rows.day)
+        views.append(widened(wider, two_way_error(*errors, within)))
     lower, upper = min(view.lower for view in views), max(view.upper for view in views)
     known, total = bool(np.isfinite([lower, upper]).all()), float(rows.values.sum())
     return Bounds(

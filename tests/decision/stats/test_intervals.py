@@ -10,6 +10,7 @@ from kpi_gate.decision.stats.intervals import (
     MOST_SKEW,
     cluster_sums,
     day_factor,
+    error_by_both,
     hall_bound,
     interval,
     two_way_error,
@@ -97,14 +98,14 @@ def test_two_way_error_by_hand():
     by = [interval(*cluster_sums(difference, c), 0.95).standard_error for c in (unit, day)]
     both = interval(*cluster_sums(difference, unit * 100 + day), 0.95).standard_error
     expected = np.sqrt(by[0] ** 2 + by[1] ** 2 - both**2)
-    assert two_way_error(difference, unit, day, *by) == pytest.approx(expected)
+    assert two_way_error(*by, error_by_both(difference, unit, day)) == pytest.approx(expected)
 
 
 def test_one_row_a_unit_has_the_error_of_its_days():
     difference, _, day = two_ways(rng())
     unit = np.arange(difference.size)
     by = [interval(*cluster_sums(difference, c), 0.95).standard_error for c in (unit, day)]
-    assert two_way_error(difference, unit, day, *by) == pytest.approx(by[1])
+    assert two_way_error(*by, error_by_both(difference, unit, day)) == pytest.approx(by[1])
 
 
 def factor(sums, days=None):

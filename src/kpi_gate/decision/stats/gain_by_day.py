@@ -12,6 +12,7 @@ from kpi_gate.decision.stats.intervals import (
     Interval,
     cluster_sums,
     day_factor,
+    error_by_both,
     interval,
     memory,
     remembering,
@@ -78,8 +79,9 @@ def view_by_day(
     if numbers.size >= MIN_DAYS:  # fewer do not tell the two apart
         wider = max(by_unit, together, key=lambda view: view.standard_error)
         likely = plain.standard_error * (1.0 if history else day_factor(*by_day, numbers))
+        within = error_by_both(values, unit, day)
         both, expected = (
-            two_way_error(values, unit, day, by_unit.standard_error, error)
+            two_way_error(by_unit.standard_error, error, within)
             for error in (together.standard_error, likely)
         )
         views.append(widened(wider, both))

@@ -220,21 +220,21 @@ def remembering(plain: Interval, memory: float, days: int, confidence: float) ->
     return bounded(plain.estimate, float(error), plain.tail_skew, z)
 
 
-def two_way_error(
-    difference: Floats, unit: ArrayLike, day: ArrayLike, by_unit: float, by_day: float
-) -> float:
+def error_by_both(difference: Floats, unit: ArrayLike, day: ArrayLike) -> float:
+    """Return the standard error clustered by what is of one unit and of one day."""
+    units, days = codes(unit), codes(day)
+    both = cluster_sums(difference, units * (int(days.max()) + 1) + days)
+    return interval(*both, 0.95).standard_error
+
+
+def two_way_error(by_unit: float, by_day: float, by_both: float) -> float:
     """Return the standard error where units and days both hang together.
 
     Variance by unit plus variance by day less that by both (Cameron, Gelbach and Miller 2011).
 
     Args:
-        difference: Difference of each row, shape `(n,)`.
-        unit: Unit of each row.
-        day: Day of each row.
         by_unit: Standard error by unit.
         by_day: Standard error by day.
+        by_both: Standard error by both at once.
     """
-    units, days = codes(unit), codes(day)
-    both = interval(*cluster_sums(difference, units * (int(days.max()) + 1) + days), 0.95)
-    variance = by_unit**2 + by_day**2 - both.standard_error**2
-    return float(np.sqrt(max(variance, 0.0)))
+    return float(np.sqrt(max(by_unit**2 + by_day**2 - by_both**2, 0.0)))
