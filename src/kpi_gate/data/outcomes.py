@@ -28,7 +28,7 @@ def outcomes(column: pd.Series, positive: object = None) -> pd.Series:
     if positive is None and (known.empty or numeric):
         doubles = column.to_numpy(dtype=np.float64, na_value=np.nan)
         return pd.Series(doubles, column.index, name=column.name)
-    words = known.map(_word)
+    words = _words(known)
     wanted = _one(column, words, positive)
     happened = (words == wanted).astype(np.float64)
     return happened.reindex(column.index).rename(column.name)
@@ -43,7 +43,7 @@ def truths(column: pd.Series) -> pd.Series:
     pair = next((pair for pair in PAIRS if first in pair), None)
     if pair is None:  # as in most columns: the other values need no look
         return column
-    words = known.map(_word)
+    words = _words(known)
     return (words == pair[0]).rename(column.name) if set(words) <= {*pair} else column
 
 
@@ -67,6 +67,15 @@ def _one(column: pd.Series, words: pd.Series, positive: object) -> str:
     if len(levels) == 2 and wanted not in levels:
         refuse(column, f"holds {shown}, and `validation.positive` says {positive!r}", LEVELS)
     return wanted
+
+
+def _words(known: pd.Series) -> pd.Series:
+    """Return the word of each value; where values of one type repeat, each is read once."""
+    if pd.api.types.is_object_dtype(known):  # True and 1 would be one level
+        return known.map(_word)
+    index, levels = pd.factorize(known)
+    words = np.array([_word(level) for level in levels], dtype=object)
+    return pd.Series(words[index], known.index, name=known.name)
 
 
 def _word(value: object) -> str:
