@@ -1,0 +1,1 @@
+"""Experiments: what they need, who is in which arm, what came of them, and what is on record."""
