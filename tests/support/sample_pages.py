@@ -6,6 +6,7 @@ import pandas as pd
 from results import HOSTILE as WORDS
 from results import backtest, sweep, trial
 from sample_decisions import DECISIONS, hostile
+from sample_experiments import EXPERIMENTS, analysis
 
 from kpi_gate.data.validation.engine import ValidationReport
 from kpi_gate.data.validation.expectations import Finding as Failure
@@ -289,6 +290,8 @@ def _pages() -> dict[str, str]:
         "history empty": history_page.page([], day(900)),
         "backtest": backtest_page.page(backtest(), settings),
         "backtest hostile": backtest_page.page(backtest(WORDS + STRANGE), settings),
+        **{f"experiment {name}": found.to_html() for name, found in EXPERIMENTS.items()},
+        "experiment hostile": analysis(words=WORDS + STRANGE).to_html(),
         "selftest": selftest().to_html(),
         "selftest hostile": selftest(WORDS + STRANGE).to_html(),
     }

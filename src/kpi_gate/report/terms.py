@@ -48,6 +48,14 @@ TERMS: Mapping[str, str] = {
     "quarantine": "Rows kept aside with the reason; nothing is learned from them.",
     "expectation": "Something that the rows must satisfy, from the contract of the use case or "
     "from its YAML.",
+    "look": "A moment, fixed before the start, at which the experiment may end with a benefit. "
+    "Early ones need a larger effect, so that all together err no more often than one would.",
+    "confidence sequence": "Bounds that hold on all days at once, however often one looks; they "
+    "are wider than those of a single look.",
+    "triggered": "Where both policies act alike, no difference can come of them: only the other "
+    "decisions are compared, and the effect is scaled back to all.",
+    "CUPED": "What units did before the experiment explains much of how they differ; it is taken "
+    "out, and the same effect is seen with fewer units.",
     "recent rows": "Rows that came since the last snapshot: a bad month must not drown among "
     "good ones.",
 }

@@ -1,0 +1,142 @@
+"""Experiments of every verdict, made by hand."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from kpi_gate.experiment.plan import Margin, Plan
+from kpi_gate.experiment.result import (
+    Analysis,
+    Day,
+    Effect,
+    ExperimentVerdict,
+    Fault,
+    Look,
+    MarginResult,
+    Split,
+    Week,
+)
+
+STARTED = datetime(2024, 3, 4, tzinfo=UTC)
+Z = (0.9, 1.6, 2.1, 2.6)
+BOUNDS = (4.05, 2.86, 2.34, 2.02)
+
+
+def plan(words: str = "", **changes: object) -> Plan:
+    given = {
+        "use_case": f"toy{words}",
+        "decision": "0123456789abcdef",
+        "kpi": f"toy_value{words}",
+        "unit": "EUR",
+        "horizon_decisions": 100_000,
+        "control": "v1",
+        "treatment": f"v2{words}",
+        "salt": "toy 2024",
+        "minimum_effect": 0.1,
+        "weeks": 4,
+        "label_delay_days": 7,
+        "units_per_week": 2_000,
+        "decisions_per_unit": 1.5,
+        "standard_deviation": 2.0,
+        "units_per_arm": 4_000,
+        "margins": (Margin(column=f"complaints{words}", direction="rise", margin=0.01),),
+        "advice": f"5 weeks, at today's pace{words}",
+    }
+    return Plan.model_validate(given | changes)
+
+
+def effect(estimate: float, error: float, units: int = 4_000) -> Effect:
+    return Effect(
+        estimate=estimate,
+        standard_error=error,
+        lower=estimate - 1.96 * error,
+        upper=estimate + 1.96 * error,
+        control=1.0,
+        treatment=1.0 + estimate,
+        units=(units, units + 7),
+        decisions=(units * 2, units * 2 + 9),
+        triggered=0.3,
+        variance_reduction=0.2,
+    )
+
+
+def analysis(verdict: str = "ship", words: str = "", **changes: object) -> Analysis:
+    """Return an experiment after four looks; the words go wherever words of a user can."""
+    asked = plan(words)
+    errors = [0.09, 0.065, 0.055, 0.05]
+    looks = tuple(
+        Look(
+            number=i + 1,
+            at=at,
+            readable_at=at + timedelta(days=7),
+            information=(i + 1) / 4,
+            effect=effect(z * error, error, 1_000 * (i + 1)),
+            z=z,
+            bound=bound,
+            crossed="benefit" if z > bound else "",
+        )
+        for i, (z, bound, error, at) in enumerate(
+            zip(Z, BOUNDS, errors, asked.look_times(STARTED), strict=True)
+        )
+    )
+    days = tuple(
+        Day(
+            day=date(2024, 3, 4) + timedelta(days=i),
+            estimate=0.13 + 0.2 / (i + 1),
+            lower=0.13 + 0.2 / (i + 1) - 1.2 / (i + 1) ** 0.6,
+            upper=0.13 + 0.2 / (i + 1) + 1.2 / (i + 1) ** 0.6,
+        )
+        for i in range(28)
+    )
+    made = Analysis(
+        plan=asked,
+        started=STARTED,
+        as_of=STARTED + timedelta(days=35),
+        verdict=ExperimentVerdict(verdict),
+        because=f"look 4 passed its bound{words}",
+        looks=looks,
+        days=days,
+        weeks=tuple(Week(number=i, effect=effect(0.2 - 0.03 * i, 0.1)) for i in range(1, 5)),
+        effect=looks[-1].effect,
+        split=Split(control=4_000, treatment=4_007, expected=0.5, p_value=0.94),
+        margins=(
+            MarginResult(
+                column=f"complaints{words}", estimate=0.001, bound=0.004, margin=0.01, passed=True
+            ),
+        ),
+        faults=(
+            Fault(
+                check="novelty",
+                severity="warning",
+                reason=f"the effect fades{words}",
+                value=-2.1,
+                bound=-2,
+            ),
+        ),
+    )
+    return made.model_copy(update=changes)
+
+
+EXPERIMENTS = {
+    "ship": analysis(),
+    "keep": analysis("keep", stopped_for_harm=True, faults=()),
+    "inconclusive": analysis("inconclusive"),
+    "invalid": analysis(
+        "invalid",
+        effect=None,
+        looks=(),
+        faults=(
+            Fault(check="split", reason="the split is not as planned", value=1e-9, bound=1e-3),
+        ),
+    ),
+    "running": analysis(
+        "running",
+        looks=(),
+        weeks=(),
+        margins=(),
+        effect=None,
+        days=(Day(day=date(2024, 3, 4)),),
+        next_look=STARTED + timedelta(days=14),
+        because="",
+        faults=(),
+    ),
+    "one look": analysis(looks=analysis().looks[:1], plan=plan(looks=1)),
+}
