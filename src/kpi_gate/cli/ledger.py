@@ -21,6 +21,7 @@ from kpi_gate.cli.options import (
     print_json,
     working,
 )
+from kpi_gate.text import mapping
 from kpi_gate.usecase.names import require_name
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def _csv(entries: Iterable["Entry"]) -> str:
 def _row(entry: "Entry") -> dict[str, Any]:
     """Flatten an entry into the columns; what a kind of row does not have is empty."""
     body = entry.body
-    gain = (body.get("decision") or {}).get("gain") or {}
+    gain = mapping(mapping(body.get("decision")).get("gain"))
     known = {
         **body,
         **vars(entry),

@@ -37,8 +37,8 @@ def read_csv(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
         ValueError: If it is packed, no UTF-8, separated otherwise, or a line has other fields.
         OSError: If it cannot be read.
     """
-    _require_text(path)
-    names = _names(path, wanted)
+    require_text(path)
+    names = header_of(path, wanted)
     rows = _rows(path, len(names))
     columns: dict[str, pd.Series] = {}
     for number, name in enumerate(names):
@@ -51,7 +51,12 @@ def read_csv(path: Path, wanted: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _require_text(path: Path) -> None:
+def require_text(path: Path) -> None:
+    """Refuse what is packed, a workbook or Parquet by its first bytes.
+
+    Raises:
+        ValueError: If it is.
+    """
     with path.open("rb") as file:
         head = file.read(16)
     for signature, words in _SIGNATURES:
@@ -59,8 +64,12 @@ def _require_text(path: Path) -> None:
             raise ValueError(words)
 
 
-def _names(path: Path, wanted: Sequence[str]) -> list[str]:
-    """Return the names of the columns."""
+def header_of(path: Path, wanted: Sequence[str]) -> list[str]:
+    """Return the names of the columns, as `read_csv` takes them.
+
+    Raises:
+        ValueError: If there are none, one is there twice, or they are separated otherwise.
+    """
     header = next(_lines(path), None)
     if header is None:
         raise ValueError("is empty; it must have a line of column names")

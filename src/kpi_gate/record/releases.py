@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from kpi_gate.decision.verdict import Verdict
+from kpi_gate.record.experiment_rows import Experiments
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
 from kpi_gate.record.model_files import ModelError
@@ -51,6 +52,7 @@ class Releases:
         decisions: Its decisions by their ids.
         opened: The intents that no row has ended yet, oldest first.
         standing: The promotions that no rollback has taken back, oldest first.
+        experiments: What became of its experiments.
         anchor: Version that guardrails add up from: the first release, until re-anchored.
         faults: What is wrong with a row that does not count, by its number; nothing moves until
             a person sets it aside by `realign`.
@@ -60,6 +62,7 @@ class Releases:
     decisions: dict[str, Entry] = field(default_factory=dict)
     opened: dict[tuple[str, str], Entry] = field(default_factory=dict)
     standing: list[Entry] = field(default_factory=list)
+    experiments: Experiments = field(default_factory=Experiments)
     anchor: str = ""
     faults: dict[int, str] = field(default_factory=dict)
     uncounted: set[int] = field(default_factory=set)
@@ -99,10 +102,17 @@ class Releases:
             files=entry.body.get("model_files", {}),
         )
 
+    def shown_by_experiment(self, decision: Entry) -> Entry | None:
+        """Return the end of the experiment that a decision asked for and that says: ship."""
+        asked = decision.body["verdict"] == Verdict.AB_REQUIRED
+        return self.experiments.shipped(decision) if asked else None
+
     def follow(self, entry: Entry) -> None:
         """Take in the next row."""
         if entry.kind == "decision":
             self.decisions[entry.subject] = entry
+        elif entry.kind.startswith("experiment_"):
+            self.experiments.follow(entry)
         elif entry.kind == REALIGNED:
             for number in entry.body.get("set_aside", ()):
                 self.faults.pop(number, None)
@@ -162,7 +172,7 @@ class Releases:
         if not version or version != decision.body["version"]:
             return f"promotes {version}, its decision is on {decision.body['version'] or 'none'}"
         forced, verdict = str(body.get("forced") or "").strip(), decision.body["verdict"]
-        if verdict != Verdict.PROMOTE and not forced:
+        if verdict != Verdict.PROMOTE and not forced and not self.shown_by_experiment(decision):
             return f"promotes {version}, whose decision is {verdict}, and is not forced"
         asked = stated(decision.body, "decision.approval") == "required"
         if asked and not str(body.get("approved_by") or "").strip():

@@ -19,6 +19,7 @@ EXAMPLES = frozenset({"examples", "template"})  # a wheel carries what `kpi-gate
 AFTERWARDS = EXAMPLES | {
     "backtest",
     "cli",
+    "experiment",
     "orchestration",
     "proof",
     "report",

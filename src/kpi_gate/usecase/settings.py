@@ -25,6 +25,7 @@ from kpi_gate.files.yaml_file import Document, read_mapping
 from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.windows import WindowSettings
 from kpi_gate.usecase.cron import cron_fault, longest_gap_days, zone_fault
+from kpi_gate.usecase.experiment_settings import ExperimentSettings
 
 LONGEST_CRON = 1_000  # letters
 
@@ -35,14 +36,18 @@ class Schedule(Section):
     Attributes:
         retrain: When to retrain; by default on the first of the month.
         monitor: When to look at the champion; by default daily, and null is never.
+        experiment: When to look at the experiment that runs, where the YAML has a section
+            `experiment`; by default daily, and null is never.
         timezone: Where the clock is read.
     """
 
     retrain: str = Field(default="0 3 1 * *", max_length=LONGEST_CRON)
     monitor: str | None = Field(default="0 6 * * *", max_length=LONGEST_CRON)
+    # not dumped: no decision hangs on it, and the hash of the YAML stays
+    experiment: str | None = Field(default="0 7 * * *", max_length=LONGEST_CRON, exclude=True)
     timezone: str = Field(default="UTC", max_length=100)
 
-    @field_validator("retrain", "monitor")
+    @field_validator("retrain", "monitor", "experiment")
     @classmethod
     def _fires(cls, cron: str | None) -> str | None:
         fault = cron_fault(cron) if cron is not None else ""
@@ -154,6 +159,7 @@ class Settings(GateSettings):
         schedule: When the flows run.
         monitor: How the champion in use is watched.
         trigger: When a proposal to retrain is followed.
+        experiment: How experiments are planned, and where their log is.
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
@@ -166,6 +172,7 @@ class Settings(GateSettings):
     schedule: Schedule = Schedule()
     monitor: MonitorSettings = MonitorSettings()
     trigger: TriggerSettings = TriggerSettings()
+    experiment: ExperimentSettings = Field(default=ExperimentSettings(), exclude=True)  # as above
     data: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
