@@ -11,7 +11,6 @@ from kpi_gate.decision.checks.answers import invalid
 from kpi_gate.decision.checks.gain import (
     booking_error,
     check_gain,
-    check_link,
     measure_gain,
     prior_of,
     shrink_by,
@@ -20,10 +19,12 @@ from kpi_gate.decision.checks.gain import (
 )
 from kpi_gate.decision.checks.guardrails import check_measure, check_slices, slice_gains
 from kpi_gate.decision.checks.levels import check_levels
+from kpi_gate.decision.checks.link import check_link, hear_link
 from kpi_gate.decision.checks.sufficiency import MUCH, check_enough, check_hidden, rows_for_enough
 from kpi_gate.decision.checks.validity import check_valid
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.fingerprint import decision_id, digest
+from kpi_gate.decision.link import LinkHistory
 from kpi_gate.decision.objective import GateSettings, Objective
 from kpi_gate.decision.stats.calibration import is_finite
 from kpi_gate.decision.stats.paired_gain import Gain
@@ -50,6 +51,7 @@ def decide(
     *,
     tick: datetime | None = None,
     looks: int = 0,
+    link: LinkHistory | None = None,
 ) -> Decision:
     """Judge a candidate.
 
@@ -59,6 +61,7 @@ def decide(
         past: (gain, standard error) of every candidate measured before, also the rejected ones.
         tick: Moment for which the decision is asked; evidence of another moment is INVALID.
         looks: Earlier decisions on rows of the same window; for the record.
+        link: What releases measured online brought; None where there are none.
 
     Returns:
         The decision; it never raises on bad evidence, which makes the verdict INVALID instead.
@@ -75,7 +78,8 @@ def decide(
     if settings.unguarded and not settings.guardrails:
         checks.append(_no_guardrails())
     checks = _sufficing(checks)
-    checks += check_link(objective)
+    heard = hear_link(link, objective, found and found.gain, evidence.lineage, tick)
+    checks += check_link(objective, heard)
     checks += _silent_rules(checks, measured=found is not None)
     verdict = _verdict(checks)
     waits = found if verdict is not Verdict.PROMOTE else None
@@ -97,7 +101,7 @@ def decide(
         diagnostics=_finite(evidence.diagnostics),
         corners=found.corners if found else {},
         worst_corner=finite(evidence.worst_corner) if found else None,
-        notes=evidence.notes,
+        notes={**evidence.notes, **heard.note},
     )
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from kpi_gate.decision.frozen import Frozen
 
@@ -31,6 +39,7 @@ Share = Annotated[float, BeforeValidator(_is_no_yes), Field(ge=0, le=1, allow_in
 
 FEWEST_EVENTS = 30  # of a slice
 NEED_BY = ("action_rate_gap",)
+_OF_THE_LINK = ("kpi_target", "link_prior", "link_half_life_days")
 _OF_A_SLICE = ("may_lose", "min_events", "min_share", "retired", "levels")
 
 
@@ -44,6 +53,19 @@ class Section(Frozen):
         if truth and cls.model_fields[str(field.field_name)].annotation is not bool:
             raise ValueError(f"must be a number or a text, not {str(value).lower()}")
         return value
+
+
+class LinkPrior(Section):
+    """What an offline euro is believed to be worth online before any experiment has said so.
+
+    Attributes:
+        slope: Online lift for each unit of offline gain; 1 means that offline money arrives in
+            full. By default half of it arrives, and it could be nothing.
+        standard_deviation: How sure that is.
+    """
+
+    slope: float = Field(default=0.5, ge=-100, le=100, allow_inf_nan=False)
+    standard_deviation: float = Field(default=0.5, gt=0, le=100, allow_inf_nan=False)
 
 
 class Objective(Section):
@@ -60,6 +82,10 @@ class Objective(Section):
         confidence: One-sided confidence of the gain and of the slices.
         kpi_link: Whether past A/B evidence is required, or offline money may promote.
         kpi_confidence: Probability with which the KPI must rise where the link is required.
+        kpi_target: Lift of the KPI per decision, in `unit`, that it must exceed where the link is
+            required.
+        link_prior: What an offline gain is believed to be worth online before any experiment.
+        link_half_life_days: Days after which a release counts half in the link; None: always whole.
         approval: Whether a reviewer must tag the version before the alias moves.
         min_effective_units: Least effective number of units whose value differs.
         min_days: Least number of days with a decision: a shock of one day must not look like a
@@ -81,6 +107,9 @@ class Objective(Section):
     confidence: float = Field(default=0.95, ge=0.8, lt=1)
     kpi_link: Literal["required", "advisory"] = "advisory"
     kpi_confidence: float = Field(default=0.90, ge=0.5, lt=1)
+    kpi_target: float = Field(default=0.0, ge=-LARGEST, le=LARGEST, allow_inf_nan=False)
+    link_prior: LinkPrior = LinkPrior()
+    link_half_life_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     approval: Literal["none", "required"] = "none"
     min_effective_units: int = Field(default=30, ge=2)
     min_days: int = Field(default=5, ge=1)
@@ -95,6 +124,15 @@ class Objective(Section):
         if self.model_fields_set.isdisjoint(("min_effect", "switch_cost")):
             raise ValueError("say `min_effect` or `switch_cost`: what must a gain exceed?")
         return self
+
+    @model_serializer(mode="wrap")
+    def _keeps_the_ids_of_before(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # the hash of the settings makes a decision's id: what nobody set changes none
+        written: dict[str, Any] = write(self)
+        for name in _OF_THE_LINK:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                written.pop(name, None)
+        return written
 
     @property
     def delta(self) -> float:

@@ -13,7 +13,7 @@ from kpi_gate.report.decision_brief import headline, money_sentence
 from kpi_gate.report.decision_charts import Estimate, calibration_figure, gain_figure, tornado
 from kpi_gate.report.decision_wording import RULES, gain_places, rival, rival_in_short
 from kpi_gate.report.html import fill
-from kpi_gate.report.kpi_link import UNLINKED, as_shown, is_unlinked
+from kpi_gate.report.kpi_link import UNLINKED, as_shown, is_unlinked, link_lines
 from kpi_gate.report.labels_section import labels_section
 from kpi_gate.report.metric_notes import calibration_note, metric_notes
 from kpi_gate.report.numbers import share
@@ -58,6 +58,7 @@ def page(decision: Decision, places: Mapping[str, str] | None = None) -> str:
             f"; the gate window ends {window.end:%Y-%m-%d}" if window else "",
         ),
         limits=sequence(decision.notes.get("limits")),
+        link=link_lines(decision),
         origin=decision_sections.origin(decision),
     )
 

@@ -21,7 +21,7 @@ from kpi_gate.report.decision_wording import (
     waiting,
     why,
 )
-from kpi_gate.report.kpi_link import as_shown, is_unlinked
+from kpi_gate.report.kpi_link import as_shown, is_unlinked, link_lines
 from kpi_gate.report.metric_notes import calibration_note, metric_notes
 from kpi_gate.report.next_step import ask
 from kpi_gate.text import clean, ended, finite, number, percent, shorten, total
@@ -103,6 +103,7 @@ def _gain_lines(decision: Decision) -> Iterator[tuple[str, str]]:
         yield "with caps lifted", f"{number(gain.uncapped, digits, sign=True)} {unit}"
     if decision.refit is not None:
         yield "what is promoted", clean(decision.refit.sentence)
+    yield from link_lines(decision)
     yield (
         "compared on",
         f"{number(gain.rows, 0)} decisions of {number(gain.units, 0)} units; "

@@ -1,11 +1,12 @@
 """The one thing that would change a verdict, and when it can be there."""
 
 import math
-import re
 from datetime import timedelta
 
+from kpi_gate.decision.checks.guardrails import REST
 from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import in_words, rival
+from kpi_gate.report.kpi_link import answer_of
 from kpi_gate.report.numbers import share
 from kpi_gate.text import clean, ended, number, total
 
@@ -15,7 +16,6 @@ FARTHEST = 3_650  # days: a date beyond them is none
 LONGEST = {"V4": 0, "V0": 1, "V1": 2, "V2": 3, "V5": 4}  # to stand in the way
 LATER = "choose a later --as-of"  # what a run that was asked too early says
 AT_A_LATER = "A later --as-of"
-UNTESTED = re.compile(r"^no level can be tested \(\d+ of \d+ levels have (\d+) differing")
 ALIKE = 0.05  # share of decisions that differ: below it the two act alike, which is told
 PUT_RIGHT, LOOK = "Put right", "Look at"  # what a person has to do begins so
 OPEN = (Verdict.HOLD, Verdict.INSUFFICIENT_EVIDENCE)
@@ -100,11 +100,18 @@ def _more_of_a_level(decision: Decision, first: Check, more: str) -> str:
 
 
 def _untested(decision: Decision, check: Check) -> str:
-    """Say of a column of which no level can be tested how many decisions one needs; else empty."""
+    """Say of a column of which no level can be tested how far the largest is; else empty."""
     column = clean(check.name).removeprefix("slice ")
-    if check.rule != "V4" or not (found := UNTESTED.search(check.reason)):
+    levels = [one for one in decision.slices if clean(one.column) == column]
+    alone = [one for one in levels if one.level != REST]
+    together = [one for one in levels if one.level == REST and one.tested]
+    may_lose = [one for one in together if one.lower is None or one.lower <= (check.bound or 0.0)]
+    if check.rule != "V4" or not alone or may_lose or any(one.tested for one in alone):
         return ""
-    return f"no level of {column} has the {found[1]} that are needed"
+    most = max(alone, key=lambda one: one.events)
+    return (
+        f"no level of {column} has as many as are needed (most: {clean(most.level)}, {most.events})"
+    )
 
 
 def _alike(decision: Decision) -> str:
@@ -131,7 +138,12 @@ def _of_one_day(decision: Decision) -> str:
 
 def _of_closed(decision: Decision, first: Check) -> str:
     if decision.verdict is Verdict.AB_REQUIRED:
-        return "An experiment (A/B test) that shows the KPI itself rise"
+        shown = "An experiment (A/B test) that shows the KPI itself rise"
+        said = answer_of(decision)
+        if said is None or said.required_gain is None or said.randomised == 0:
+            return shown
+        needed = f"{number(said.required_gain, sign=True)} {clean(decision.unit)} a decision"
+        return f"{shown}; or a candidate that gains {needed} offline"
     if decision.verdict is Verdict.INVALID:  # the reason is said once: by what failed
         named = dict.fromkeys(
             clean(check.name).replace("_", " ") for check in decision.main_reasons

@@ -1,4 +1,4 @@
-"""V1, V2, V3, V5: is the gain real, worth the switch, linked to the KPI, and robust?"""
+"""V1, V2, V5: is the gain real, worth the switch, and robust?"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -66,20 +66,6 @@ def check_gain(gain: Gain, shrunk: float, objective: Objective) -> Iterator[Chec
 
 def _in_words(bound: float, unit: str) -> str:
     return f"{bound:+.4g} {unit}" if np.isfinite(bound) else "unknown: a single unit"
-
-
-def check_link(objective: Objective) -> Iterator[Check]:
-    """Check V3, the link to the KPI."""
-    linked = objective.kpi_link == "advisory"
-    need = "offline money may promote" if linked else "an A/B test must come first"
-    yield Check(
-        name="kpi_link",
-        rule="V3",
-        passed=linked,
-        bound=objective.kpi_confidence,
-        reason=f"{objective.kpi_link}: no (offline, online) history yet; {need}",
-        failing=Verdict.AB_REQUIRED,
-    )
 
 
 def measure_gain(
