@@ -183,8 +183,8 @@ def open_rates(
             opens[i] and found.p_lift_above(0.0, x, error) >= sure for i, x in enumerate(measured)
         ]
         link.append(np.mean(asked))
-    rates = [float(np.mean(one)) for one in (link, offline, rose, base)]
-    return Opened(*rates, infinite / worlds)
+    linked, alone, truly, usual = (float(np.mean(one)) for one in (link, offline, rose, base))
+    return Opened(linked, alone, truly, usual, infinite / worlds)
 
 
 def main() -> None:
