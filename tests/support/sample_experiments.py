@@ -14,6 +14,7 @@ from kpi_gate.experiment.result import (
     Split,
     Week,
 )
+from kpi_gate.experiment.rollout import Period, Rollout
 
 STARTED = datetime(2024, 3, 4, tzinfo=UTC)
 Z = (0.9, 1.6, 2.1, 2.6)
@@ -111,6 +112,29 @@ def analysis(verdict: str = "ship", words: str = "", **changes: object) -> Analy
                 bound=-2,
             ),
         ),
+    )
+    return made.model_copy(update=changes)
+
+
+def rollout(words: str = "", **changes: object) -> Rollout:
+    """Return a rollout of eight periods; the words go wherever words of a user can."""
+    periods = tuple(
+        Period(after=i, estimate=0.1 * max(i, -0.1), lower=0.1 * i - 0.2, upper=0.1 * i + 0.3)
+        for i in range(-4, 5)
+    )
+    made = Rollout(
+        unit=f"EUR{words}",
+        estimate=0.21,
+        standard_error=0.05,
+        lower=0.11,
+        upper=0.31,
+        units=60,
+        treated=40,
+        cohorts=2,
+        periods=periods,
+        pre_trend=0.4,
+        before_after=(0.6, 0.4, 0.8),
+        horizon_decisions=100_000,
     )
     return made.model_copy(update=changes)
 

@@ -6,7 +6,7 @@ import pandas as pd
 from results import HOSTILE as WORDS
 from results import backtest, sweep, trial
 from sample_decisions import DECISIONS, hostile
-from sample_experiments import EXPERIMENTS, analysis
+from sample_experiments import EXPERIMENTS, analysis, rollout
 
 from kpi_gate.data.validation.engine import ValidationReport
 from kpi_gate.data.validation.expectations import Finding as Failure
@@ -291,6 +291,10 @@ def _pages() -> dict[str, str]:
         "backtest": backtest_page.page(backtest(), settings),
         "backtest hostile": backtest_page.page(backtest(WORDS + STRANGE), settings),
         **{f"experiment {name}": found.to_html() for name, found in EXPERIMENTS.items()},
+        "rollout": rollout().to_html(),
+        "rollout of two units": rollout(
+            WORDS, standard_error=None, lower=None, upper=None, pre_trend=None, warnings=("few",)
+        ).to_html(),
         "experiment hostile": analysis(words=WORDS + STRANGE).to_html(),
         "selftest": selftest().to_html(),
         "selftest hostile": selftest(WORDS + STRANGE).to_html(),

@@ -9,6 +9,7 @@ _PAGES = {
     "Analysis": "kpi_gate.report.experiment_page",
     "Decision": "kpi_gate.report.decision_text",
     "Watched": "kpi_gate.report.monitor_page",
+    "Rollout": "kpi_gate.report.rollout_page",
     "SelfTest": "kpi_gate.report.selftest_page",
     "ValidationReport": "kpi_gate.report.validation_page",
 }
