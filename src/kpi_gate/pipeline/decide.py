@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from kpi_gate.decision import gate
+from kpi_gate.decision.fingerprint import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.record import decision_run, registry
@@ -20,14 +21,17 @@ from kpi_gate.usecase.cron import next_firing
 def decide(run: Run) -> Decision:
     """Judge the evidence of this tick by the objective and what past candidates taught."""
     evidence, history = read_evidence(run.work / "evidence"), run.history
-    lineage = evidence.lineage
+    lineage, settings = evidence.lineage, run.use_case.settings.gate()
+    # a decision that is made again is made of what stood before it
+    known = history.decisions.get(decision_id(evidence, settings))
     first = lineage is not None and lineage.champion.is_baseline
     run.decision = gate.decide(
         evidence,
-        run.use_case.settings.gate(),
+        settings,
         history.past_gains(against_baseline=first),
         tick=run.as_of,
         looks=history.past_looks(lineage.window) if lineage is not None else 0,
+        link=history.link_history(settings.objective.unit, before=known.number if known else None),
     )
     return run.decision
 

@@ -5,9 +5,11 @@ from datetime import date, datetime
 from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE, Window
+from kpi_gate.decision.link import LinkHistory
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.ledger import Entry, Ledger
 from kpi_gate.record.ledger_brief import stated
+from kpi_gate.record.link_rows import read_rows
 from kpi_gate.record.releases import Releases
 
 ADD, RELEASE = "add", "release"  # what a `quarantine` row does with its days
@@ -55,21 +57,46 @@ class LedgerView(Releases):
     @property
     def earlier_decisions(self) -> list[Mapping[str, Any]]:
         """Bodies of the decisions on moments before this one, in order."""
+        return self._earlier()
+
+    def _earlier(self, before: int | None = None) -> list[Mapping[str, Any]]:
         return [
             entry.body
             for entry in self.of_kind("decision")
             if datetime.fromisoformat(entry.body["as_of"]) < self.as_of
+            and (before is None or entry.number < before)
         ]
 
-    def past_gains(self, *, against_baseline: bool) -> list[tuple[float, float]]:
+    def link_history(self, unit: str, *, before: int | None = None) -> LinkHistory:
+        """Return what past candidates gained offline, and what their releases brought online.
+
+        Args:
+            unit: Unit of the objective's money.
+            before: Number of the first row that was not there yet, such as that of a decision that
+                is made again; None: all are.
+        """
+        found = read_rows(self, self.of_kind("monitor"), unit, self.as_of, before)
+        return LinkHistory(
+            unit=unit,
+            candidates=tuple(self.past_gains(against_baseline=False, before=before)),
+            baseline_candidates=tuple(self.past_gains(against_baseline=True, before=before)),
+            releases=found.releases,
+            left_out=found.left_out,
+            unreadable=found.unreadable,
+        )
+
+    def past_gains(
+        self, *, against_baseline: bool, before: int | None = None
+    ) -> list[tuple[float, float]]:
         """Return (gain, standard error) of every earlier candidate, also the rejected ones.
 
         Args:
             against_baseline: Whether of those that were compared with the baseline, or with a
                 champion: they are different populations.
+            before: Number of the first row that was not there yet; None: all are.
         """
         gains = []
-        for body in self.earlier_decisions:
+        for body in self._earlier(before):
             booked, least = (f"decision.gain.{kind}_error" for kind in ("booking", "standard"))
             error = stated(body, booked) or stated(body, least)  # of before, or where it is zero
             if error and (body["champion"] == BASELINE) == against_baseline:
