@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from kpi_gate.experiment.audit import Audit, AuditEntry, AuditRow
 from kpi_gate.experiment.plan import Margin, Plan
 from kpi_gate.experiment.result import (
     Analysis,
@@ -135,6 +136,62 @@ def rollout(words: str = "", **changes: object) -> Rollout:
         pre_trend=0.4,
         before_after=(0.6, 0.4, 0.8),
         horizon_decisions=100_000,
+    )
+    return made.model_copy(update=changes)
+
+
+def audit(words: str = "", **changes: object) -> Audit:
+    """Return an audit of two days; the words go wherever words of a user can."""
+    found = analysis(words=words)
+    rows = tuple(
+        AuditRow(
+            day=date(2024, 3, 4) + timedelta(days=i),
+            arm=arm,
+            policy_version=found.plan.versions[arm],
+            exposures=2_000 + i,
+            assigned_only=3,
+            units=900,
+            known=1_990,
+            total=2_100.5,
+            as_planned=True,
+        )
+        for i in range(2)
+        for arm in ("control", "treatment")
+    )
+    entries = tuple(
+        AuditEntry(
+            number=i,
+            at=STARTED,
+            kind=kind,
+            what=f"what it says{words}",
+            asked_by=f"somebody{words}",
+            hash=f"{i}" * 64,
+        )
+        for i, kind in enumerate(("experiment_plan", "experiment_start", "experiment_end"))
+    )
+    made = Audit(
+        use_case=found.plan.use_case,
+        title=f"Toy{words}",
+        experiment=found.plan.experiment,
+        plan=found.plan,
+        state="ended",
+        as_of=found.as_of,
+        planned_at=STARTED,
+        started=STARTED,
+        ended=found.as_of,
+        stopped_by="look",
+        asked_by=f"somebody{words}",
+        reason=f"look 4 passed its bound{words}",
+        verdict="ship",
+        lift=0.13,
+        lift_error=0.05,
+        looks=found.looks,
+        rows=rows,
+        entries=entries,
+        log=f"data/exposures/toy{words}",
+        log_hash="a" * 64,
+        ledger_hash="b" * 64,
+        verified=True,
     )
     return made.model_copy(update=changes)
 

@@ -6,7 +6,7 @@ import pandas as pd
 from results import HOSTILE as WORDS
 from results import backtest, sweep, trial
 from sample_decisions import DECISIONS, hostile
-from sample_experiments import EXPERIMENTS, analysis, rollout
+from sample_experiments import EXPERIMENTS, analysis, audit, rollout
 
 from kpi_gate.data.validation.engine import ValidationReport
 from kpi_gate.data.validation.expectations import Finding as Failure
@@ -291,6 +291,13 @@ def _pages() -> dict[str, str]:
         "backtest": backtest_page.page(backtest(), settings),
         "backtest hostile": backtest_page.page(backtest(WORDS + STRANGE), settings),
         **{f"experiment {name}": found.to_html() for name, found in EXPERIMENTS.items()},
+        "audit": audit().to_html(),
+        "audit that disagrees": audit(
+            WORDS + STRANGE, verified=False, faults=(f"the log: {WORDS}",), ended=None, verdict=""
+        ).to_html(),
+        "audit of a plan": audit(
+            started=None, ended=None, state="planned", rows=(), looks=(), lift=None, verdict=""
+        ).to_html(),
         "rollout": rollout().to_html(),
         "rollout of two units": rollout(
             WORDS, standard_error=None, lower=None, upper=None, pre_trend=None, warnings=("few",)

@@ -6,6 +6,7 @@ May import every result; results know nothing of it and are shown through `kpi_g
 from importlib import import_module
 
 _PAGES = {
+    "Audit": "kpi_gate.report.audit_page",
     "Analysis": "kpi_gate.report.experiment_page",
     "Decision": "kpi_gate.report.decision_text",
     "Watched": "kpi_gate.report.monitor_page",
