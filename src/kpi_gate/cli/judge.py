@@ -29,6 +29,10 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
     past: Annotated[
         Path | None, typer.Option(help="JSON: [{gain, standard_error}, ...] of earlier candidates")
     ] = None,
+    releases: Annotated[
+        Path | None,
+        typer.Option(help="JSON: [{offline, offline_error, online, online_error}, ...] measured."),
+    ] = None,
     history: Annotated[
         Path | None,
         typer.Option(help="The same columns on days before: how days stray is learnt from them."),
@@ -74,6 +78,7 @@ def judge(  # noqa: PLR0913, PLR0917  (options of a command)
             objective,
             measures=measures,
             past=past or (),
+            releases=releases,
             history=history,
             provenance=known or None,
         )

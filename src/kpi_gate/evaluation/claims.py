@@ -1,13 +1,15 @@
-"""What whoever made a table says beside it: measures, earlier candidates, what both had seen."""
+"""What is said beside a table: measures, earlier candidates and releases, what both had seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
+from kpi_gate.data.frames import as_pandas
 from kpi_gate.decision.evidence import utc
+from kpi_gate.decision.link import LinkHistory, Release
 from kpi_gate.decision.objective import Section
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.json_file import read_json
@@ -16,6 +18,8 @@ from kpi_gate.files.wording import shorten
 SIDES = ("candidate", "champion", "anchor")
 MeasuresGiven = Mapping[str, Mapping[str, float]] | Path | str
 PastGiven = Iterable[tuple[float, float] | Mapping[str, float]] | Path | str
+RELEASE = ("offline", "offline_error", "online", "online_error")
+ReleasesGiven = Any  # also a frame of any library
 
 
 class Provenance(Section):
@@ -94,6 +98,47 @@ def read_past(given: PastGiven) -> list[tuple[float, float]]:
         )
         found.append((gain, error))
     return found
+
+
+def read_releases(
+    given: ReleasesGiven | None, past: Sequence[tuple[float, float]], unit: str
+) -> LinkHistory | None:
+    """Return what the link learns from; None where nothing is given.
+
+    Args:
+        given: (offline gain, its error, online lift, its error) of each release that an experiment
+            has measured: tuples, mappings, a frame with the columns of `RELEASE`, or a JSON file.
+        past: (gain, standard error) of every candidate. Without any, those of the releases stand
+            for them: the lucky ones were released, so the link believes too much of a gain.
+        unit: Unit of the objective; the releases are taken to be in it.
+
+    Raises:
+        ConfigurationError: If it is anything else; whether numbers can be, the gate judges.
+    """
+    if given is None:
+        return None
+    content, place = _read(given, "releases")
+    form = f"{place}: must be [({', '.join(RELEASE)}), ...]"
+    if hasattr(content, "columns"):
+        missing = [name for name in RELEASE if name not in content.columns]
+        if missing:
+            raise ConfigurationError(f"{form}, has no column {', '.join(missing)}")
+        frame = as_pandas(content)
+        content = list(zip(*(frame[name].tolist() for name in RELEASE), strict=True))
+    if isinstance(content, Mapping) or not isinstance(content, Iterable):
+        raise ConfigurationError(f"{form}, holds {shorten(content)}")
+    releases = []
+    for number, one in enumerate(content, start=1):
+        row = [one.get(name) for name in RELEASE] if isinstance(one, Mapping) else one
+        if not isinstance(row, tuple | list) or len(row) != len(RELEASE):
+            raise ConfigurationError(f"{form}; item {number} is {shorten(one)}")
+        found = {
+            name: _number(value, f"{form}; {name} {number}")
+            for name, value in zip(RELEASE, row, strict=True)
+        }
+        releases.append(Release.model_validate(found))
+    candidates = tuple(past) or tuple((one.offline, one.offline_error) for one in releases)
+    return LinkHistory(unit=unit, candidates=candidates, releases=tuple(releases))
 
 
 def _read(given: Any, name: str) -> tuple[Any, str]:

@@ -27,8 +27,10 @@ from kpi_gate.evaluation.claims import (
     MeasuresGiven,
     PastGiven,
     Provenance,
+    ReleasesGiven,
     read_measures,
     read_past,
+    read_releases,
 )
 from kpi_gate.evaluation.evidence_files import (
     corners_of,
@@ -69,7 +71,7 @@ QUIET = timedelta(days=7)  # so long a table may have no row before outcomes are
 LAST_MOMENT = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def judge(
+def judge(  # noqa: PLR0913  (all that may be said beside rows)
     rows: Any,
     objective: ObjectiveGiven,
     *,
@@ -77,6 +79,7 @@ def judge(
     estimator: EstimatorGiven | None = None,
     measures: MeasuresGiven | None = None,
     past: PastGiven = (),
+    releases: ReleasesGiven | None = None,
     history: Any = None,
     provenance: Provenance | Mapping[str, Any] | None = None,
 ) -> Decision:
@@ -95,6 +98,10 @@ def judge(
         estimator: How each row's value is estimated, or its `kind`; by default `paired`.
         measures: `{side: {measure: number}}`, or a JSON file of it.
         past: (gain, standard error) of every candidate measured before, or a JSON file of them.
+        releases: (offline gain, its error, online lift, its error) of every release that an
+            experiment has measured, money per decision: the link to the KPI is learnt from them.
+            Tuples, a frame with these columns (`offline`, `offline_error`, `online`,
+            `online_error`), or a JSON file; with `past`, else it believes too much of a gain.
         history: Rows of the days before, in the same form; of them it is read how days stray, such
             as a storm that `rows` do not hold, and nothing else. 60 days are needed.
         provenance: What both models had seen; without it, whether the rows are fresh is not
@@ -133,7 +140,9 @@ def judge(
     if provenance is not None and len(table):
         origin = checked(Provenance, provenance, "provenance")
         evidence = replace(evidence, lineage=_lineage(table, evidence, origin, path))
-    return decide(evidence, settings, read_past(past))
+    known = read_past(past)
+    link = read_releases(releases, known, settings.objective.unit)
+    return decide(evidence, settings, known, link=link)
 
 
 def _evidence(
