@@ -7,6 +7,7 @@ from results import HOSTILE as WORDS
 from results import backtest, sweep, trial
 from sample_decisions import DECISIONS, hostile
 from sample_experiments import EXPERIMENTS, analysis, audit, rollout
+from sample_links import links
 
 from kpi_gate.data.validation.engine import ValidationReport
 from kpi_gate.data.validation.expectations import Finding as Failure
@@ -303,6 +304,8 @@ def _pages() -> dict[str, str]:
             WORDS, standard_error=None, lower=None, upper=None, pre_trend=None, warnings=("few",)
         ).to_html(),
         "experiment hostile": analysis(words=WORDS + STRANGE).to_html(),
+        **{name: found.to_html() for name, found in links().items()},
+        "link hostile": links(WORDS + STRANGE)["link"].to_html(),
         "selftest": selftest().to_html(),
         "selftest hostile": selftest(WORDS + STRANGE).to_html(),
     }

@@ -15,6 +15,7 @@ from kpi_gate.cli import (
     backtest,
     installation,
     judge,
+    link,
     monitor,
     proof,
     release,
@@ -34,7 +35,7 @@ from kpi_gate.usecase.names import names
 UNEXPECTED, WRONG_CALL = 1, 2
 # the others write, and need room to
 READING = frozenset(
-    "list schema ledger decide judge doctor update status show open".split()  # noqa: SIM905
+    "list schema ledger decide judge doctor update status show open link".split()  # noqa: SIM905
 )
 
 app = typer.Typer(
@@ -108,6 +109,7 @@ VERBS: dict[str, dict[str, Callable[..., Any]]] = {
         "show": show.show,
         "open": show.open_newest,
         "report": report.report,
+        "link": link.link,
         "doctor": installation.doctor,
         "schema": schema_command,
     },

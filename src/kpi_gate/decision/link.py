@@ -241,7 +241,8 @@ class Link:
         mean, low, high = (number(round(end, 2)) for end in self.slope)
         between = f"{mean} {unit} online (90 %: {low} to {high})"
         if not count:
-            return f"no release was measured online: an offline {unit} is believed to be {between}"
+            belief = f"an offline {unit} is believed to be worth {between}"
+            return f"no release was measured online yet: {belief}"
         some = count - len(self.history.randomised)
         told = f", {some} of them not randomised" if some else ""
         from_ = f"from {count} release{'s' * (count != 1)}{told}"

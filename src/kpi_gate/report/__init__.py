@@ -9,6 +9,7 @@ _PAGES = {
     "Audit": "kpi_gate.report.audit_page",
     "Analysis": "kpi_gate.report.experiment_page",
     "Decision": "kpi_gate.report.decision_text",
+    "LinkReport": "kpi_gate.report.link_page",
     "Watched": "kpi_gate.report.monitor_page",
     "Rollout": "kpi_gate.report.rollout_page",
     "SelfTest": "kpi_gate.report.selftest_page",

@@ -56,6 +56,12 @@ TERMS: Mapping[str, str] = {
     "decisions are compared, and the effect is scaled back to all.",
     "CUPED": "What units did before the experiment explains much of how they differ; it is taken "
     "out, and the same effect is seen with fewer units.",
+    "link": "How much of an offline gain arrives in the KPI: its slope is 1 where all of it does, "
+    "and 0 where offline gains tell nothing.",
+    "errors in variables": "Offline gains are measured with errors too. A plain line through them "
+    "would be too flat; this one allows for the errors of both, and for luck in what was released.",
+    "required gain": "The least offline gain with which the KPI rises as surely as is asked for. "
+    "There is none where it is not sure enough that offline gains are worth anything.",
     "recent rows": "Rows that came since the last snapshot: a bad month must not drown among "
     "good ones.",
 }

@@ -139,6 +139,13 @@ class Posterior:
         whole = float((self.weights * (scattered + (expected - mean) ** 2)).sum())
         return mean, whole**0.5
 
+    def line_at(self, gain: float) -> tuple[float, float]:
+        """Return mean and standard deviation of the line itself at a true offline gain."""
+        expected = self.intercept + self.slopes * gain
+        mean = float((self.weights * expected).sum())
+        spread = self.intercept_variance + (expected - mean) ** 2
+        return mean, float((self.weights * spread).sum()) ** 0.5
+
     def _lift(self, gain: float, variance: float) -> tuple[Floats, Floats]:
         """Return mean and variance of the lift at every point of the grid."""
         expected = self.intercept + self.slopes * gain
