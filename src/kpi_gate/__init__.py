@@ -1,7 +1,8 @@
 """Retrain on a schedule; promote a model only when its offline gain is worth money.
 
-In a notebook: `judge` a table of values, or `compare` two models. For a pipeline: `UseCase` and
-what it is made of. Nothing is imported before it is asked for.
+In a notebook: `judge` a table of values, or `compare` two models; `plan_experiment`, and `analyse`
+its log. For a pipeline: `UseCase` and what it is made of. Nothing is imported before it is asked
+for.
 """
 
 from importlib import import_module
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from kpi_gate.decision.verdict import Decision, Verdict
     from kpi_gate.evaluation.compare import compare
     from kpi_gate.evaluation.judge import judge
+    from kpi_gate.experiment.analysis import analyse
+    from kpi_gate.experiment.plan import Margin, Metric, Plan
+    from kpi_gate.experiment.planning import plan_experiment
     from kpi_gate.usecase.contract import Feature, UseCase
     from kpi_gate.usecase.discovery import load as load_usecase
 
@@ -21,28 +25,38 @@ __all__ = [
     "Decision",
     "Feature",
     "Guardrail",
+    "Margin",
+    "Metric",
     "Objective",
     "Parameter",
+    "Plan",
     "UseCase",
     "ValueModel",
     "Verdict",
     "__version__",
+    "analyse",
     "compare",
     "judge",
     "load_usecase",
+    "plan_experiment",
 ]
 _HOMES = {
     "Decision": "kpi_gate.decision.verdict",
     "Feature": "kpi_gate.usecase.contract",
     "Guardrail": "kpi_gate.decision.objective",
+    "Margin": "kpi_gate.experiment.plan",
+    "Metric": "kpi_gate.experiment.plan",
     "Objective": "kpi_gate.decision.objective",
     "Parameter": "kpi_gate.decision.value.model",
+    "Plan": "kpi_gate.experiment.plan",
     "UseCase": "kpi_gate.usecase.contract",
     "ValueModel": "kpi_gate.decision.value.model",
     "Verdict": "kpi_gate.decision.verdict",
+    "analyse": "kpi_gate.experiment.analysis",
     "compare": "kpi_gate.evaluation.compare",
     "judge": "kpi_gate.evaluation.judge",
     "load_usecase": "kpi_gate.usecase.discovery",
+    "plan_experiment": "kpi_gate.experiment.planning",
 }
 if not TYPE_CHECKING:
 

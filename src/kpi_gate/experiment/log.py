@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
@@ -24,7 +25,7 @@ from kpi_gate.files.wording import shorten
 if TYPE_CHECKING:
     from kpi_gate.experiment.plan import Plan
 
-__all__ = ["SCHEMA", "LogError", "SqlTable", "read_log", "shown"]
+__all__ = ["SCHEMA", "LogError", "SqlTable", "frame_log", "read_log", "shown"]
 
 Reader = Callable[[str, log_columns.Column], log_columns.Column]
 
@@ -79,6 +80,12 @@ SCHEMA: Mapping[str, Field] = {
     ),
     "outcome": Field(pa.float64(), False, "what came of it, when known", _truth_or_number),
     "outcome_time": Field(MOMENT, False, "when that became known", log_columns.moments),
+    "past": Field(
+        pa.float64(),
+        False,
+        "what the unit's metric was before the start, alike in all of its rows (CUPED)",
+        log_columns.numbers,
+    ),
 }
 KEYS: Mapping[str, Field] = {  # by which a row finds the use case's own
     "decision_id": Field(pa.string(), False, "identity of the decision", log_columns.identities),
@@ -117,6 +124,28 @@ def read_log(
     if not table.num_rows:
         raise LogError(f"{shown(source)}: holds no row: nothing was logged yet")
     return table.select([name for name in wanted if name in table.column_names])
+
+
+def frame_log(found: object, plan: "Plan | None" = None) -> pa.Table:
+    """Return a data frame or an Arrow table as the log of an experiment.
+
+    Args:
+        found: A frame of pandas, Arrow or polars, with the columns of `SCHEMA`.
+        plan: As `read_log` takes it.
+
+    Raises:
+        LogError: If it is no frame, or breaks its contract.
+    """
+    try:
+        frame = isinstance(found, pd.DataFrame)
+        table = pa.Table.from_pandas(found, preserve_index=False) if frame else pa.table(found)
+    except (TypeError, ValueError) as error:
+        raise LogError(f"the log is no table of one type a column: {_told(error)}") from None
+    watched = dict.fromkeys(margin.column for margin in plan.margins) if plan is not None else {}
+    number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
+    wanted = {**SCHEMA, **{name: number for name in watched if name not in SCHEMA}}
+    there = table.select([name for name in wanted if name in table.column_names])
+    return _typed(there, wanted, tuple(watched), "the log")
 
 
 def shown(source: Path | SqlTable) -> str:

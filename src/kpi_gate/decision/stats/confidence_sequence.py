@@ -43,7 +43,12 @@ class SuddenLoss(Frozen):
 
 
 def half_width(
-    days: float, spread: float, alpha: float, tuned_for: float = TUNED_FOR_DAYS
+    days: float,
+    spread: float,
+    alpha: float,
+    tuned_for: float = TUNED_FOR_DAYS,
+    *,
+    one_sided: bool = False,
 ) -> float:
     """Return how far the mean of so many days may lie from the truth, at every look at once.
 
@@ -53,13 +58,17 @@ def half_width(
         spread: Standard deviation of one day's mean.
         alpha: Chance that the mean ever lies farther, in (0, 1).
         tuned_for: Number of days at which the width is least.
+        one_sided: Whether `alpha` is the chance that it lies farther on one side; the other is not
+            looked at.
     """
     if days <= 0:
         return inf
+    alpha = 2 * alpha if one_sided else alpha
     deep = -2 * log(alpha)
     rho = (deep + log(deep + 1)) / tuned_for
     mixed = days * rho + 1
-    return spread * sqrt(2 * mixed / (days**2 * rho) * log(sqrt(mixed) / alpha))
+    depth = log(1 + sqrt(mixed) / alpha) if one_sided else log(sqrt(mixed) / alpha)
+    return spread * sqrt(2 * mixed / (days**2 * rho) * depth)
 
 
 def sudden_loss(
