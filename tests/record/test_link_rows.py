@@ -168,3 +168,27 @@ def test_a_row_that_cannot_be_is_unreadable_until_a_newer_one_puts_it_right(ledg
     assert found.faults()
     take_in(ledger, 2, end="2024-06-02")
     assert told(ledger).faults() == []
+
+
+def test_of_many_looks_one_body_is_read(ledger):
+    for number in range(28):
+        look(ledger, gain=0.1 + number, as_of=f"2024-05-{number + 1:02}")
+    view = LedgerView(ledger, "toy", NOW).catch_up()
+    asked = []
+    for entry in view.entries:
+        if entry.kind == "monitor":
+            object.__setattr__(entry, "body", Watched(entry.body, asked))
+    assert [one.online for one in view.link_history("EUR").releases] == [27.1]
+    assert len(asked) == 1
+
+
+class Watched(dict):
+    """A body that notes when what must be read for it is asked for."""
+
+    def __init__(self, body, asked):
+        super().__init__(body)
+        self.asked = asked
+
+    def get(self, name, default=None):
+        self.asked += [name] if name == "realised" else []
+        return super().get(name, default)

@@ -1,6 +1,6 @@
 """What the ledger's rows say of the link: releases whose lift was measured, and by what."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -54,7 +54,7 @@ class LinkRows:
 
 
 def read_rows(
-    known: Releases, looks: Iterable[Entry], unit: str, as_of: datetime, before: int | None = None
+    known: Releases, looks: Sequence[Entry], unit: str, as_of: datetime, before: int | None = None
 ) -> LinkRows:
     """Read the releases; of each the newest experiment counts, and without one the newest look.
 
@@ -65,7 +65,10 @@ def read_rows(
         as_of: Later ends were not known.
         before: Number of the first row that was not there yet; None: all are.
     """
-    rows = [one for one in _measured(known, looks) if before is None or one.row.number < before]
+    there = [row for row in looks if before is None or row.number < before]
+    rows = [
+        one for one in _measured(known, there, as_of) if before is None or one.row.number < before
+    ]
     newest: dict[str, Measured] = {}
     left, wrong, releases = [], [], []
     for one in sorted(rows, key=lambda one: (one.randomised, one.ended, one.row.number)):
@@ -105,8 +108,8 @@ def _sides(decision: Entry) -> tuple[str, str]:
     return str(body.get("champion") or ""), str(body.get("version") or "")
 
 
-def _measured(known: Releases, looks: Iterable[Entry]) -> Iterator[Measured]:
-    """Yield every row that measured a lift, whatever it says of it."""
+def _measured(known: Releases, looks: Sequence[Entry], as_of: datetime) -> Iterator[Measured]:
+    """Yield every row that measured a lift, whatever it says of it; of looks the newest."""
     experiments = known.experiments
     for name, row in experiments.ended.items():
         if row.body.get("verdict") == INVALID or row.body.get("lift") is None:
@@ -124,24 +127,33 @@ def _measured(known: Releases, looks: Iterable[Entry]) -> Iterator[Measured]:
             decision = known.decision_on(str(body.get("version") or ""))
         ended = _moment(body.get("end") or body.get("as_of"), row)
         yield Measured(row, "import", decision, body, body.get("randomised") is True, ended)
-    yield from _realised(known, looks)
+    yield from _realised(known, looks, as_of)
 
 
-def _realised(known: Releases, looks: Iterable[Entry]) -> Iterator[Measured]:
-    """Yield of each champion the looks that say what it earned more than what it replaced."""
-    for row in looks:
-        decision = known.decision_on(str(row.body.get("champion") or ""))
+def _realised(known: Releases, looks: Sequence[Entry], as_of: datetime) -> Iterator[Measured]:
+    """Yield of each champion the newest look that says what it earned more than what it replaced.
+
+    Only as many bodies are read as must be: a champion may have been looked at a thousand times.
+    """
+    told: set[str] = set()
+    moments = {row.number: _moment(row.body.get("as_of"), row) for row in looks}
+    for row in sorted(looks, key=lambda row: (moments[row.number], row.number), reverse=True):
+        champion, ended = str(row.body.get("champion") or ""), moments[row.number]
+        if champion in told or ended > as_of:
+            continue
+        decision = known.decision_on(champion)
         if decision is None:
+            told.add(champion)
             continue
         realised = mapping(row.body.get("realised"))
         gain = mapping(realised.get("gain"))
         if gain.get("standard_error"):
+            told.add(champion)
             lift = {
                 "estimate": gain.get("per_decision"),
                 "standard_error": gain.get("standard_error"),
                 "unit": realised.get("unit"),
             }
-            ended = _moment(row.body.get("as_of"), row)
             yield Measured(row, "realised", decision, lift, False, ended)
 
 

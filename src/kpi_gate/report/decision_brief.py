@@ -4,7 +4,7 @@ from textwrap import wrap
 
 from kpi_gate.decision.verdict import Check, Decision, Verdict
 from kpi_gate.report.decision_wording import LEADS, gain_places, in_words, rival
-from kpi_gate.report.kpi_link import as_shown, is_unlinked
+from kpi_gate.report.kpi_link import as_shown, is_unlinked, link_sentence
 from kpi_gate.report.next_step import ask, later_tick
 from kpi_gate.report.numbers import money, money_range, over, share
 from kpi_gate.text import clean, ended, finite, number, shorten, total
@@ -28,6 +28,7 @@ def brief(decision: Decision, more: str = "to_text() lists them", width: int = W
         _wrapped(headline(decision), width),
         "",  # `reproduce` reads up to here what a stage refused
         *([_wrapped(f"Money: {told}", width, 4)] if told else []),
+        *([_wrapped(f"Link: {linked}", width, 4)] if (linked := link_sentence(decision)) else []),
         *(_failed(decision, check, width) for check in decision.failed),
         *([_wrapped(tally, width)] if (tally := counted(decision, more)) else []),
         *([_wrapped(f"What would change it: {asked}", width, 4)] if asked else []),

@@ -34,7 +34,7 @@ def show_decision(decision: Decision, *, whole: bool, after: Iterable[str] = ())
     lines.highlight_words([f"{decision.verdict.value}:"], TONES[decision.verdict.value])
     lines.highlight_regex(r"(?m)^  FAIL\b", "bold red")
     lines.highlight_regex(r"(?m)^  ok\b", "green")
-    lines.highlight_regex(r"(?m)^(Money|What would change it|Champion|Page|Run):", "bold")
+    lines.highlight_regex(r"(?m)^(Money|Link|What would change it|Champion|Page|Run):", "bold")
     console.print(lines, soft_wrap=True)
 
 

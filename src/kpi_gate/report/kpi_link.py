@@ -39,6 +39,23 @@ def answer_of(decision: Decision) -> LinkAnswer | None:
         return None
 
 
+def link_sentence(decision: Decision) -> str:
+    """Say what the link said in a sentence; empty where V3 failed and says so, or was not asked."""
+    found = answer_of(decision)
+    if found is None or any(check.rule == "V3" for check in decision.failed):
+        return ""
+    unit, target = clean(decision.unit), found.target
+    above = f" by more than {number(target)} {unit} a decision" if target else ""
+    needed = "no offline gain suffices yet"
+    if found.required_gain is not None:
+        needed = f"a gain of {number(found.required_gain, sign=True)} {unit} suffices"
+    count = f"{found.releases} release{'s' * (found.releases != 1)}"
+    return (
+        f"the KPI rises{above} with {share(found.probability)}; for {share(found.confidence)} "
+        f"{needed}; from {count}, {found.randomised} of them by an experiment."
+    )
+
+
 def link_lines(decision: Decision) -> list[tuple[str, str]]:
     """Return (what, how much) of what the link said; none where it was not asked."""
     found = answer_of(decision)

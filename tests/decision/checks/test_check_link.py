@@ -47,6 +47,9 @@ def test_experiments_that_showed_the_link_open_the_gate():
         assert "not linked yet" not in text
     assert "an offline EUR has been worth" in " ".join(decision.to_text().split())
     assert "an offline EUR has been worth" in decision.to_html()
+    told = " ".join(str(decision).split())
+    assert "Link: the KPI rises with " in told
+    assert "from 8 releases, 8 of them by an experiment." in told
 
 
 def test_experiments_that_showed_none_keep_it_shut_and_say_what_is_needed():

@@ -110,7 +110,8 @@ def _in_words(answer: LinkAnswer, objective: Objective) -> str:
     chance, sure = percent(answer.probability), percent(objective.kpi_confidence)
     words = f"P(KPI lift > {target:g} {unit} a decision) is {chance}, {sure} is needed"
     if answer.randomised == 0:
-        return f"{words}; no release was measured by an experiment yet, and one must be"
+        must = ", and one must be" if objective.kpi_link == "required" else ""
+        return f"{words}; no release was measured by an experiment yet{must}"
     count = f"{answer.releases} release{'s' * (answer.releases != 1)}"
     if answer.required_gain is None:
         return f"{words}; by {count} no offline gain suffices yet"
