@@ -103,20 +103,21 @@ def slots(run: Run, policies: Pair, window: WINDOW, *, impressions: int) -> Oppo
 
 def _chances(run: Run, model: Model) -> Floats:
     """Return the chance of every ad for each group and slot, shape `(groups * slots, ads)`."""
-    from kpi_gate.examples.ads import ADS, PRICES, with_features
-
-    cells = pd.MultiIndex.from_product([simulated_ads.GROUPS, simulated_ads.SLOTS]).to_frame(
-        index=False, name=["user_group", "slot"]
-    )
+    data, choices = run.use_case.settings.data, run.use_case.choices
+    if choices is None:
+        raise ValueError(f"{run.name} logs no choices")
+    price = simulated_ads.prices(data["ads"], data["seed"])
+    cells = pd.MultiIndex.from_product([range(len(simulated_ads.GROUPS)), simulated_ads.SLOTS])
+    rows = cells.to_frame(index=False, name=["group", "slot"])
     if model.estimator is None:
-        return np.full((len(cells), len(ADS)), 1 / len(ADS))
-    moment = pd.Series(simulated_ads.START, cells.index)
-    rows = with_features(
-        cells.assign(item=ADS[0], click_price=PRICES[0], unit=0, event_time=moment)
-    )
+        return np.full((len(rows), price.size), 1 / price.size)
+    # of one ad; `score` asks for all
+    names = pd.Categorical.from_codes(rows["group"], list(simulated_ads.GROUPS))
+    rows = rows.assign(user_group=names, unit=0, event_time=simulated_ads.START, propensity=1.0)
+    rows = choices.as_if(rows, choices.levels[0])
     policy = policy_of(model.card)
     scores = score(model.estimator, rows, model.card.features, run.use_case)
-    return policy.chances(scores * PRICES - policy.parameters["serving_cost"])
+    return policy.chances(scores * price - policy.parameters["serving_cost"])
 
 
 def _drawn(chances: Floats, cell: NDArray[np.int64], at: Floats) -> NDArray[np.int64]:
@@ -129,6 +130,6 @@ def _drawn(chances: Floats, cell: NDArray[np.int64], at: Floats) -> NDArray[np.i
 
 WORLDS: Mapping[str, Callable[[Run, Pair, WINDOW], Opportunities]] = {
     "fraud": payments,
-    "ads": partial(slots, impressions=30_000),
+    "ads": partial(slots, impressions=10_000),
     "recommend": baskets,
 }

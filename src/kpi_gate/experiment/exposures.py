@@ -40,7 +40,7 @@ class Exposures:
         bottom: What it is divided by; None where each row counts once.
         differs: Whether the two policies act otherwise on the row; None where nobody knows.
         watched: Each guardrail's column; NaN where not known.
-        past: Metric of each unit before the start; None without.
+        past: Metric of each unit before the start, NaN where it has none; None without any.
         first: Day on which each unit came first.
         first_differing: Day on which the policies first differed on it; None where nobody knows.
         names: Name of each unit.
@@ -250,16 +250,17 @@ def _first(unit: Small, day: Small, units: int) -> Small:
 
 
 def _past(rows: LoggedRows, assigned: _Assigned) -> Floats | None:
-    """Return the mean of what each unit's rows say of its past; a unit without one has the mean."""
+    """Return what the first row of each unit that says something says of its past; else NaN."""
     if "past" not in rows.table.column_names:
         return None
     value, at = rows.numbers("past"), assigned.places[rows.unit]
-    said = np.isfinite(value) & (at >= 0)
-    count = np.bincount(at[said], minlength=assigned.count)
-    if not count.any():
+    said = np.flatnonzero(np.isfinite(value) & (at >= 0) & rows.use)
+    if not said.size:
         return None
-    found = np.bincount(at[said], value[said], assigned.count) / np.maximum(count, 1)
-    return np.where(count > 0, found, found[count > 0].mean())
+    said = said[np.argsort(rows.since[said], kind="stable")[::-1]]
+    found = np.full(assigned.count, np.nan)
+    found[at[said]] = value[said]  # what is written last is the earliest
+    return found
 
 
 def _rows_by_day(day: Small, side: NDArray[np.int8]) -> Ints:

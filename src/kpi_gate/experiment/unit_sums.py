@@ -77,8 +77,9 @@ class UnitSums:
             found, share = self._pooled(), self._share(self.compared.bottom, self.all.bottom)
             return self._whole(found, share, self.compared.rows > 0)
         there, top, bottom = self._compared()
-        arms = [self._moments(arm, there, top, bottom) for arm in self.arms]
-        found = difference(arms[0], arms[1], ratio=self.kind != "units", past=self.past is not None)
+        past = self._past(there)
+        arms = [self._moments(arm, there, top, bottom, past) for arm in self.arms]
+        found = difference(arms[0], arms[1], ratio=self.kind != "units", past=past is not None)
         share = self._share(bottom, self._below())
         return self._whole(scaled(found, *share), share, there)
 
@@ -123,11 +124,25 @@ class UnitSums:
         """Return the sum over the units that have come."""
         return sum(float(column[arm].sum()) for arm in self.arms)
 
-    def _moments(self, arm: slice, there: Bools, top: Floats, bottom: Floats) -> Moments:
+    def _past(self, there: Bools) -> Floats | None:
+        """Return the past of the units compared; one without has the mean of those that have.
+
+        It is the mean of those that have come so far: what comes later changes no look.
+        """
+        if self.past is None:
+            return None
+        known = there & np.isfinite(self.past)
+        count = sum(int(np.count_nonzero(known[arm])) for arm in self.arms)
+        mean = self._total(np.where(known, self.past, 0.0)) / max(count, 1)
+        return np.where(known, self.past, mean) * there
+
+    def _moments(
+        self, arm: slice, there: Bools, top: Floats, bottom: Floats, past: Floats | None
+    ) -> Moments:
         """Return the moments of the units of an arm that are compared; the sums of others are 0."""
         columns = {"numerator": top[arm], "denominator": bottom[arm]}
-        if self.past is not None:
-            columns["past"] = self.past[arm] * there[arm]
+        if past is not None:
+            columns["past"] = past[arm]
         count = int(np.count_nonzero(there[arm]))
         pairs = list(combinations_with_replacement(columns, 2))
         if count < 2:
