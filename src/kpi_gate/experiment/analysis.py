@@ -63,7 +63,7 @@ def analyse(
 
     path = Path(log) if isinstance(log, Path | str) else None
     try:
-        table = frame_log(log, plan) if path is None else read_log(path, plan)
+        table = frame_log(log, plan) if path is None else read_log(path, plan, coded=True)
         _require_columns(table.column_names, plan)
     except LogError as error:
         if path is not None:  # not written whole yet, perhaps: that ends no experiment

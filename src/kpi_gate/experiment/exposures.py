@@ -105,6 +105,10 @@ class LoggedRows:
         """Return a column of numbers; what is missing is NaN."""
         return np.asarray(self.table[name].to_numpy(), np.float64)
 
+    def says(self, name: str, value: str) -> Bools:
+        """Tell on which rows a column of few distinct values has this one."""
+        return is_value(self.table[name], value)
+
     def flags(self, name: str) -> Bools | None:
         """Return a column of truth values, what is missing is true; None without it."""
         if name not in self.table.column_names:
@@ -172,9 +176,7 @@ def read_exposures(table: "pa.Table", plan: Plan, started: datetime, as_of: date
 def _logged(table: "pa.Table", started: datetime, as_of: datetime) -> LoggedRows:
     since = np.asarray(table["time"].cast("int64").to_numpy(), np.int64) - _micro(started)
     day = np.floor_divide(since, DAY_US).astype(np.int32)
-    import pyarrow.compute as pc  # the gate alone does without
-
-    side = np.asarray(pc.equal(table["arm"], TREATMENT).to_numpy(), np.int8)
+    side = is_value(table["arm"], TREATMENT).astype(np.int8)
     unit, names = _codes(table["unit"])
     use = (since >= 0) & (since <= _micro(as_of) - _micro(started))
     return LoggedRows(table, since, day, unit, names, side, use)
@@ -195,7 +197,6 @@ class _Assigned:
         first[unit[::-1]] = since[::-1]
         moved = self.side[rows.unit] != rows.side
         self.moved = suspected(rows.day, rows.use & moved)
-        self.moved_units = np.unique(rows.unit[rows.use & moved]).size
         seen = self.side >= 0
         by_time = np.lexsort((first, np.where(seen, self.side, 2)))
         self.numbers = by_time[: int(seen.sum())]
@@ -207,6 +208,12 @@ class _Assigned:
 
 def _micro(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
+
+
+def is_value(column: "pa.ChunkedArray", value: str) -> Bools:
+    """Tell which rows of a column of few distinct values have this one."""
+    code, values = _codes(column)
+    return np.asarray([str(one) == value for one in values], bool)[code]
 
 
 def _codes(column: "pa.ChunkedArray") -> tuple[Small, Any]:

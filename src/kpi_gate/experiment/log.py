@@ -93,11 +93,12 @@ KEYS: Mapping[str, Field] = {  # by which a row finds the use case's own
 }
 _NULL = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NaT", "null", "NULL", "None", "none", "<NA>"]
 _READ = (".parquet", ".csv")
+_CODED = ("unit", "arm", "policy_version")  # few distinct values in many rows
 _FIELDS = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
 def read_log(
-    source: Path | SqlTable, plan: "Plan | None" = None, *, keys: bool = False
+    source: Path | SqlTable, plan: "Plan | None" = None, *, keys: bool = False, coded: bool = False
 ) -> pa.Table:
     """Read the log of an experiment into the columns of `SCHEMA`, in its order.
 
@@ -105,6 +106,7 @@ def read_log(
         source: A file of Parquet or CSV, a folder of such files, or a table in a database.
         plan: Its guardrails name further columns of numbers, which the log must then have.
         keys: Whether to keep `decision_id` and `item`, by which rows find the use case's own.
+        coded: Whether unit, arm and version stay dictionaries of their distinct values.
 
     Returns:
         One row an exposure; of the optional columns those that the log has.
@@ -119,7 +121,7 @@ def read_log(
         number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
         wanted.setdefault(name, number)
     read = _from_sql if isinstance(source, SqlTable) else _from_files
-    tables = list(read(source, wanted, tuple(watched)))  # type: ignore[arg-type]
+    tables = list(read(source, wanted, tuple(watched), coded))  # type: ignore[arg-type]
     table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
     if not table.num_rows:
         raise LogError(f"{shown(source)}: holds no row: nothing was logged yet")
@@ -145,7 +147,7 @@ def frame_log(found: object, plan: "Plan | None" = None) -> pa.Table:
     number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
     wanted = {**SCHEMA, **{name: number for name in watched if name not in SCHEMA}}
     there = table.select([name for name in wanted if name in table.column_names])
-    return _typed(there, wanted, tuple(watched), "the log")
+    return _typed(there, wanted, tuple(watched), "the log", coded=True)
 
 
 def shown(source: Path | SqlTable) -> str:
@@ -154,13 +156,13 @@ def shown(source: Path | SqlTable) -> str:
 
 
 def _from_sql(
-    source: SqlTable, wanted: Mapping[str, Field], watched: Sequence[str]
+    source: SqlTable, wanted: Mapping[str, Field], watched: Sequence[str], coded: bool
 ) -> Iterator[pa.Table]:
-    yield _typed(read_sql(source, list(wanted)), wanted, watched, source.shown)
+    yield _typed(read_sql(source, list(wanted)), wanted, watched, source.shown, coded)
 
 
 def _from_files(
-    source: Path, wanted: Mapping[str, Field], watched: Sequence[str]
+    source: Path, wanted: Mapping[str, Field], watched: Sequence[str], coded: bool
 ) -> Iterator[pa.Table]:
     for path in _files(source):
         read = _read_csv if path.suffix.lower() == ".csv" else _read_parquet
@@ -170,7 +172,7 @@ def _from_files(
             if isinstance(error, LogError):
                 raise
             raise LogError(f"{path}: cannot be read: {_told(error)}") from None
-        yield _typed(table, wanted, watched, str(path))
+        yield _typed(table, wanted, watched, str(path), coded)
 
 
 def _files(source: Path) -> list[Path]:
@@ -198,9 +200,12 @@ def _read_parquet(path: Path, wanted: Mapping[str, Field]) -> pa.Table:
         raise ValueError("is no Parquet by its content; a text table must end in .csv")
     if tail != b"PAR1":
         raise ValueError("is half-written: its end is missing; write it whole, then rename it")
-    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+    # as dictionaries: the millions of rows of a log say few things
+    known = set(pq.read_schema(path).names)
+    few = [name for name in _CODED if name in known]
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20, read_dictionary=few) as file:
         there = [name for name in wanted if name in file.schema_arrow.names]
-        return pa.table({name: file.read([name]).column(0) for name in there})
+        return file.read(there).select(there)
 
 
 def _read_csv(path: Path, wanted: Mapping[str, Field]) -> pa.Table:
@@ -237,7 +242,11 @@ def _parsed(
 
 
 def _typed(
-    table: pa.Table, wanted: Mapping[str, Field], watched: Sequence[str], place: str
+    table: pa.Table,
+    wanted: Mapping[str, Field],
+    watched: Sequence[str],
+    place: str,
+    coded: bool = False,
 ) -> pa.Table:
     """Return the columns as what they must hold."""
     missing = [
@@ -251,17 +260,25 @@ def _typed(
     made: dict[str, Any] = {}
     for name in table.column_names:
         try:
-            made[name] = _column(name, table[name], wanted[name])
+            made[name] = _column(name, table[name], wanted[name], coded=coded and name in _CODED)
             if wanted[name].needed and name not in watched:
                 log_columns.require_whole(name, made[name])
         except LogError as error:
             raise LogError(f"{place}: {error}") from None
-    return pa.table(made, schema=pa.schema([(name, wanted[name].kind) for name in made]))
+    return pa.table(made)
 
 
-def _column(name: str, column: log_columns.Column, field: Field) -> log_columns.Column:
-    empty = pa.types.is_null(column.type)  # no value of any type
-    return column.cast(field.kind) if empty else field.read(name, column)
+def _column(
+    name: str, column: log_columns.Column, field: Field, *, coded: bool
+) -> log_columns.Column:
+    if pa.types.is_null(column.type):  # no value of any type
+        return column.cast(field.kind)
+    if coded:
+        try:
+            return log_columns.coded(column, lambda values: field.read(name, values))
+        except LogError:  # row by row, so that the first wrong one is named
+            pass
+    return field.read(name, column).cast(field.kind)
 
 
 def _told(error: Exception) -> str:

@@ -140,6 +140,24 @@ def arms(name: str, column: Column) -> Column:
     return words
 
 
+def coded(column: Column, read: Callable[[Column], Column]) -> Column:
+    """Return a column as a dictionary of what its distinct values are read as.
+
+    Raises:
+        LogError: If one cannot be read.
+    """
+    whole = column.dictionary_encode().unify_dictionaries()
+    if not whole.num_chunks:
+        return whole.cast(pa.dictionary(pa.int32(), pa.string()))
+    found = read(pa.chunked_array([whole.chunk(0).dictionary])).combine_chunks()
+    again = found.dictionary_encode()  # what differed may be alike, as ` 7` and `7` are
+    alike = len(again.dictionary) < len(found)
+    code = pa.concat_arrays([one.indices for one in whole.chunks])  # one, or each step unifies anew
+    code = again.indices.take(code) if alike else code
+    values = again.dictionary if alike else found
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(code, values)])
+
+
 def require_whole(name: str, column: Column) -> None:
     """Refuse a column that lacks a value.
 

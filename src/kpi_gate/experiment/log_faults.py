@@ -22,13 +22,16 @@ HASHED = 20_000  # units whose arm is checked against the plan's hash
 MISSED = 0.001  # level of the comparison of outcomes that are missing
 
 _ROWS = {
-    "early": ("clock", "{rows} are dated before the start{example}"),
-    "outcomes": ("outcome before exposure", "{rows} know their outcome before the decision"),
-    "both_arms": ("unit in both arms", "{rows} are of a unit that came into the other arm before"),
-    "versions": ("policy version", "{rows} were decided by another version than planned{example}"),
-    "doubled": ("rows twice", "{rows} are there twice: whole days were written twice"),
-    "infinite": ("amounts", "{rows} have an amount that is not finite"),
-    "action": ("action", "{rows} have an action below 0, which nothing can be divided by"),
+    "early": ("clock", "{rows} dated before the start"),
+    "outcomes": (
+        "outcome before exposure",
+        "{rows} with an outcome that was known before the decision",
+    ),
+    "both_arms": ("unit in both arms", "{rows} of a unit that came into the other arm before"),
+    "versions": ("policy version", "{rows} decided by another version than planned{example}"),
+    "doubled": ("rows twice", "{rows} there twice: whole days were written twice"),
+    "infinite": ("amounts", "{rows} with an amount that is not finite"),
+    "action": ("action", "{rows} with an action below 0, which nothing can be divided by"),
 }
 
 
@@ -62,7 +65,7 @@ def row_faults(log: Exposures, cut: int) -> Iterator[Fault]:
         yield Fault(
             check="rows twice",
             severity="warning",
-            reason=f"{_rows(twice.until(cut))} are there twice, with unit, time, action and value "
+            reason=f"{_rows(twice.until(cut))} there twice, with unit, time, action and value "
             "alike: two decisions of one moment, or one that was written twice",
             value=float(twice.until(cut)),
             bound=0.0,
@@ -190,7 +193,7 @@ def skew_faults(log: Exposures, plan: Plan, days: float, later_days: float) -> I
     yield Fault(
         check="clock",
         severity="invalid" if ahead else "warning",
-        reason=f"{_rows(later)} are dated after this analysis, up to {number(later_days)} days: "
+        reason=f"{_rows(later)} dated after this analysis, up to {number(later_days)} days: "
         + ("a clock is ahead" if ahead else "they are not looked at"),
         value=float(later),
         bound=0.0,

@@ -61,15 +61,14 @@ def find_suspects(rows: "LoggedRows", plan: Plan) -> dict[str, Suspects]:
 
 def _other_version(rows: "LoggedRows", plan: Plan) -> Suspects:
     """Return the rows that another version decided than their arm's."""
-    import pyarrow.compute as pc  # the gate alone does without
-
-    column = rows.table["policy_version"]
-    control, treatment = (pc.equal(column, plan.versions[arm]).to_numpy() for arm in ARMS)
-    wrong = rows.use & ~np.where(rows.side == 1, treatment, control).astype(bool)
+    control, treatment = (rows.says("policy_version", plan.versions[arm]) for arm in ARMS)
+    wrong = rows.use & ~np.where(rows.side == 1, treatment, control)
     if not wrong.any():
         return suspected(rows.day, wrong)
     at = int(np.argmax(wrong))
-    return suspected(rows.day, wrong, f"{column[at]} in {ARMS[rows.side[at]]}")
+    return suspected(
+        rows.day, wrong, f"{rows.table['policy_version'][at]} in {ARMS[rows.side[at]]}"
+    )
 
 
 def _twice(rows: "LoggedRows", plan: Plan) -> dict[str, Suspects]:
@@ -77,21 +76,28 @@ def _twice(rows: "LoggedRows", plan: Plan) -> dict[str, Suspects]:
 
     Such rows may be two decisions of one moment. Of a day that was written twice each is even.
     """
-    key = rows.since.view(np.uint64) * np.uint64(_ODD[0])
-    key ^= rows.unit.astype(np.uint64) * np.uint64(_ODD[1])
+    order = slice(None) if (np.diff(rows.since) >= 0).all() else np.argsort(rows.since)
+    same = np.diff(rows.since[order]) == 0
+    of_one_moment = np.append(same, False) | np.insert(same, 0, False)
+    if not same.any():
+        return {}
+    index = np.flatnonzero(of_one_moment) if isinstance(order, slice) else order[of_one_moment]
+    index.sort()
+    key = rows.since[index].view(np.uint64) * np.uint64(_ODD[0])
+    key ^= rows.unit[index].astype(np.uint64) * np.uint64(_ODD[1])
     for name in dict.fromkeys(("action", plan.metric.numerator)):
         key = (key << np.uint64(31)) | (key >> np.uint64(33))
-        key ^= rows.numbers(name).view(np.uint64) * np.uint64(_ODD[2])
-    ordered = np.sort(key)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return {}
-    _, code, count = np.unique(key, return_inverse=True, return_counts=True)
-    again = np.ones(key.size, bool)
-    again[np.unique(code, return_index=True)[1]] = False
-    day = np.maximum(rows.day, 0)
-    even = np.bincount(day, weights=count[code] % 2 == 0) / np.maximum(np.bincount(day), 1)
-    doubled = (even > DOUBLED) & (np.bincount(day) >= MANY)
+        key ^= rows.numbers(name)[index].view(np.uint64) * np.uint64(_ODD[2])
+    _, first, code, count = np.unique(
+        key, return_index=True, return_inverse=True, return_counts=True
+    )
+    again, even = np.ones(key.size, bool), count[code] % 2 == 0
+    again[first] = False
+    rows_of_day = np.bincount(np.maximum(rows.day, 0))
+    twins = np.bincount(np.maximum(rows.day[index], 0), weights=even, minlength=rows_of_day.size)
+    doubled = (twins > DOUBLED * rows_of_day) & (rows_of_day >= MANY)
+    day, again = rows.day[index], again & rows.use[index]
     return {
-        "twice": suspected(rows.day, again & rows.use),
-        "doubled": suspected(rows.day, again & rows.use & doubled[day]),
+        "twice": suspected(day, again),
+        "doubled": suspected(day, again & doubled[np.maximum(day, 0)]),
     }
