@@ -142,6 +142,8 @@ def columns_of(
 def _numbers(history: "pd.DataFrame", name: str | None) -> Floats:
     import pandas as pd
 
+    if pd.api.types.is_datetime64_any_dtype(history[name]):
+        raise ExperimentError(f"history[{name!r}] holds times, must hold numbers")
     try:
         given = pd.to_numeric(history[name]).to_numpy(np.float64, na_value=np.nan)
         found = np.asarray(given, np.float64)
