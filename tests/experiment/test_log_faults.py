@@ -147,6 +147,18 @@ def test_days_without_rows_are_told_and_many_are_too_many(often):
     assert "2 of 7 days" in faults(many)["days without rows"].reason
 
 
+@pytest.mark.parametrize(("kept", "quiet"), [({0}, 6), ({0, 1, 2, 3, 4}, 2)])
+def test_a_silence_that_returns_every_week_is_none_and_a_longer_one_is(often, kept, quiet):
+    weekly = often[(since(often).astype(int) % 7).isin(kept)]
+    settled = PLAN.model_copy(update={"quiet_days": quiet})
+    for day in (7, 14, 17, 28):
+        found = analyse(weekly, settled, started=STARTED, as_of=on_day(day))
+        assert not {"log stops", "days without rows"} & {fault.check for fault in found.faults}
+    stopped = weekly[since(weekly) < 14]
+    assert "log stops" in faults(analyse(stopped, settled, started=STARTED, as_of=on_day(21)))
+    assert "log stops" in faults(read(weekly))  # where silence is not usual
+
+
 def test_an_arm_that_falls_silent_makes_it_invalid(often):
     silent = often[(since(often).astype(int) != 9) | (often["arm"] == "control")]
     found = read(silent)

@@ -232,3 +232,19 @@ def test_a_history_that_cannot_say_a_size_is_refused(rows, words):
 def test_a_negative_action_is_refused():
     with pytest.raises(ExperimentError, match="must hold numbers >= 0"):
         settle(HISTORY.assign(action=-1.0), metric=Metric(denominator="action"))
+
+
+@pytest.mark.parametrize(
+    ("days", "quiet"),
+    [(range(56), 0), (range(0, 56, 7), 6), ([d for d in range(56) if d % 7 < 5], 2)],
+)
+def test_the_silence_that_is_usual_is_read_from_history(days, quiet):
+    rows = pd.concat(
+        [
+            HISTORY.head(200).assign(
+                time=pd.Timestamp("2026-01-05", tz="UTC") + pd.Timedelta(days=day)
+            )
+            for day in days
+        ]
+    )
+    assert settle(rows).quiet_days == quiet

@@ -89,15 +89,17 @@ def slots(run: Run, policies: Pair, window: WINDOW, *, impressions: int) -> Oppo
     cost = run.use_case.settings.base_values()["serving_cost"]
     appeal = shift.appeal[day, log["group"].to_numpy()]
     place = simulated_ads.SLOT_APPEAL[log["slot"].to_numpy() - 1]
-    amounts = []
+    amounts, expected = [], []
     for ad in ads:
         chance = np.exp(np.minimum(appeal[np.arange(ad.size), ad] + place, -1e-9))
         amounts.append((clicked < chance) * truth.price[ad] - cost)
+        expected.append(chance * truth.price[ad] - cost)
     return Opportunities(
         time=time,
         unit=log["user"].astype(str).to_numpy(),
         actions=(ads[0].astype(float), ads[1].astype(float)),
         amounts=(amounts[0], amounts[1]),
+        expected=(expected[0], expected[1]),
     )
 
 

@@ -293,7 +293,7 @@ class _Course:
         faults = [
             *log_faults.row_faults(log, cut + 1),
             *log_faults.unit_faults(log, plan, cut + 1),
-            *log_faults.pace_faults(log, cut, at_look=False),
+            *log_faults.pace_faults(log, cut, self.plan.quiet_days, at_look=False),
             *log_faults.skew_faults(log, plan, passed, later[-1] + 1 - passed if later.size else 0),
             *self._notes(),
         ]
@@ -307,7 +307,7 @@ class _Course:
             *self._fading(cut),
             *log_faults.row_faults(log, cut),
             *log_faults.unit_faults(log, plan, cut),
-            *log_faults.pace_faults(log, cut, at_look=True),
+            *log_faults.pace_faults(log, cut, self.plan.quiet_days, at_look=True),
             *missing,
             *log_faults.effect_faults(found.units, found.standard_error, self.sums.influence()),
             *self._notes(),

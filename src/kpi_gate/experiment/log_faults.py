@@ -130,29 +130,30 @@ def _other_hash(log: Exposures, plan: Plan, cut: int) -> Iterator[Fault]:
         )
 
 
-def pace_faults(log: Exposures, cut: int, *, at_look: bool) -> Iterator[Fault]:
+def pace_faults(log: Exposures, cut: int, quiet_days: int, *, at_look: bool) -> Iterator[Fault]:
     """Yield days without rows, of both arms or of one, before a day.
 
     Args:
         log: The exposures.
         cut: The day; all days before it are over.
+        quiet_days: Longest stretch without a row that is usual.
         at_look: Whether an effect is read from them: a log that has stopped then has no answer.
     """
     rows = np.zeros((cut, 2))
     there = log.rows_by_day[:cut]
     rows[: len(there)] = there
     usual = np.median(rows[rows.sum(axis=1) > 0], axis=0) if rows.any() else np.zeros(2)
-    silent = np.flatnonzero((rows.sum(axis=1) == 0) & (usual.sum() >= QUIET))
+    silent = _silent(rows.sum(axis=1), quiet_days) if usual.sum() >= QUIET else np.zeros(0, int)
     last = int(np.flatnonzero(rows.sum(axis=1))[-1]) if rows.any() else -1
     over = cut - 1 - last
-    if over >= 2 and usual.sum() >= QUIET:
+    if over >= 2 + quiet_days and usual.sum() >= QUIET:
         yield Fault(
             check="log stops",
             severity="invalid" if at_look else "warning",
             reason=f"the log stops after day {last + 1}: {over} days have no row, "
             f"a day has had {number(usual.sum(), 0)}",
             value=float(over),
-            bound=1.0,
+            bound=1.0 + quiet_days,
         )
     elif silent.size:
         yield Fault(
@@ -173,6 +174,16 @@ def pace_faults(log: Exposures, cut: int, *, at_look: bool) -> Iterator[Fault]:
                 value=float(alone.sum()),
                 bound=0.0,
             )
+
+
+def _silent(rows: Floats, quiet_days: int) -> np.ndarray:
+    """Return the days without rows that belong to a longer stretch than is usual."""
+    empty = np.concatenate([[False], rows == 0, [False]])
+    edges = np.flatnonzero(np.diff(empty.astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    long = ends - starts > quiet_days
+    stretches = [np.arange(a, b) for a, b in zip(starts[long], ends[long], strict=True)]
+    return np.concatenate([*stretches, np.zeros(0, np.int64)]).astype(np.int64)
 
 
 def skew_faults(log: Exposures, plan: Plan, days: float, later_days: float) -> Iterator[Fault]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 WEEK_DAYS = 7.0
+QUIET_SPAN = 56  # days that say how long silence usually lasts
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class PastUse:
         if past is not None:
             self.correlation = self._correlation(top - self.mean * bottom, past)
         self.known: dict[float, Span] = {}
+
+    @property
+    def quiet_days(self) -> int:
+        """Longest stretch of whole days, in the last eight weeks, without a decision."""
+        days = np.unique(np.floor(self.ago[self.ago <= QUIET_SPAN]).astype(np.int64))
+        return int(np.diff(days).max(initial=1)) - 1
 
     def _sums(self, rows: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         unit, seen = self.unit[rows], np.bincount(self.unit[rows]) > 0

@@ -70,6 +70,8 @@ class Plan(Frozen):
         label_delay_days: Days until an outcome is known: a look is read so much later.
         units_per_week: Units that are exposed in a first week, in both arms.
         decisions_per_unit: Decisions of a unit over all weeks.
+        quiet_days: Longest stretch of days without a decision that is usual, such as a weekend: a
+            log that is silent for longer has stopped.
         mean: Metric of the control, as history shows it; None where it does not.
         standard_deviation: Of the metric at the unit, linearised where it is a ratio, before any
             covariate is taken out.
@@ -105,6 +107,7 @@ class Plan(Frozen):
     label_delay_days: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     units_per_week: float = Field(gt=0, allow_inf_nan=False)
     decisions_per_unit: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    quiet_days: int = Field(default=0, ge=0)
     mean: float | None = None
     standard_deviation: float = Field(gt=0, allow_inf_nan=False)
     covariate_correlation: float = Field(default=0.0, ge=-1, le=1)

@@ -180,6 +180,7 @@ def plan_experiment(  # noqa: PLR0913  (all by name)
         label_delay_days=label_delay_days,
         units_per_week=past.over(1).units,
         decisions_per_unit=found.rows / found.units,
+        quiet_days=past.quiet_days,
         mean=past.mean,
         standard_deviation=spread,
         covariate_correlation=correlation,

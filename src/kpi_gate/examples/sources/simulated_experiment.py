@@ -43,12 +43,14 @@ class Opportunities(NamedTuple):
         unit: Who.
         actions: What (control, treatment) does.
         amounts: What comes of it, in the plan's unit.
+        expected: What was to be expected of it, where the world knows chances; else the amounts.
     """
 
     time: pd.Series
     unit: NDArray[np.generic]
     actions: tuple[Floats, Floats]
     amounts: tuple[Floats, Floats]
+    expected: tuple[Floats, Floats] | None = None
 
 
 class Exposed(NamedTuple):
@@ -94,7 +96,8 @@ def expose(
         truth = (share * after + (1 - share) * other).sum() / treatment.sum() - usual
     else:
         earned = np.where(arrived, after, before)
-        truth = float((share * (after - before)).mean())
+        old, new = (amount[kept] for amount in found.expected or found.amounts)
+        truth = float((share * (new - old)).mean())
     log = pd.DataFrame(
         {
             "time": time,
