@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 from kpi_gate.experiment.audit import Audit, AuditEntry, AuditRow
+from kpi_gate.experiment.holdback import Holdback, Month, Win
 from kpi_gate.experiment.plan import Margin, Plan
 from kpi_gate.experiment.result import (
     Analysis,
@@ -192,6 +193,31 @@ def audit(words: str = "", **changes: object) -> Audit:
         log_hash="a" * 64,
         ledger_hash="b" * 64,
         verified=True,
+    )
+    return made.model_copy(update=changes)
+
+
+def holdback(words: str = "", **changes: object) -> Holdback:
+    """Return a holdback of four weeks; the words go wherever words of a user can."""
+    found = analysis(words=words)
+    made = Holdback(
+        use_case=f"toy{words}",
+        unit="EUR",
+        frozen=f"v1{words}",
+        share=0.02,
+        started=STARTED,
+        as_of=found.as_of,
+        horizon="a year",
+        horizon_decisions=100_000,
+        effect=found.effect,
+        days=found.days,
+        months=tuple(
+            Month(start=date(2024, 3, 4) + timedelta(days=30 * i), effect=effect(0.2, 0.1))
+            for i in range(3)
+        ),
+        booked=0.2,
+        wins=(Win(STARTED + timedelta(days=9), f"v2{words}", 0.3),),
+        faults=found.faults,
     )
     return made.model_copy(update=changes)
 

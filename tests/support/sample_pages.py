@@ -6,7 +6,7 @@ import pandas as pd
 from results import HOSTILE as WORDS
 from results import backtest, sweep, trial
 from sample_decisions import DECISIONS, hostile
-from sample_experiments import EXPERIMENTS, analysis, audit, rollout
+from sample_experiments import EXPERIMENTS, analysis, audit, holdback, rollout
 from sample_links import links
 
 from kpi_gate.data.validation.engine import ValidationReport
@@ -299,6 +299,9 @@ def _pages() -> dict[str, str]:
         "audit of a plan": audit(
             started=None, ended=None, state="planned", rows=(), looks=(), lift=None, verdict=""
         ).to_html(),
+        "holdback": holdback().to_html(),
+        "holdback hostile": holdback(WORDS + STRANGE).to_html(),
+        "holdback of nobody": holdback(effect=None, days=(), months=(), wins=()).to_html(),
         "rollout": rollout().to_html(),
         "rollout of two units": rollout(
             WORDS, standard_error=None, lower=None, upper=None, pre_trend=None, warnings=("few",)

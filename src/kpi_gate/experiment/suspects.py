@@ -62,6 +62,8 @@ def find_suspects(rows: "LoggedRows", plan: Plan) -> dict[str, Suspects]:
 def _other_version(rows: "LoggedRows", plan: Plan) -> Suspects:
     """Return the rows that another version decided than their arm's."""
     control, treatment = (rows.says("policy_version", plan.versions[arm]) for arm in ARMS)
+    if plan.kind == "holdback":  # the versions in use follow each other
+        treatment = ~rows.says("policy_version", plan.control)
     wrong = rows.use & ~np.where(rows.side == 1, treatment, control)
     if not wrong.any():
         return suspected(rows.day, wrong)

@@ -11,6 +11,7 @@ _PAGES = {
     "Decision": "kpi_gate.report.decision_text",
     "LinkReport": "kpi_gate.report.link_page",
     "Watched": "kpi_gate.report.monitor_page",
+    "Holdback": "kpi_gate.report.holdback_page",
     "Rollout": "kpi_gate.report.rollout_page",
     "SelfTest": "kpi_gate.report.selftest_page",
     "ValidationReport": "kpi_gate.report.validation_page",

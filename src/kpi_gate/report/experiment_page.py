@@ -1,16 +1,17 @@
 """An experiment as one self-contained page: the effect over time, its looks, and what is wrong."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from markupsafe import Markup
 from rich.console import Console
 from rich.table import Table
 
 from kpi_gate.experiment.plan import ARMS
-from kpi_gate.experiment.result import Analysis, Day, ExperimentVerdict
+from kpi_gate.experiment.result import Analysis, ExperimentVerdict
 from kpi_gate.render import render
 from kpi_gate.report.decision_charts import Estimate, gain_figure
+from kpi_gate.report.effect_chart import Level, effect_over_time
 from kpi_gate.report.experiment_wording import (
     MEANS,
     TONES,
@@ -107,43 +108,15 @@ def _arms(found: Analysis) -> Iterator[tuple[str, str, int | None, str, int | No
         yield arm, found.plan.versions[arm], units, share(shares[arm]), decisions, metric
 
 
-def _moment(day: Day) -> datetime:
-    """Return the end of a day, until when its exposures count."""
-    return datetime.combine(day.day, time(), UTC) + timedelta(days=1)
-
-
 def _over_time(found: Analysis) -> Markup | str:
     """Draw the effect so far with bounds that hold on all days, and the looks on it."""
-    known = [day for day in found.days if day.estimate is not None]
-    if not known:
-        return ""
-    seen = [(_moment(day), day.estimate) for day in known if day.estimate is not None]
-    # bounds of the first days would flatten all that follows
-    widest = 8 * max(
-        found.plan.minimum_effect, *(abs(value) for _, value in seen[len(seen) // 4 :])
-    )
-    ends = [
-        [
-            (_moment(day), value)
-            for day in known
-            if (value := getattr(day, end)) is not None and abs(value) <= widest
-        ]
-        for end in ("lower", "upper")
-    ]
     looks = [
         (look.at, look.effect.estimate, f"look {look.number}: z {number(look.z, 2, sign=True)}")
         for look in found.looks
     ]
-    planned = [(moment, found.plan.minimum_effect) for moment in (seen[0][0], seen[-1][0])]
-    worth_it = f"smallest effect planned for: {digits(found.plan.minimum_effect)}"
-    last = digits(seen[-1][1], places(found.plan.minimum_effect, 3), sign=True)
-    lines = [
-        Line("", ends[0], "bounds"),
-        Line("bounds that hold on all days at once", ends[1], "bounds"),
-        Line(worth_it, planned, "promised"),
-        Line(f"effect so far: {last}", seen, "realised", looks),
-    ]
-    return line_chart(lines, "Effect of all exposures so far", f"{found.plan.unit} a decision")
+    smallest = found.plan.minimum_effect
+    level = Level(f"smallest effect planned for: {digits(smallest)}", smallest)
+    return effect_over_time(found.days, found.plan.unit, level, looks)
 
 
 def _bounds(found: Analysis) -> Markup | str:
