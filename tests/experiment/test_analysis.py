@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from experiment_logs import STARTED, draw, on_day, plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.experiment_logs import STARTED, draw, on_day, plan
 from kpi_gate.experiment.analysis import analyse
 from kpi_gate.experiment.errors import ExperimentError
 from kpi_gate.experiment.exposures import read_exposures

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from experiment_logs import STARTED, draw, on_day, plan
 
+from benchmarks.experiment_logs import STARTED, draw, on_day, plan
 from kpi_gate.experiment.analysis import analyse
 
 PLAN = plan()

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pandas as pd
-from experiment_logs import STARTED, draw, on_day, plan
 
+from benchmarks.experiment_logs import STARTED, draw, on_day, plan
 from kpi_gate.experiment.analysis import analyse
 
 PLAN = plan(covariate_correlation=0.7)
