@@ -29,8 +29,9 @@ from rich.table import Table
 from benchmarks.experiment_logs import MINIMUM_EFFECT, STARTED, World, draw, on_day, plan
 from kpi_gate.decision.stats.confidence_sequence import half_width
 from kpi_gate.decision.stats.group_sequential import inflation, obrien_fleming, pocock
-from kpi_gate.experiment.analysis import TUNED_FOR, analyse
+from kpi_gate.experiment.analysis import analyse
 from kpi_gate.experiment.assignment import arms
+from kpi_gate.experiment.course import TUNED_FOR
 from kpi_gate.experiment.plan import Metric, Plan
 from kpi_gate.experiment.planning import plan_experiment
 

@@ -34,7 +34,7 @@ def better():
         (0.19, 1, "ship"),
         (0.0, 6, "keep"),
         (-0.4, 1, "keep"),
-        (0.0, 1, "inconclusive"),
+        (0.0, 9, "inconclusive"),
     ],
 )
 def test_each_verdict(effect, seed, verdict):

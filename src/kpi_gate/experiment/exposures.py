@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -101,6 +102,13 @@ class LoggedRows:
     side: NDArray[np.int8]
     use: Bools
 
+    @cached_property
+    def order(self) -> Ints | slice:
+        """The rows in the order of time."""
+        if (np.diff(self.since) >= 0).all():
+            return slice(None)
+        return np.argsort(self.since, kind="stable")
+
     def numbers(self, name: str) -> Floats:
         """Return a column of numbers; what is missing is NaN."""
         return np.asarray(self.table[name].to_numpy(), np.float64)
@@ -186,11 +194,9 @@ class _Assigned:
     """Which arm each unit came into first, and its number with the control's units first."""
 
     def __init__(self, rows: LoggedRows) -> None:
-        names, index = len(rows.names), np.flatnonzero(rows.use)
+        names, use = len(rows.names), rows.use[rows.order]
+        index = np.flatnonzero(use) if isinstance(rows.order, slice) else rows.order[use]
         since, unit = rows.since[index], rows.unit[index]
-        if np.any(np.diff(since) < 0):
-            order = np.argsort(since, kind="stable")
-            index, since, unit = index[order], since[order], unit[order]
         self.side = np.full(names, -1, np.int8)
         self.side[unit[::-1]] = rows.side[index[::-1]]  # what is written last is the earliest
         first = np.zeros(names, np.int64)

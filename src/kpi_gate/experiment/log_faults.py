@@ -293,29 +293,5 @@ def effect_faults(units: tuple[int, int], error: float, influence: Floats) -> It
         )
 
 
-def fades(slope: float, error: float, effect: float, weeks: int) -> Iterator[Fault]:
-    """Yield that the effect fades from week to week: novelty wears off.
-
-    Args:
-        slope: Change of the effect a week.
-        error: Its standard error.
-        effect: Effect over all weeks.
-        weeks: How many there are.
-    """
-    bound = -float(ndtri(0.01))
-    if weeks < 2 or not error > 0 or slope * effect >= 0:
-        return
-    z = abs(slope) / error
-    if z > bound:
-        yield Fault(
-            check="novelty",
-            severity="warning",
-            reason=f"the effect fades: by {number(abs(slope))} a week over {weeks} weeks, "
-            "so it is worth less than its mean",
-            value=z,
-            bound=bound,
-        )
-
-
 def _rows(count: int) -> str:
     return f"{count:,} row{'' if count == 1 else 's'}"

@@ -78,7 +78,7 @@ def _twice(rows: "LoggedRows", plan: Plan) -> dict[str, Suspects]:
 
     Such rows may be two decisions of one moment. Of a day that was written twice each is even.
     """
-    order = slice(None) if (np.diff(rows.since) >= 0).all() else np.argsort(rows.since)
+    order = rows.order
     same = np.diff(rows.since[order]) == 0
     of_one_moment = np.append(same, False) | np.insert(same, 0, False)
     if not same.any():

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from kpi_gate.experiment.estimates import Difference, Moments, difference
 from kpi_gate.experiment.exposures import Exposures, Floats
+from kpi_gate.experiment.result import Effect
 
 Bools = NDArray[np.bool_]
 
@@ -53,6 +54,7 @@ class UnitSums:
     ) -> None:
         self.log, self.kind = log, kind
         self.arms = log.arms_until(0)
+        self.room = np.empty((3, log.units))  # made once: days are many
         self.past = log.past if past else None
         self.all = _Table(log.units, apart=log.bottom is not None)
         self.compared = self.all
@@ -148,7 +150,13 @@ class UnitSums:
         if count < 2:
             return Moments(count, dict.fromkeys(columns, nan), dict.fromkeys(pairs, nan))
         means = {name: float(column.sum()) / count for name, column in columns.items()}
-        centred = {name: column - means[name] for name, column in columns.items()}
+        room = {
+            name: self.room[k, : column.size] for k, (name, column) in enumerate(columns.items())
+        }
+        centred = {
+            name: np.subtract(column, means[name], out=room[name])
+            for name, column in columns.items()
+        }
         others = there[arm].size - count
         spread = {}
         for one, two in pairs:
@@ -232,6 +240,22 @@ def scaled(found: Difference, share: float, variance: float) -> Difference:
     error = sqrt(max(share**2 * found.standard_error**2 + found.estimate**2 * variance, 0.0))
     return Difference(
         found.control, found.treatment, share * found.estimate, error, found.variance_reduction
+    )
+
+
+def effect_of(found: Measured, z: float) -> Effect:
+    """Return an effect with its interval, z standard errors to either side."""
+    return Effect(
+        estimate=found.estimate,
+        standard_error=found.standard_error,
+        lower=found.estimate - z * found.standard_error,
+        upper=found.estimate + z * found.standard_error,
+        control=found.control,
+        treatment=found.treatment,
+        units=found.units,
+        decisions=found.decisions,
+        triggered=found.triggered,
+        variance_reduction=found.variance_reduction,
     )
 
 
