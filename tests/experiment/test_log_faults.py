@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.experiment_logs import STARTED, draw, on_day, plan
 from kpi_gate.experiment.analysis import analyse
+from kpi_gate.experiment.plan import Metric
 
 PLAN = plan()
 END = on_day(28)
@@ -81,6 +82,14 @@ WRONG = {
     ),
     "outcomes": (lambda log: log.assign(amount=np.nan), "no outcome of a row is known"),
     "constant": (lambda log: log.assign(amount=2.0), "all units have the same value"),
+    "alike": (
+        lambda log: log.assign(other_action=log["action"]),
+        "the two policies act alike on all rows",
+    ),
+    "split of the exposed": (
+        lambda log: log.assign(exposed=(log["arm"] == "control") | (log.index % 4 > 0)),
+        "of the units that were exposed are in the treatment",
+    ),
     "one unit": (
         lambda log: log.assign(amount=log["amount"] + 1e5 * (log.index == 3)),
         "one unit carries",
@@ -231,6 +240,23 @@ def test_who_was_not_exposed_counts_for_the_split_alone(sound):
         whole.split.treatment,
     )
     assert sum(found.effect.decisions) == len(sound) / 2
+
+
+def test_what_nothing_can_be_divided_by_is_told(sound):
+    settled = plan(metric=Metric(denominator="action"))
+    assert "action below 0" in read(sound.assign(action=-1.0), settled).because
+    assert "divided by is 0" in read(sound.assign(action=0.0), settled).because
+
+
+def test_a_large_level_hides_no_effect(sound):
+    """A thousand million on each amount changes neither the effect nor its error."""
+    one, other = read(sound), read(sound.assign(amount=sound["amount"] + 1e9))
+    assert other.effect.estimate == pytest.approx(one.effect.estimate, abs=1e-5)
+    assert other.effect.standard_error == pytest.approx(one.effect.standard_error, rel=1e-5)
+
+
+def test_a_column_without_any_value_is_as_none(sound):
+    assert read(sound.assign(outcome_time=pd.NaT)).effect == read(sound).effect
 
 
 def test_too_few_units_have_no_answer():

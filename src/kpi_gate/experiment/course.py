@@ -211,7 +211,12 @@ class Course:
             *log_faults.unit_faults(log, plan, cut),
             *log_faults.pace_faults(log, cut, plan.quiet_days, at_look=True),
             *missing,
-            *log_faults.effect_faults(found.units, found.standard_error, self.sums.influence()),
+            *log_faults.effect_faults(
+                found.units,
+                found.standard_error,
+                self.sums.influence(),
+                alike=log.differs is not None,
+            ),
             *self._notes(),
         ]
 

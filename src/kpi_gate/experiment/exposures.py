@@ -43,6 +43,7 @@ class Exposures:
         watched: Each guardrail's column; NaN where not known.
         past: Metric of each unit before the start, NaN where it has none; None without any.
         first: Day on which each unit came first.
+        first_exposed: Day on which each was first exposed; None where all who are assigned are.
         first_differing: Day on which the policies first differed on it; None where nobody knows.
         names: Name of each unit.
         rows_by_day: Rows of each day since the start, of control and treatment, shape `(D, 2)`.
@@ -60,6 +61,7 @@ class Exposures:
     watched: dict[str, Floats]
     past: Floats | None
     first: Small
+    first_exposed: Small | None
     first_differing: Small | None
     names: Any
     rows_by_day: Ints
@@ -172,6 +174,7 @@ def read_exposures(table: "pa.Table", plan: Plan, started: datetime, as_of: date
         watched={one.column: rows.numbers(one.column)[index] for one in plan.margins},
         past=_past(rows, assigned),
         first=assigned.first,
+        first_exposed=None if shown is None else _first(place, day, assigned.count),
         first_differing=None
         if differs is None
         else _first(place[differs], day[differs], assigned.count),

@@ -271,8 +271,8 @@ def _typed(
 def _column(
     name: str, column: log_columns.Column, field: Field, *, coded: bool
 ) -> log_columns.Column:
-    if pa.types.is_null(column.type):  # no value of any type
-        return column.cast(field.kind)
+    if column.null_count == len(column):  # no value of any type
+        return pa.chunked_array([pa.nulls(len(column), field.kind)])
     if coded:
         try:
             return log_columns.coded(column, lambda values: field.read(name, values))

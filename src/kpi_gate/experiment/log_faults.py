@@ -92,12 +92,15 @@ def unit_faults(log: Exposures, plan: Plan, cut: int) -> Iterator[Fault]:
         )
     elif split.p_value < SPLIT_LEVEL:
         yield _mismatch("split", "units", split)
-    if log.first_differing is not None:
-        where = split_of(log.first_differing, log.controls, cut, share)
-        if where.p_value < SPLIT_LEVEL <= split.p_value:
-            yield _mismatch(
-                "split where they differ", "units on which the two policies differ", where
-            )
+    parts = (
+        ("split of the exposed", "units that were exposed", log.first_exposed),
+        ("split where they differ", "units on which the two policies differ", log.first_differing),
+    )
+    for check, units, first in parts:
+        where = None if first is None else split_of(first, log.controls, cut, share)
+        if where is not None and where.p_value < SPLIT_LEVEL <= split.p_value:
+            yield _mismatch(check, units, where)
+            return
     yield from _other_hash(log, plan, cut)
 
 
@@ -258,14 +261,21 @@ def _ratio(top: Floats, bottom: Floats) -> Moments:
     return Moments(top.size, means, pairs)
 
 
-def effect_faults(units: tuple[int, int], error: float, influence: Floats) -> Iterator[Fault]:
+def effect_faults(
+    units: tuple[int, int], error: float, influence: Floats, *, alike: bool
+) -> Iterator[Fault]:
     """Yield why an effect cannot be believed: too few units, no spread, or one that carries it.
 
     Args:
         units: Units compared, of control and treatment.
         error: Standard error of the effect; NaN where it cannot be told.
         influence: What each unit adds to the effect.
+        alike: Whether the log says where the policies act alike.
     """
+    if alike and not any(units):
+        reason = "the two policies act alike on all rows: there is nothing to compare"
+        yield Fault(check="alike", reason=reason, value=0.0, bound=0.0)
+        return
     if min(units) < FEW_UNITS:
         yield Fault(
             check="units",
@@ -275,15 +285,14 @@ def effect_faults(units: tuple[int, int], error: float, influence: Floats) -> It
             bound=float(FEW_UNITS),
         )
         return
-    if error == 0 or not error > 0:
-        yield Fault(
-            check="constant",
-            reason="all units have the same value: there is nothing to compare",
-            value=0.0 if error == 0 else None,
-            bound=0.0 if error == 0 else None,
-        )
+    if not error > 0:
+        reason = "all units have the same value: there is nothing to compare"
+        if error != 0:
+            reason = "the effect has no error: what the metric is divided by is 0 in all rows"
+        yield Fault(check="constant", reason=reason)
         return
-    top = float(np.square(influence).max() / np.square(influence).sum())
+    each = np.square(influence)
+    top = float(each.max() / max(each.sum(), 1e-300))
     if top > ONE_UNIT:
         yield Fault(
             check="one unit",

@@ -141,27 +141,26 @@ class UnitSums:
     def _moments(
         self, arm: slice, there: Bools, top: Floats, bottom: Floats, past: Floats | None
     ) -> Moments:
-        """Return the moments of the units of an arm that are compared; the sums of others are 0."""
-        columns = {"numerator": top[arm], "denominator": bottom[arm]}
-        if past is not None:
-            columns["past"] = past[arm]
-        count = int(np.count_nonzero(there[arm]))
+        """Return the moments of the units of an arm that are compared."""
+        here = there[arm]
+        count = int(np.count_nonzero(here))
+        names = ("numerator", "denominator", "past")
+        given = (top, bottom) if past is None else (top, bottom, past)
+        columns = {name: one[arm] for name, one in zip(names, given, strict=False)}
         pairs = list(combinations_with_replacement(columns, 2))
         if count < 2:
             return Moments(count, dict.fromkeys(columns, nan), dict.fromkeys(pairs, nan))
+        if count < here.size:
+            columns = {name: column[here] for name, column in columns.items()}
         means = {name: float(column.sum()) / count for name, column in columns.items()}
-        room = {
-            name: self.room[k, : column.size] for k, (name, column) in enumerate(columns.items())
-        }
         centred = {
-            name: np.subtract(column, means[name], out=room[name])
-            for name, column in columns.items()
+            name: np.subtract(column, means[name], out=room[:count])
+            for room, (name, column) in zip(self.room, columns.items(), strict=False)
         }
-        others = there[arm].size - count
         spread = {}
         for one, two in pairs:
-            apart = float(np.dot(centred[one], centred[two])) - others * means[one] * means[two]
-            noise = 1e-12 * count * abs(means[one] * means[two])  # a spread of rounding is none
+            apart = float(np.dot(centred[one], centred[two]))
+            noise = 1e-24 * count * abs(means[one] * means[two])  # a spread of rounding is none
             spread[one, two] = apart / (count - 1) if abs(apart) > noise else 0.0
         return Moments(count, means, spread)
 
