@@ -95,3 +95,21 @@ def test_it_travels():
     values = 5 + np.random.default_rng(1).normal(0, 0.5, 40)
     found = sudden_loss(values - 4 * (np.arange(40) > 30), np.ones(40), np.arange(40), alpha=0.01)
     assert SuddenLoss.model_validate(json.loads(found.model_dump_json())) == found
+
+
+def test_one_side_at_half_the_level_is_as_wide_as_both():
+    """P(either side) = 2 P(one side): the one-sided width is next to the two-sided one."""
+    one = half_width(10, 1.0, 0.025, one_sided=True)
+    assert one == pytest.approx(half_width(10, 1.0, 0.05), rel=0.02)
+    assert one > half_width(10, 1.0, 0.05)
+
+
+def test_harm_is_stopped_and_no_harm_hardly_ever():
+    """METHODS 3.1: four weeks of days, in units of an effect that 80 % of experiments see."""
+    random = np.random.default_rng(5)
+    time = np.arange(1, 29) / 28
+    noise = np.cumsum(random.normal(size=(20_000, 28)), axis=1) / np.sqrt(28) / time
+    width = np.asarray([half_width(t, 1.0, 0.025, 0.25, one_sided=True) for t in time])
+    stopped = {times: (noise - times * 2.8 + width < 0).any(axis=1).mean() for times in (0, 2)}
+    assert stopped[0] <= 0.025
+    assert stopped[2] >= 0.95
