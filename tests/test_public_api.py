@@ -73,3 +73,29 @@ def test_a_table_is_judged_without_the_machine(tmp_path):
     found = run_bare(code)
     assert found.returncode == 0, found.stderr
     assert found.stdout.startswith("Decision(PROMOTE: +0.30")
+
+
+def test_an_experiment_is_planned_without_the_machine_and_analysed_with_it():
+    code = """
+    from datetime import UTC, datetime
+    import numpy as np, pandas as pd
+    from kpi_gate import analyse, plan_experiment
+    number = np.arange(3_000)
+    time = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(number % 28, unit="D")
+    history = pd.DataFrame({"time": time, "unit": number, "amount": np.sin(number)})
+    plan = plan_experiment(
+        history, use_case="toy", kpi="margin", unit="EUR", horizon_decisions=9,
+        control="v1", treatment="v2", minimum_effect=0.1,
+    )
+    print(plan.weeks)
+    try:
+        start = datetime(2026, 2, 1, tzinfo=UTC)
+        analyse(history, plan, started=start, as_of=start)
+    except ValueError as error:
+        print(error)
+    """
+    found = run_bare(code)
+    assert found.returncode == 0, found.stderr
+    weeks, words = found.stdout.splitlines()
+    assert int(weeks) >= 1
+    assert "kpi-gate[pipeline]" in words

@@ -39,7 +39,12 @@ def analyse(
     """
     _require_call(plan, started, as_of)
     started, as_of = started.astimezone(UTC), as_of.astimezone(UTC)
-    from kpi_gate.experiment.log import LogError, frame_log, read_log
+    try:
+        from kpi_gate.experiment.log import LogError, frame_log, read_log
+    except ImportError as error:
+        raise ExperimentError(
+            f"a log is read by what is not installed: pip install 'kpi-gate[pipeline]' ({error})"
+        ) from None
 
     path = Path(log) if isinstance(log, Path | str) else None
     try:
