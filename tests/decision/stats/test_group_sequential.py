@@ -80,7 +80,7 @@ def test_equal_steps_give_the_planned_bounds():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(0.02, 50), min_size=1, max_size=6), st.sampled_from([0.01, 0.05, 0.1]))
+@given(st.lists(st.floats(0.5, 50), min_size=1, max_size=6), st.sampled_from([0.01, 0.05, 0.1]))
 def test_any_information_keeps_the_type_one_error(steps, alpha):
     """A slow week, a holiday, a rush: whatever the looks reached, all of them spend alpha."""
     information = np.cumsum(steps)
