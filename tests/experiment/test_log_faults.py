@@ -282,6 +282,20 @@ def test_an_effect_that_fades_is_told(fade):
         assert found.weeks[3].effect.estimate < 0.15
 
 
+def test_a_benefit_that_fades_does_not_end_it_before_its_last_look():
+    """What is new draws eyes: at its first look the effect is large, and most of it wears off."""
+    settled = plan()
+    log = draw(settled, 0.8, rows=4, seed=3, fade=0.3)
+    looks = [read(log, settled, on_day(7 * week)) for week in (1, 2, 3, 4)]
+    assert [found.verdict for found in looks] == ["running", "running", "running", "ship"]
+    assert "a single week cannot show whether it fades" in looks[0].because
+    assert "look 2 shows a benefit, but it fades, so it goes on" in looks[1].because
+    assert "the effect fades, from +" in looks[3].sentence
+    steady = draw(settled, 0.4, rows=4, seed=3)
+    assert read(steady, settled, on_day(7)).verdict == "running"
+    assert read(steady, settled, on_day(14)).verdict == "ship"
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_false_alarms_of_the_split_are_as_rare_as_said(share):
     settled = plan(treatment_share=share)

@@ -28,6 +28,7 @@ from kpi_gate.experiment.unit_sums import Measured, UnitSums, effect_of
 
 DAY = timedelta(days=1)
 TUNED_FOR = 0.25  # share of the planned information at which the daily bounds are tightest
+LEAST_DAYS = 14  # before a benefit may end it
 NO_BOUND = 99.0  # of a look that cannot cross
 
 
@@ -43,6 +44,7 @@ class Course:
     days: list[Day] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
     known: float | None = None
+    waits: str = ""
 
     def __post_init__(self) -> None:
         plan = self.plan
@@ -134,7 +136,8 @@ class Course:
             return self._ended(ExperimentVerdict.KEEP, why, faults, cut, effect, margins)
         if harm:
             return self._harmed(cut)
-        if crossed == "benefit" and all(one.passed for one in margins):
+        self.waits = "" if last or crossed != "benefit" else _why_wait(cut, faults)
+        if crossed == "benefit" and not self.waits and all(one.passed for one in margins):
             why = f"look {number} shows that the treatment is better"
             return self._ended(ExperimentVerdict.SHIP, why, faults, cut, effect, margins)
         return self._last(cut, effect, margins, faults) if last else None
@@ -182,6 +185,8 @@ class Course:
             return self._ended(ExperimentVerdict.INVALID, _first_reason(faults), faults, cut + 1)
         passed = len(due) - len(ahead)
         why = f"look {passed + 1} of {len(due)} can be read on {ahead[0]:%Y-%m-%d}"
+        if self.waits:
+            why = f"look {passed} shows a benefit, but {self.waits}, so it goes on; {why}"
         effect = self.looks[-1].effect if self.looks else None
         return self._ended(ExperimentVerdict.RUNNING, why, faults, cut + 1, effect).model_copy(
             update={"next_look": ahead[0]}
@@ -258,6 +263,13 @@ class Course:
     def _split(self, cut: int) -> Split:
         share = self.plan.treatment_share
         return log_faults.split_of(self.log.first, self.log.controls, cut, share)
+
+
+def _why_wait(cut: int, faults: Sequence[Fault]) -> str:
+    """Return why a benefit does not end it yet: what is new may wear off; empty where it does."""
+    if cut < LEAST_DAYS:
+        return "a single week cannot show whether it fades"
+    return "it fades" if any(fault.check == "novelty" for fault in faults) else ""
 
 
 def _are_fatal(faults: Sequence[Fault]) -> bool:

@@ -9,7 +9,7 @@ from kpi_gate.experiment.exposures import Exposures
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.experiment.result import Fault, Week
 from kpi_gate.experiment.unit_sums import UnitSums, effect_of
-from kpi_gate.text import number
+from kpi_gate.text import number, places
 
 LEVEL = 0.01  # one-sided: a warning, asked at each look
 
@@ -54,9 +54,11 @@ class Weeks:
         error, bound = sqrt(float(np.square(each).sum())), -float(ndtri(LEVEL))
         if not error > 0 or slope * seen.mean() >= 0 or abs(slope) <= bound * error:
             return []
+        digits = places(error, 2)
+        first, last = (number(float(seen[at]), digits, sign=True) for at in (0, -1))
         reason = (
-            f"the effect fades: by {number(abs(slope))} a week over {seen.size} weeks, so its mean "
-            "says too much"
+            f"the effect fades, from {first} in week 1 to {last} in week {seen.size}: "
+            "its mean says too much"
         )
         z = abs(slope) / error
         return [Fault(check="novelty", severity="warning", reason=reason, value=z, bound=bound)]
