@@ -17,7 +17,7 @@ def promote(
     reason: Reason = "",
     as_json: AsJson = False,
 ) -> None:
-    """Promote the last decision's candidate, if it may be: after an approval, or by force.
+    """Promote a decision's candidate: as decided, approved, shown by experiment, or by force.
 
     Examples:
         kpi-gate promote campaign
@@ -26,6 +26,7 @@ def promote(
     if force != bool(reason.strip()):
         raise typer.BadParameter("--force and --reason go together")
     from kpi_gate.pipeline import apply_reviews, open_run
+    from kpi_gate.pipeline.release import promote_shipped
     from kpi_gate.release import promotion
 
     with working(f"{name}: promote"), open_run(name) as run:
@@ -35,8 +36,11 @@ def promote(
             words = f"{name} has no decision yet; run `kpi-gate retrain {name}`"
             raise promotion.PromotionError(words)
         settled = [] if force else [found for found in apply_reviews(run) if found.moved]
+        shipped = None if force or settled else promote_shipped(run)
         outcome = (
-            settled[-1] if settled else promotion.promote(run, entries[-1], forced=reason.strip())
+            settled[-1]
+            if settled
+            else shipped or promotion.promote(run, entries[-1], forced=reason.strip())
         )
     if as_json:
         print_json({"moved": outcome.moved, "outcome": outcome.words})

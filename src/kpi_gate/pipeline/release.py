@@ -29,9 +29,19 @@ def promote(run: Run) -> Outcome:
     return run.outcome
 
 
+def promote_shipped(run: Run) -> Outcome | None:
+    """Promote what an experiment says is to be shipped; None where none says so."""
+    shipped = run.history.shipped
+    return _moved(run, shipped[-1]) if shipped else None
+
+
 def _promote(run: Run, entry: Entry) -> Outcome:
     if entry.body["verdict"] != Verdict.PROMOTE:
         return Outcome(False, "the champion stays")
+    return _moved(run, entry)
+
+
+def _moved(run: Run, entry: Entry) -> Outcome:
     fault = proof_fault(run) if run.scheduled else ""
     if fault:
         words = f"{fault}. {entry.body['version']} waits; see `kpi-gate selftest {run.name}`"

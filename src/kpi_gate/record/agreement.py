@@ -121,5 +121,6 @@ def void_approvals(said: Releases, claims: Claims) -> dict[str, str]:
     return {
         version: claims.approved[version]
         for version, decision in made.items()
-        if decision is None or decision.body["verdict"] != Verdict.PROMOTE
+        if decision is None
+        or (decision.body["verdict"] != Verdict.PROMOTE and not said.shown_by_experiment(decision))
     }

@@ -162,6 +162,10 @@ class LedgerView(Releases):
 
         One that was measured against a champion of before is not among them: it is stale.
         """
+        return [entry for entry in self._open if entry.body["verdict"] == Verdict.PROMOTE]
+
+    @property
+    def _open(self) -> list[Entry]:
         begun = {
             row.subject
             for row in self.entries
@@ -171,10 +175,13 @@ class LedgerView(Releases):
         return [
             entry
             for entry in self.of_kind("decision")
-            if entry.subject not in begun
-            and entry.body["verdict"] == Verdict.PROMOTE
-            and entry.body["champion"] == champion
+            if entry.subject not in begun and entry.body["champion"] == champion
         ]
+
+    @property
+    def shipped(self) -> list[Entry]:
+        """The decisions whose experiment says ship and whose promotion has not begun, as above."""
+        return [entry for entry in self._open if self.shown_by_experiment(entry)]
 
     @property
     def pending_reviews(self) -> list[Entry]:

@@ -40,15 +40,16 @@ def promote(run: Run, entry: Entry, *, forced: str = "") -> Outcome:
         forced: Reason of a person who promotes against the verdict.
 
     Raises:
-        PromotionError: If the verdict is not PROMOTE, or the evidence is stale by now.
+        PromotionError: If the verdict is not PROMOTE and no experiment that it asked for says
+            ship, or the evidence is stale by now.
         LedgerError: If the ledger is broken or cannot be written.
     """
-    body, version = entry.body, str(entry.body["version"])
-    if body["verdict"] != Verdict.PROMOTE and not (forced and version):
+    body, version, history = entry.body, str(entry.body["version"]), run.history
+    shown = history.shown_by_experiment(entry)
+    if body["verdict"] != Verdict.PROMOTE and not (forced and version) and shown is None:
         raise PromotionError(
             f"decision {entry.subject} is {body['verdict']}: it has nothing to promote"
         )
-    history = run.history
     rows = [row for row in history.entries if row.subject == entry.subject]
     last = [row for row in rows if row.kind in _STEPS and row.number not in history.uncounted][-1]
     if last.kind == "done":
@@ -68,6 +69,8 @@ def promote(run: Run, entry: Entry, *, forced: str = "") -> Outcome:
         return Outcome(False, words)
     before = body["champion"] if body["champion"] != BASELINE else ""
     intent = {"version": version, "from": before, "forced": forced, **approval}
+    if shown is not None:
+        intent["experiment"] = shown.subject
     return finish(run, begin(run, releases.PROMOTION, entry.subject, intent))
 
 
