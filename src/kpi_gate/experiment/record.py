@@ -69,10 +69,11 @@ class ExperimentBook:
 
     Args:
         run: The use case, and the moment at which rows are written.
+        read: What the ledger says, where somebody has read it already; else it is asked each time.
     """
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self, run: Run, read: Experiments | None = None) -> None:
+        self.run, self._read = run, read
 
     @property
     def rows(self) -> Experiments:
@@ -81,7 +82,7 @@ class ExperimentBook:
         Raises:
             LedgerError: If it cannot be read, or its chain is broken.
         """
-        return self.run.history.experiments
+        return self.run.history.experiments if self._read is None else self._read
 
     @property
     def names(self) -> list[str]:

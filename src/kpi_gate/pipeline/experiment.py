@@ -188,8 +188,6 @@ def look_at_experiment(run: Run, *, wanted: str = "") -> Seen:
         ConfigurationError: If there is none, it was not started, or the log breaks its contract.
         LedgerError: If the ledger cannot be written.
     """
-    from kpi_gate.experiment.analysis import analyse
-
     book = ExperimentBook(run)
     experiment = book.named(wanted)
     if experiment.started is None:
@@ -202,17 +200,27 @@ def look_at_experiment(run: Run, *, wanted: str = "") -> Seen:
             f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: experiment {experiment.name} was started on "
             f"{experiment.started:%Y-%m-%dT%H:%M}Z"
         )
-    joined, plan = logged(run, experiment.plan), experiment.plan
-    until = run.as_of if experiment.end is None else _moment(experiment.end, "ended")
-    analysis = analyse(joined.table, plan, started=experiment.started, as_of=until)
-    analysis = _held_against(experiment, _with_faults(analysis, joined))
+    joined = logged(run, experiment.plan)
+    analysis = seen_again(run, experiment, joined)
     if experiment.end is None:
         experiment = _record(book, experiment, analysis)
     return Seen(experiment, _with_changes(run, analysis), joined.sentence)
 
 
-def _moment(row: Entry, name: str) -> datetime:
-    return datetime.fromisoformat(row.body[name])
+def seen_again(run: Run, experiment: Experiment, joined: Joined) -> Analysis:
+    """Return what the log shows now, up to the end where there was one; nothing is recorded.
+
+    Raises:
+        ConfigurationError: If it was not started.
+    """
+    from kpi_gate.experiment.analysis import analyse
+
+    if experiment.started is None:
+        raise ConfigurationError(f"experiment {experiment.name} was not started")
+    end = experiment.end
+    until = run.as_of if end is None else datetime.fromisoformat(end.body["ended"])
+    found = analyse(joined.table, experiment.plan, started=experiment.started, as_of=until)
+    return _held_against(experiment, _with_faults(found, joined))
 
 
 def _with_faults(analysis: Analysis, joined: Joined) -> Analysis:

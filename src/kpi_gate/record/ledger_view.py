@@ -1,6 +1,6 @@
 """What the ledger says of one use case: its rows are followed once, then only those that came."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -38,7 +38,10 @@ class LedgerView(Releases):
         Raises:
             LedgerError: If the ledger cannot be read, or its chain is broken.
         """
-        rows = self.ledger.entries()
+        return self.take(self.ledger.entries())
+
+    def take(self, rows: Sequence[Entry]) -> "LedgerView":
+        """Follow rows of the whole ledger, without those that were followed before."""
         for entry in rows[self.size :]:
             if entry.use_case == self.use_case:
                 self.entries.append(entry)
