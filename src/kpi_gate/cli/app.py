@@ -27,6 +27,7 @@ from kpi_gate.cli import (
     status,
 )
 from kpi_gate.cli.call_checks import this_workspace
+from kpi_gate.cli.experiment import experiment_app
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import helped, print_json
 from kpi_gate.errors import ConfigurationError
@@ -145,6 +146,8 @@ for group, verbs in VERBS.items():
         app.command(name, rich_help_panel=group, help=words, epilog=examples)(verb)
     if group == "Look":
         app.add_typer(ledger_app, name="ledger", rich_help_panel=group)
+    if group == "Every day":
+        app.add_typer(experiment_app, name="experiment", rich_help_panel=group)
 
 
 def main() -> None:

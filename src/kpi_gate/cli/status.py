@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kpi_gate.record.ledger import Entry, Ledger
+    from kpi_gate.record.ledger_view import LedgerView
     from kpi_gate.usecase.contract import UseCase
     from kpi_gate.workspace import Workspace
 
@@ -123,7 +124,22 @@ def _facts(case: "UseCase", ledger: "Ledger", now: datetime) -> dict[str, Any]:
         "next_monitor": _next(schedule.monitor, schedule.timezone, now),
         "health": _health(looks[-1]) if looks else None,
         "promotions_wait": history.standing_alarm or None,
+        "experiment": _experiment(history),
     }
+
+
+def _experiment(history: "LedgerView") -> str | None:
+    """Return how far the experiment is that runs, or what waits for a person after one."""
+    from kpi_gate.experiment.record import read_experiment
+    from kpi_gate.report.experiment_text import standing_text
+
+    if history.shipped:
+        version = history.shipped[-1].body["version"]
+        return f"{version} may be promoted: kpi-gate promote {history.use_case}"
+    found = history.experiments
+    waits = [name for name in found.planned if name not in found.started]
+    wanted = found.running or (waits[-1] if waits else "")
+    return standing_text(read_experiment(found, wanted)) if wanted else None
 
 
 def _reason(entry: "Entry") -> str:

@@ -64,6 +64,24 @@ class Experiment:
         return None if self.end is None else ExperimentVerdict(self.end.body["verdict"])
 
 
+def read_experiment(rows: Experiments, name: str) -> Experiment:
+    """Return an experiment that was planned.
+
+    Raises:
+        ConfigurationError: If its plan is not what its name is a hash of.
+    """
+    planned, start, end = rows.planned[name], rows.started.get(name), rows.ended.get(name)
+    looks = rows.looks.get(name, [])
+    plan = Plan.model_validate(planned.body["plan"])
+    if plan.experiment != name:
+        raise ConfigurationError(
+            f"experiment {name}: row {planned.number} holds another plan than its name says"
+        )
+    found = [row for row in (planned, start, *looks, end) if row is not None]
+    seen = tuple(Look.model_validate(row.body["look"]) for row in looks)
+    return Experiment(plan, planned, start, seen, end, tuple(found), rows.last[name])
+
+
 class ExperimentBook:
     """The experiments of one use case, read from the ledger and written to it.
 
@@ -95,17 +113,7 @@ class ExperimentBook:
         Raises:
             ConfigurationError: If its plan is not what its name is a hash of.
         """
-        rows = self.rows
-        planned, start, end = rows.planned[name], rows.started.get(name), rows.ended.get(name)
-        looks = rows.looks.get(name, [])
-        plan = Plan.model_validate(planned.body["plan"])
-        if plan.experiment != name:
-            raise ConfigurationError(
-                f"experiment {name}: row {planned.number} holds another plan than its name says"
-            )
-        found = [row for row in (planned, start, *looks, end) if row is not None]
-        seen = tuple(Look.model_validate(row.body["look"]) for row in looks)
-        return Experiment(plan, planned, start, seen, end, tuple(found), rows.last[name])
+        return read_experiment(self.rows, name)
 
     def named(self, wanted: str) -> Experiment:
         """Return the one experiment whose name begins so; of '' the one that runs, or the newest.

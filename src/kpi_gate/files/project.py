@@ -25,7 +25,8 @@ class Project:
     Attributes:
         root: Folder of the project, with `pyproject.toml` and `dvc.yaml`.
         use_cases: Folder of its use cases, one module and one YAML each.
-        flows: Folder of its flows, `retrain.py` and `monitor.py`.
+        flows: Folder of its flows: `retrain.py`, `monitor.py` and, where there are experiments,
+            `experiment.py`.
         home: Folder of all local state.
     """
 

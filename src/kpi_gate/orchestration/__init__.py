@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kpi_gate.orchestration.artifacts import (
         publish,
+        publish_experiment,
         publish_look,
         reporting,
         tell_silence,
     )
-    from kpi_gate.orchestration.ending import ended, looked
+    from kpi_gate.orchestration.ending import ended, looked, seen_so_far
     from kpi_gate.orchestration.steps import HOURS, run_name, step
 
 __all__ = [
@@ -21,16 +22,18 @@ __all__ = [
     "ended",
     "looked",
     "publish",
+    "publish_experiment",
     "publish_look",
     "reporting",
     "run_name",
+    "seen_so_far",
     "step",
     "tell_silence",
 ]
 
 _WHERE = {
-    "artifacts": ("publish", "publish_look", "reporting", "tell_silence"),
-    "ending": ("ended", "looked"),
+    "artifacts": ("publish", "publish_experiment", "publish_look", "reporting", "tell_silence"),
+    "ending": ("ended", "looked", "seen_so_far"),
     "steps": ("HOURS", "run_name", "step"),
 }
 

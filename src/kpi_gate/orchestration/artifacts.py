@@ -17,13 +17,14 @@ from prefect.events import emit_event
 from kpi_gate.orchestration import missed_runs
 from kpi_gate.orchestration.deployments import PROPOSED, resource
 from kpi_gate.orchestration.notify import telling
+from kpi_gate.pipeline.experiment import Seen, page_of
 from kpi_gate.run.context import Run
 from kpi_gate.watch.result import Watched
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-STEPS = {"retrain": 11, "monitor": 1}  # of a flow that goes all the way
+STEPS = {"retrain": 11, "monitor": 1, "experiment": 1}  # of a flow that goes all the way
 
 
 @contextmanager
@@ -80,6 +81,17 @@ def publish_look(run: Run, seen: Watched) -> None:
             resource={"prefect.resource.id": resource(run.name)},
             payload={"rule": seen.choice.rule, "reason": seen.choice.reason},
         )
+
+
+def publish_experiment(run: Run, seen: Seen | None) -> None:
+    """Show what a look at the experiment found, and write its page."""
+    if seen is None:
+        return
+    found, page = seen.analysis, page_of(run, seen.name)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(found.to_html(), encoding="utf-8")
+    get_run_logger().info(found.sentence)
+    create_markdown_artifact(f"```\n{found}\n```", _key(run, "experiment"), found.sentence)
 
 
 def tell_silence(run: Run) -> None:

@@ -22,7 +22,7 @@ class Plan:
         trigger: Event about the use case that starts it too; empty for none.
     """
 
-    flow: Literal["retrain", "monitor"]
+    flow: Literal["retrain", "monitor", "experiment"]
     name: str
     cron: str
     timezone: str
@@ -45,7 +45,7 @@ def resource(use_case: str) -> str:
 
 
 def plans(tell: Callable[[str], None]) -> list[Plan]:
-    """Return what all use cases ask for: to be retrained, and where they say so, monitored.
+    """Return what all use cases ask for: to be retrained, and what they say so, looked at.
 
     Args:
         tell: Is told of each use case that cannot be loaded; the others go on.
@@ -65,8 +65,11 @@ def plans_of(name: str) -> list[Plan]:
     Raises:
         ConfigurationError: If its module or YAML is wrong.
     """
-    asked = discovery.load(name).settings.schedule
+    settings = discovery.load(name).settings
+    asked = settings.schedule
     made = [Plan("retrain", name, asked.retrain, asked.timezone, PROPOSED)]
     if asked.monitor is not None:
         made.append(Plan("monitor", name, asked.monitor, asked.timezone))
+    if asked.experiment is not None and "experiment" in settings.model_fields_set:
+        made.append(Plan("experiment", name, asked.experiment, asked.timezone))
     return made

@@ -10,12 +10,15 @@ from prefect.client.orchestration import get_client
 from prefect.states import Completed, Failed
 
 from kpi_gate.orchestration.steps import watching
+from kpi_gate.pipeline.experiment import Seen
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import RetrainResult
 from kpi_gate.watch.result import Watched
 from kpi_gate.workspace import SEVERE
 
 SKIPPED, WARNING, WELL = "SKIPPED", "WARNING", "WELL"
+NONE_RUNS = "NONE_RUNS"  # of an experiment
+Result = RetrainResult | Watched | Seen | None
 
 
 class FailedOnPurposeError(RuntimeError):
@@ -25,7 +28,7 @@ class FailedOnPurposeError(RuntimeError):
         result: What the flow came to.
     """
 
-    def __init__(self, words: str, result: RetrainResult | Watched) -> None:
+    def __init__(self, words: str, result: Result) -> None:
         super().__init__(words)
         self.result = result
 
@@ -50,6 +53,14 @@ def looked(run: Run, seen: Watched) -> Watched:
     return cast("Watched", _state(run, name, seen.sentence, seen))
 
 
+def seen_so_far(run: Run, seen: Seen | None) -> Seen | None:
+    """Return what a look at the experiment found, in a state that has its verdict for its name."""
+    if seen is None:
+        return cast("None", _state(run, NONE_RUNS, f"{run.name}: no experiment runs", None))
+    found = seen.analysis
+    return cast("Seen", _state(run, found.verdict.value.upper(), found.sentence, seen))
+
+
 def call_flow(
     flow: Callable[..., object], name: str, as_of: datetime | None, tell: Callable[[str], None]
 ) -> object:
@@ -68,7 +79,7 @@ def call_flow(
             return end.result
 
 
-def _state(run: Run, name: str, words: str, result: RetrainResult | Watched) -> object:
+def _state(run: Run, name: str, words: str, result: Result) -> object:
     """Return the last state of the flow run, and tag it with the use case and the state's name.
 
     Not its tasks: for each tag of each task the server would be asked for a limit.

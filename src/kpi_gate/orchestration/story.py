@@ -22,6 +22,7 @@ PLAIN = {  # what a task is called beside its verb
     "record": "write it down",
     "promote": "put it in use, if it may be",
     "monitor": "look at the model in use",
+    "look_at_running": "look at the experiment",
 }
 
 

@@ -22,7 +22,7 @@ HEAD = """\
 # A worker runs whatever its server's records say: trust all who may write there.
 # Use this or `kpi-gate schedule`, not both: they deploy under the same names.
 # What stands above `deployments:` is yours to change, and so are deployments of flows of your own.
-# Those of `retrain` and `monitor` follow the schedules of the use cases' YAML: `kpi-gate list`,
+# Those of `retrain`, `monitor` and `experiment` follow the schedules of the use cases' YAML: `kpi-gate list`,
 # `retrain`, `monitor` and `schedule` bring them in step.
 pull:
 - prefect.deployments.steps.set_working_directory:
@@ -66,7 +66,7 @@ TRIGGER = """\
     match: {{prefect.resource.id: {resource}}}
     parameters: {{name: {name}, scheduled: true}}
 """
-_OURS = re.compile(r"^  entrypoint: \S+/(retrain|monitor)\.py:\1$", re.MULTILINE)
+_OURS = re.compile(r"^  entrypoint: \S+/(retrain|monitor|experiment)\.py:\1$", re.MULTILINE)
 
 
 def prefect_yaml(planned: Iterable[Plan]) -> str:

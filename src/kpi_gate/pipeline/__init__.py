@@ -1,6 +1,7 @@
 """The verbs, as plain functions of a run: flows, command line and dvc.yaml all call these."""
 
 from kpi_gate.pipeline.decide import decide, record
+from kpi_gate.pipeline.experiment import Seen, look_at_experiment, look_at_running
 from kpi_gate.pipeline.monitor import monitor
 from kpi_gate.pipeline.refit import refit
 from kpi_gate.pipeline.release import apply_reviews, promote
@@ -16,10 +17,13 @@ from kpi_gate.usecase.refusal import Refusal
 __all__ = [
     "Refusal",
     "RetrainResult",
+    "Seen",
     "apply_reviews",
     "compare",
     "decide",
     "fetch_champion",
+    "look_at_experiment",
+    "look_at_running",
     "monitor",
     "open_run",
     "promote",

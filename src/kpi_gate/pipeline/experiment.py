@@ -92,6 +92,11 @@ def logged(run: Run, plan: Plan) -> Joined:
     return with_outcomes(log, plan.metric, run.use_case, rows)
 
 
+def page_of(run: Run, name: str) -> Path:
+    """Return where the page of an experiment is written."""
+    return run.workspace.home / "experiments" / run.name / f"{name}.html"
+
+
 def start(run: Run, *, wanted: str = "", anyway: str = "") -> Experiment:
     """Start the experiment that was planned last, or another one by its name, as it was planned.
 
@@ -205,6 +210,17 @@ def look_at_experiment(run: Run, *, wanted: str = "") -> Seen:
     if experiment.end is None:
         experiment = _record(book, experiment, analysis)
     return Seen(experiment, _with_changes(run, analysis), joined.sentence)
+
+
+def look_at_running(run: Run) -> Seen | None:
+    """Look at the experiment that runs, as on a schedule; None where none does.
+
+    Raises:
+        ConfigurationError: If the log breaks its contract.
+        LedgerError: If the ledger cannot be written.
+    """
+    running = ExperimentBook(run).running
+    return None if running is None else look_at_experiment(run, wanted=running.name)
 
 
 def seen_again(run: Run, experiment: Experiment, joined: Joined) -> Analysis:

@@ -138,7 +138,7 @@ def _of_one_day(decision: Decision) -> str:
 
 def _of_closed(decision: Decision, first: Check) -> str:
     if decision.verdict is Verdict.AB_REQUIRED:
-        shown = "An experiment (A/B test) that shows the KPI itself rise"
+        shown = f"An experiment (A/B test) that shows the KPI itself rise{_begun_by(decision)}"
         said = answer_of(decision)
         if said is None or said.required_gain is None or said.randomised == 0:
             return shown
@@ -151,6 +151,12 @@ def _of_closed(decision: Decision, first: Check) -> str:
         failed = f"{PUT_RIGHT} what failed ({', '.join(named)}), then retrain"
         return AT_A_LATER if later_tick(first) else failed
     return f"Another candidate: {in_words(first)}"
+
+
+def _begun_by(decision: Decision) -> str:
+    """Name the command that starts the experiment, whose plan is on record with the decision."""
+    lineage = decision.lineage
+    return f": `kpi-gate experiment start {clean(lineage.use_case)}`" if lineage else ""
 
 
 def _more_decisions(decision: Decision, check: Check) -> str:

@@ -49,6 +49,8 @@ def _lines(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     span = f"{facts['first_row']} to {facts['last_row']}, {number(facts['rows'], 0)} rows"
     yield "data", f"{span} in the last snapshot" if facts["rows"] else "no snapshot yet"
     yield "health", clean(facts["health"] or "not looked at yet")
+    if facts["experiment"]:
+        yield "A/B test", clean(facts["experiment"]).removeprefix("experiment ")
     if facts["promotions_wait"]:
         yield "", f"promotions wait: {clean(facts['promotions_wait'])}"
 

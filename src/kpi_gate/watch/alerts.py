@@ -1,4 +1,4 @@
-"""What is worth telling a person: refusals, moves of the champion, severe findings, and silence."""
+"""What is worth telling a person: refusals, moves of the champion, findings, experiments, silence."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.usecase.cron import fires
 from kpi_gate.usecase.settings import Schedule
 
-Kind = Literal["invalid", "reject", "promotion", "rollback", "finding", "silence"]
+Kind = Literal["invalid", "reject", "promotion", "rollback", "finding", "silence", "experiment"]
 PERIODS = 2  # ticks of the schedule without a decision that are silence
 GRACE = timedelta(hours=1)  # for the last tick's run to end
 _VERDICTS: dict[str, Kind] = {Verdict.INVALID: "invalid", Verdict.REJECT: "reject"}
@@ -84,6 +84,11 @@ def _notice(entry: Entry) -> Notice | None:
     if entry.kind == "rollback":
         words = f"{_shown(body['version'])} is champion again, after {_shown(body['from'])}"
         return Notice(name, "rollback", f"{name}: {words}", f"Reason: {body['reason']}", entry.at)
+    if entry.kind == "experiment_end":
+        harm = " and was stopped for harm" if body["stopped_by"] == "harm" else ""
+        words = f"{name}: experiment {entry.subject[:6]} has ended: {body['verdict']}{harm}"
+        text = "\n".join(filter(None, (f"{body['sentence']}.", body["reason"])))
+        return Notice(name, "experiment", words, text, entry.at)
     found = body.get("findings", ()) if entry.kind == "monitor" else ()
     severe = [finding for finding in found if finding["severity"] == "severe"]
     if not severe:
