@@ -83,6 +83,18 @@ def test_a_plan_is_written_with_its_cron_expression_and_its_trigger():
     assert "triggers" not in monitor
 
 
+def test_an_experiment_is_looked_at_where_the_yaml_has_a_section_for_it(project):
+    assert [plan.flow for plan in plans_of("toy")] == ["retrain"]
+    path = project / "src/toys/usecases/toy.yaml"
+    path.write_text(f"{path.read_text('utf-8')}experiment: {{looks: 3}}\n", encoding="utf-8")
+    sys.modules.pop("toys.usecases.toy")
+    planned = plans_of("toy")
+    assert [(plan.flow, plan.cron) for plan in planned[1:]] == [("experiment", "0 7 * * *")]
+    text = prefect_yaml(planned)
+    assert yaml.safe_load(text)["deployments"][1]["entrypoint"] == "flows/experiment.py:experiment"
+    assert work_pools.in_step(text, ["toy"], ["toy"]) == text
+
+
 def test_nothing_is_deployed_anew_while_a_tick_is_near():
     from prefect.client.schemas.schedules import CronSchedule
 

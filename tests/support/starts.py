@@ -65,6 +65,12 @@ def waiting_for_approval(run_at):
     return {"objective": objective.model_copy(update={"approval": "required"})}
 
 
+def asking_for_an_experiment(run_at):
+    """Return changes to the toy's settings with which the KPI itself must have been seen to rise."""
+    objective = run_at().use_case.settings.objective
+    return {"objective": objective.model_copy(update={"kpi_link": "required"})}
+
+
 def newest_decision(run):
     """Return the newest decision in the ledger."""
     return run.ledger.entries(run.name, "decision")[-1]
@@ -82,6 +88,7 @@ STATES = {  # the state before, and what is done then
     "second_evidence": ("first_champion", _second_evidence),
     "second_decision": ("second_evidence", lambda run_at: play(run_at(AFTER_DRIFT), promote=False)),
     "second_champion": ("second_decision", lambda run_at: play(run_at(AFTER_DRIFT))),
+    "asking": ("", lambda run_at: play(run_at(**asking_for_an_experiment(run_at)))),
     "waiting": ("", lambda run_at: play(run_at(**waiting_for_approval(run_at)))),
 }
 

@@ -99,13 +99,12 @@ def start(
         reason = require_reason(reason, "an experiment that is not worth it")
     elif reason.strip():
         raise typer.BadParameter("--reason goes with --anyway")
-    from kpi_gate.experiment.log import shown
     from kpi_gate.pipeline import experiment as verbs
     from kpi_gate.run.opening import open_run
 
     with open_run(name, as_of, looking=True) as run:
         begun = verbs.start(run, wanted=which, anyway=reason)
-        log, found = shown(verbs.log_of(run)), _facts(begun)
+        log, found = verbs.place_of_log(run), _facts(begun)
     if as_json:
         print_json({**found, "salt": begun.plan.salt, "log": log})
         return
@@ -114,6 +113,8 @@ def start(
         f"Deal the arms by sha256('{begun.plan.salt}|' + unit): treatment below "
         f"{begun.plan.treatment_share:g} of 2^64. Log each exposure to {log}."
     )
+    if begun.plan.disagreement < 1:
+        typer.echo("Its size counts on the column `other_action`: what the other arm would do.")
 
 
 def status(name: UseCaseName, as_json: AsJson = False) -> None:
@@ -154,7 +155,6 @@ def analyse(
         kpi-gate experiment analyse campaign
         kpi-gate experiment analyse campaign --html experiment.html
     """
-    from kpi_gate.experiment.result import ExperimentVerdict
     from kpi_gate.orchestration.notify import telling
     from kpi_gate.pipeline.experiment import look_at_experiment, page_of
     from kpi_gate.run.opening import open_run
@@ -176,7 +176,8 @@ def analyse(
         if seen.joined:
             typer.echo(f"{seen.joined}.")
         typer.echo(f"Page: {shown}")
-    raise typer.Exit(FAULTY if seen.analysis.verdict is ExperimentVerdict.INVALID else 0)
+    invalid = any(fault.severity == "invalid" for fault in seen.analysis.faults)
+    raise typer.Exit(FAULTY if invalid else 0)
 
 
 def stop(

@@ -9,6 +9,7 @@ from kpi_gate.decision import gate
 from kpi_gate.decision.fingerprint import decision_id
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.evaluation.evidence_files import read_evidence
+from kpi_gate.pipeline.experiment_plan import plan_with
 from kpi_gate.record import decision_run, registry
 from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import Entry
@@ -46,6 +47,7 @@ def record(run: Run) -> Entry:
     decision = run.decision
     known = run.history.decisions.get(decision.decision_id)
     run.entry = _write(run, decision) if known is None else known
+    plan_with(run, run.entry)
     # so that a row that is lost is missed
     decision_run.name_row(run.workspace, run.entry.body["run_id"], run.entry.number, run.entry.hash)
     return run.entry

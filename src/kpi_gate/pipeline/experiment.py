@@ -1,17 +1,21 @@
 """Start an experiment, look at it on its days, stop it, and take in one that was run elsewhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from math import isclose, isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.experiment.log import SqlTable, read_log
+from kpi_gate.experiment.log import SqlTable, read_log, shown
 from kpi_gate.experiment.outcomes import Joined, with_outcomes
+from kpi_gate.experiment.past import past_column, past_of
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.experiment.record import Experiment, ExperimentBook
 from kpi_gate.experiment.result import Analysis, ExperimentVerdict, Fault, Look
@@ -71,8 +75,8 @@ def log_of(run: Run) -> Path | SqlTable:
     return SqlTable(url, said.sql)
 
 
-def logged(run: Run, plan: Plan) -> Joined:
-    """Return the log with what came of its decisions.
+def logged(run: Run, plan: Plan, started: datetime) -> Joined:
+    """Return the log with what came of its decisions, and each unit's past where the plan uses it.
 
     Raises:
         LogError: If it cannot be read, is empty, or breaks its contract.
@@ -80,6 +84,7 @@ def logged(run: Run, plan: Plan) -> Joined:
     """
     log = read_log(log_of(run), plan, keys=True)
 
+    @cache
     def rows() -> "DataFrame":
         try:
             return load_rows(run)
@@ -89,7 +94,19 @@ def logged(run: Run, plan: Plan) -> Joined:
                 f"cannot be loaded: {refusal}"
             ) from refusal
 
-    return with_outcomes(log, plan.metric, run.use_case, rows)
+    joined = with_outcomes(log, plan.metric, run.use_case, rows)
+    if not plan.covariate_correlation or "past" in joined.table.column_names:
+        return joined
+    past = past_of(run.use_case, rows(), started, plan.metric)
+    found = past_column(joined.table["unit"].to_pandas(), past)
+    column = pa.array(found, pa.float64(), from_pandas=True)
+    return replace(joined, table=joined.table.append_column("past", column))
+
+
+def place_of_log(run: Run) -> str:
+    """Return where the log is, as people read it."""
+    source = log_of(run)
+    return shown(source if isinstance(source, SqlTable) else run.workspace.shown(source))
 
 
 def page_of(run: Run, name: str) -> Path:
@@ -155,7 +172,7 @@ def _require_startable(run: Run, experiment: Experiment, anyway: str) -> None:
         )
     if not plan.worth_it and not anyway:
         raise ConfigurationError(
-            f"experiment {experiment.name} is not worth it: {plan.advice} Start it all the same "
+            f"experiment {experiment.name} is not worth it: {plan.advice}. Start it all the same "
             "by --anyway and a --reason"
         )
 
@@ -205,7 +222,7 @@ def look_at_experiment(run: Run, *, wanted: str = "") -> Seen:
             f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: experiment {experiment.name} was started on "
             f"{experiment.started:%Y-%m-%dT%H:%M}Z"
         )
-    joined = logged(run, experiment.plan)
+    joined = logged(run, experiment.plan, experiment.started)
     analysis = seen_again(run, experiment, joined)
     if experiment.end is None:
         experiment = _record(book, experiment, analysis)
@@ -271,7 +288,7 @@ def _faulty(analysis: Analysis, fault: Fault) -> Analysis:
 
 
 def _held_against(experiment: Experiment, analysis: Analysis) -> Analysis:
-    """Take the looks that were recorded from the record; say where the log says otherwise now."""
+    """Take what was recorded from the record; say where the log says otherwise now."""
     found = {look.number: look for look in analysis.looks}
     unlike = [look for look in experiment.looks if not _same(look, found.get(look.number))]
     later = [look for number, look in found.items() if number > len(experiment.looks)]
@@ -291,7 +308,10 @@ def _held_against(experiment: Experiment, analysis: Analysis) -> Analysis:
             bound=look.effect.estimate,
         )
         held = _faulty(held, fault)
-    return held
+    if experiment.end is None:
+        return held
+    said = {"verdict": experiment.verdict, "because": experiment.end.body["reason"]}
+    return held.model_copy(update={**said, "next_look": None})
 
 
 def _same(old: Look, new: Look | None) -> bool:
@@ -311,10 +331,13 @@ def _same(old: Look, new: Look | None) -> bool:
 
 
 def _record(book: ExperimentBook, experiment: Experiment, analysis: Analysis) -> Experiment:
-    """Record the looks that are new, and the end if this is it; an invalid log proves nothing."""
+    """Record the looks that are new, and the end if this is it.
+
+    An invalid log proves nothing, and may be mended: only when nothing more can come it is the end.
+    """
     verdict, name = analysis.verdict, experiment.name
     if verdict is ExperimentVerdict.INVALID:
-        if analysis.next_look is None:  # nothing can come any more
+        if analysis.as_of >= experiment.plan.readable_times(analysis.started)[-1]:
             book.end(experiment, verdict, analysis, "look")
         return book.get(name)
     for look in analysis.looks[len(experiment.looks) :]:

@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.experiment.assignment import arms
 from kpi_gate.experiment.audit import Audit, AuditEntry, AuditRow
-from kpi_gate.experiment.log import shown
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.experiment.record import Experiment, ExperimentBook
 from kpi_gate.experiment.result import Look
-from kpi_gate.pipeline.experiment import log_of, logged, seen_again
+from kpi_gate.pipeline.experiment import logged, place_of_log, seen_again
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.run.context import Run
@@ -47,7 +46,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
     mark, looks = "", experiment.looks
     if experiment.started is not None:
         try:
-            joined = logged(run, experiment.plan)
+            joined = logged(run, experiment.plan, experiment.started)
         except ConfigurationError as error:
             faults.append(f"the log: {error}")
         else:
@@ -62,7 +61,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
         **_story(run, experiment, looks),
         rows=rows,
         entries=tuple(map(_entry, sorted(mine, key=lambda row: row.number))),
-        log=shown(log_of(run)),
+        log=place_of_log(run),
         log_hash=mark,
         ledger_hash=last.hash if last else "",
         verified=not faults,
