@@ -182,7 +182,7 @@ def test_changed_after_its_start_the_plan_holds(project, running):
     first = json.loads(verb("analyse", "toy", "--as-of", day(10), "--json")[1])
     known = last_hash()
     say(project, "{treatment_share: 0.3}")
-    code, out, err = verb("analyse", "toy", "--as-of", day(10), "--json")
+    code, out, _ = verb("analyse", "toy", "--as-of", day(10), "--json")
     found = json.loads(out)
     assert (code, found["looks"], last_hash()) == (0, first["looks"], known)
     assert found["analysis"]["plan"]["treatment_share"] == 0.5

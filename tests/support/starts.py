@@ -66,7 +66,7 @@ def waiting_for_approval(run_at):
 
 
 def asking_for_an_experiment(run_at):
-    """Return changes to the toy's settings with which the KPI itself must have been seen to rise."""
+    """Return changes to the toy's settings with which the KPI itself must rise first."""
     objective = run_at().use_case.settings.objective
     return {"objective": objective.model_copy(update={"kpi_link": "required"})}
 

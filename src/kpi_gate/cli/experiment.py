@@ -28,7 +28,6 @@ from kpi_gate.cli.options import (
 if TYPE_CHECKING:
     from kpi_gate.experiment.audit import Audit
     from kpi_gate.experiment.record import Experiment
-    from kpi_gate.run.context import Run
 
 FAULTY = 1
 experiment_app = typer.Typer(
@@ -202,7 +201,7 @@ def stop(
         typer.echo(_standing(found))
 
 
-def import_effect(
+def import_effect(  # noqa: PLR0913, PLR0917  (by name, at the door)
     name: UseCaseName,
     decision: Annotated[
         str, typer.Option("--decision", "--version", help="Decision or version that it was about.")

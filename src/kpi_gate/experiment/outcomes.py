@@ -117,9 +117,7 @@ def with_outcomes(
     return Joined(own, counted.asked, counted.unmatched, counted.ambiguous, key)
 
 
-def _keys(
-    log: pa.Table, rows: pd.DataFrame
-) -> tuple[tuple[str, ...], pd.DataFrame, pd.DataFrame]:
+def _keys(log: pa.Table, rows: pd.DataFrame) -> tuple[tuple[str, ...], pd.DataFrame, pd.DataFrame]:
     """Return the names of what a decision is found by, and both sides' values of it."""
     if "decision_id" in log.column_names and "decision_id" in rows.columns:
         names: tuple[str, ...] = ("decision_id",)

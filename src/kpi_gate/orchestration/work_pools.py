@@ -22,8 +22,8 @@ HEAD = """\
 # A worker runs whatever its server's records say: trust all who may write there.
 # Use this or `kpi-gate schedule`, not both: they deploy under the same names.
 # What stands above `deployments:` is yours to change, and so are deployments of flows of your own.
-# Those of `retrain`, `monitor` and `experiment` follow the schedules of the use cases' YAML: `kpi-gate list`,
-# `retrain`, `monitor` and `schedule` bring them in step.
+# Those of `retrain`, `monitor` and `experiment` follow the schedules of the use cases' YAML:
+# `kpi-gate list`, `retrain`, `monitor` and `schedule` bring them in step.
 pull:
 - prefect.deployments.steps.set_working_directory:
     directory: "{{ $PWD }}" # where it is deployed from; in an image: /app

@@ -1,36 +1,36 @@
-"""Start an experiment, look at it on its days, stop it, and take in one that was run elsewhere."""
+"""Look at an experiment on its days, and stop it; the other verbs about it are beside."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from math import isclose, isfinite
+from math import isclose
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from kpi_gate.decision.evidence import BASELINE
-from kpi_gate.decision.fingerprint import digest
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.experiment.log import SqlTable, read_log, shown
-from kpi_gate.experiment.outcomes import Joined, with_outcomes
-from kpi_gate.experiment.past import past_column, past_of
-from kpi_gate.experiment.plan import Plan
+from kpi_gate.experiment.outcomes import Joined
 from kpi_gate.experiment.record import Experiment, ExperimentBook
 from kpi_gate.experiment.result import Analysis, ExperimentVerdict, Fault, Look
-from kpi_gate.pipeline.loading import load_rows
-from kpi_gate.record import ledger_lookup
-from kpi_gate.record.ledger import Entry
+from kpi_gate.pipeline.experiment_import import Elsewhere, import_effect
+from kpi_gate.pipeline.experiment_log import log_of, logged, place_of_log
+from kpi_gate.pipeline.experiment_plan import plan_and_record
+from kpi_gate.pipeline.experiment_start import changes, start
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
 from kpi_gate.text import number
-from kpi_gate.usecase.refusal import Refusal
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-EXPOSURES = "exposures"  # folder of the logs, beside those of the rows
+__all__ = [
+    "Elsewhere",
+    "Seen",
+    "import_effect",
+    "log_of",
+    "look_at_experiment",
+    "look_at_running",
+    "page_of",
+    "place_of_log",
+    "plan_and_record",
+    "seen_again",
+    "start",
+    "stop",
+]
 SAME = 1e-9  # relative: as far as the same sums may differ when they are formed again
 
 
@@ -55,149 +55,9 @@ class Seen:
         return self.experiment.name
 
 
-def log_of(run: Run) -> Path | SqlTable:
-    """Return where the log of the use case's experiments is.
-
-    Raises:
-        ConfigurationError: If the YAML names a table and the environment no database.
-    """
-    said = run.use_case.settings.experiment.log
-    if said is None:
-        return run.workspace.root / "data" / EXPOSURES / run.name
-    if said.sql is None:
-        return (run.workspace.root / str(said.path)).resolve()
-    url = run.workspace.experiment_log_url.get_secret_value()
-    if not url:
-        raise ConfigurationError(
-            f"use case {run.name}: experiment.log.sql == {said.sql!r}: no database: set "
-            "KPI_GATE_EXPERIMENT_LOG_URL"
-        )
-    return SqlTable(url, said.sql)
-
-
-def logged(run: Run, plan: Plan, started: datetime) -> Joined:
-    """Return the log with what came of its decisions, and each unit's past where the plan uses it.
-
-    Raises:
-        LogError: If it cannot be read, is empty, or breaks its contract.
-        ConfigurationError: If outcomes must come from the use case's rows, which cannot be loaded.
-    """
-    log = read_log(log_of(run), plan, keys=True)
-
-    @cache
-    def rows() -> "DataFrame":
-        try:
-            return load_rows(run)
-        except Refusal as refusal:
-            raise ConfigurationError(
-                f"the log says no {plan.metric.numerator}, and the rows of {run.name} that would "
-                f"cannot be loaded: {refusal}"
-            ) from refusal
-
-    joined = with_outcomes(log, plan.metric, run.use_case, rows)
-    if not plan.covariate_correlation or "past" in joined.table.column_names:
-        return joined
-    past = past_of(run.use_case, rows(), started, plan.metric)
-    found = past_column(joined.table["unit"].to_pandas(), past)
-    column = pa.array(found, pa.float64(), from_pandas=True)
-    return replace(joined, table=joined.table.append_column("past", column))
-
-
-def place_of_log(run: Run) -> str:
-    """Return where the log is, as people read it."""
-    source = log_of(run)
-    return shown(source if isinstance(source, SqlTable) else run.workspace.shown(source))
-
-
 def page_of(run: Run, name: str) -> Path:
     """Return where the page of an experiment is written."""
     return run.workspace.home / "experiments" / run.name / f"{name}.html"
-
-
-def start(run: Run, *, wanted: str = "", anyway: str = "") -> Experiment:
-    """Start the experiment that was planned last, or another one by its name, as it was planned.
-
-    Args:
-        run: The use case; exposures count from its moment on.
-        wanted: How the experiment's name begins; empty for the one planned last.
-        anyway: Why to start what its plan calls not worth it; empty where it is.
-
-    Raises:
-        ConfigurationError: If it was started before, another one runs, the YAML or the champion
-            have changed since it was planned, or it is not worth it and no reason was given.
-        LedgerError: If the ledger cannot be written.
-    """
-    book = ExperimentBook(run)
-    running = book.running
-    if running is not None and (not wanted or running.name.startswith(wanted)):
-        raise ConfigurationError(
-            f"experiment {running.name} of {run.name} was started before, on "
-            f"{running.started:%Y-%m-%d %H:%M} UTC: it runs; nothing was started"
-        )
-    if running is not None:
-        raise ConfigurationError(
-            f"experiment {running.name} of {run.name} runs since {running.started:%Y-%m-%d}: one "
-            f"at a time; `kpi-gate experiment stop {run.name} --reason ...` stops it"
-        )
-    experiment = book.named(wanted)
-    _require_startable(run, experiment, anyway)
-    book.start(experiment, asked_by=asked_by(), reason=anyway)
-    return book.get(experiment.name)
-
-
-def _require_startable(run: Run, experiment: Experiment, anyway: str) -> None:
-    plan, again = experiment.plan, f"plan anew: `kpi-gate experiment plan {run.name}`"
-    if experiment.started is not None:
-        raise ConfigurationError(
-            f"experiment {experiment.name} of {run.name} was started before, on "
-            f"{experiment.started:%Y-%m-%d}, and has ended with {experiment.verdict}; {again}"
-        )
-    planned = datetime.fromisoformat(experiment.planned.body["as_of"])
-    if run.as_of < planned:
-        raise ConfigurationError(
-            f"--as-of {run.as_of:%Y-%m-%dT%H:%M}Z: experiment {experiment.name} was planned on "
-            f"{planned:%Y-%m-%dT%H:%M}Z: it cannot start before"
-        )
-    champion = run.history.champion or BASELINE
-    if champion != plan.control:
-        raise ConfigurationError(
-            f"experiment {experiment.name} compares with {plan.control}, and the champion is "
-            f"{champion} now; {again}"
-        )
-    changed = list(changes(run, plan))
-    if changed:
-        raise ConfigurationError(
-            f"experiment {experiment.name}: the YAML of {run.name} was changed since it was "
-            f"planned: {'; '.join(changed)}; {again}"
-        )
-    if not plan.worth_it and not anyway:
-        raise ConfigurationError(
-            f"experiment {experiment.name} is not worth it: {plan.advice}. Start it all the same "
-            "by --anyway and a --reason"
-        )
-
-
-def changes(run: Run, plan: Plan) -> Sequence[str]:
-    """Return what the YAML says otherwise than a plan that was made from it."""
-    settings = run.use_case.settings
-    said, objective = settings.experiment, settings.objective
-    effect = said.minimum_effect
-    margins = tuple((m.column, m.direction, m.margin) for m in plan.margins)
-    now: dict[str, tuple[object, object]] = {
-        "objective.kpi": (objective.kpi, plan.kpi),
-        "objective.unit": (objective.unit, plan.unit),
-        "objective.horizon_decisions": (objective.horizon_decisions, plan.horizon_decisions),
-        "experiment.minimum_effect": (effect or plan.minimum_effect, plan.minimum_effect),
-        "experiment.power": (said.power, plan.power),
-        "experiment.margins": (
-            tuple((m.column, m.direction, m.margin) for m in said.margins),
-            margins,
-        ),
-    }
-    if plan.kind == "ab":
-        now["experiment.treatment_share"] = (said.treatment_share, plan.treatment_share)
-        now["experiment.looks"] = (said.looks, plan.looks)
-    return [f"{key} == {new}, the plan has {old}" for key, (new, old) in now.items() if new != old]
 
 
 def look_at_experiment(run: Run, *, wanted: str = "") -> Seen:
@@ -385,104 +245,3 @@ def stop(run: Run, reason: str) -> Experiment:
         reason=reason,
     )
     return book.get(experiment.name)
-
-
-@dataclass(frozen=True)
-class Elsewhere:
-    """What an experiment that was run elsewhere has shown.
-
-    Attributes:
-        about: The decision, or the version, that it was about.
-        effect: Lift of the KPI per decision, over all decisions.
-        error: Its standard error.
-        unit: Unit of the two.
-        start: Its first day, UTC.
-        end: Its last day.
-        tool: What ran it, such as GrowthBook.
-        randomised: Whether chance decided who got which version.
-    """
-
-    about: str
-    effect: float
-    error: float | None
-    unit: str
-    start: datetime
-    end: datetime
-    tool: str
-    randomised: bool = True
-
-
-def import_effect(run: Run, given: Elsewhere) -> Entry:
-    """Record what an experiment that was run elsewhere has shown of a decision's candidate.
-
-    Raises:
-        ConfigurationError: If its error is missing, its unit or its dates cannot be right, nobody
-            knows the decision, or it was taken in before.
-        LedgerError: If the ledger cannot be written.
-    """
-    _require_sound(run, given)
-    decision = _decision(run, given.about)
-    effect, error = given.effect, given.error
-    body = {
-        "decision": decision.subject,
-        "version": decision.body["version"],
-        "estimate": effect,
-        "standard_error": error,
-        "unit": given.unit,
-        "start": given.start.isoformat(),
-        "end": given.end.isoformat(),
-        "tool": given.tool,
-        "randomised": given.randomised,
-    }
-    name = digest([run.name, body])
-    if name in ExperimentBook(run).rows.imported:
-        raise ConfigurationError(f"{run.name}: this effect was taken in before; nothing was added")
-    how = "" if given.randomised else ", not randomised"
-    sentence = (
-        f"{number(effect, sign=True)} +- {number(error)} {given.unit} a decision, by {given.tool}"
-    )
-    more = {"as_of": run.as_of.isoformat(), "sentence": sentence + how, "asked_by": asked_by()}
-    return ExperimentBook(run).take_in(name, {**body, **more})
-
-
-def _require_sound(run: Run, given: Elsewhere) -> None:
-    if given.error is None:
-        raise ConfigurationError(
-            "--error is missing: an effect without its standard error says nothing; of a 95 % "
-            "interval it is (upper - lower) / 3.92"
-        )
-    if not isfinite(given.effect):
-        raise ConfigurationError(f"--effect {given.effect:g}, must be a finite number")
-    if not (isfinite(given.error) and given.error > 0):
-        raise ConfigurationError(f"--error {given.error:g}, must be > 0 and finite")
-    unit = run.use_case.settings.objective.unit
-    if given.unit != unit:
-        raise ConfigurationError(
-            f"--unit {given.unit!r}, must be {unit!r}, in which {run.name} counts: effect and "
-            f"error are {unit} a decision, over all decisions"
-        )
-    if not given.tool.strip():
-        raise ConfigurationError("--tool is empty: say what ran the experiment")
-    if given.end <= given.start:
-        raise ConfigurationError(
-            f"--end {given.end:%Y-%m-%d} must be after --start {given.start:%Y-%m-%d}"
-        )
-    if given.end > run.as_of:
-        raise ConfigurationError(
-            f"--end {given.end:%Y-%m-%d} must not be in the future: take it in when it has ended"
-        )
-
-
-def _decision(run: Run, about: str) -> Entry:
-    """Return the decision that an id, or a version, names."""
-    made = run.history.decision_on(about)
-    if made is not None:
-        return made
-    found, _ = ledger_lookup.find(run.ledger, about)
-    if found.use_case != run.name:
-        raise ConfigurationError(f"decision {found.subject} is about {found.use_case}")
-    if not found.body["version"]:
-        raise ConfigurationError(
-            f"decision {found.subject} is {found.body['verdict']}: it registered no version"
-        )
-    return found

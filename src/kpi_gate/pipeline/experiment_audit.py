@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,8 +14,8 @@ from kpi_gate.experiment.assignment import arms
 from kpi_gate.experiment.audit import Audit, AuditEntry, AuditRow
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.experiment.record import Experiment, ExperimentBook
-from kpi_gate.experiment.result import Look
-from kpi_gate.pipeline.experiment import logged, place_of_log, seen_again
+from kpi_gate.pipeline.experiment import seen_again
+from kpi_gate.pipeline.experiment_log import logged, place_of_log
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.run.context import Run
@@ -43,7 +44,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
         faults, view = [], run.history
     experiment = ExperimentBook(run, view.experiments).named(wanted)
     rows: tuple[AuditRow, ...] = ()
-    mark, looks = "", experiment.looks
+    mark = ""
     if experiment.started is not None:
         try:
             joined = logged(run, experiment.plan, experiment.started)
@@ -58,7 +59,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
     mine = [*experiment.rows, *_about(view.entries, experiment.plan.decision)]
     last = walk.entries[-1] if walk.entries else None
     return Audit(
-        **_story(run, experiment, looks),
+        **_story(run, experiment),
         rows=rows,
         entries=tuple(map(_entry, sorted(mine, key=lambda row: row.number))),
         log=place_of_log(run),
@@ -69,7 +70,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
     )
 
 
-def _story(run: Run, experiment: Experiment, looks: tuple[Look, ...]) -> dict[str, object]:
+def _story(run: Run, experiment: Experiment) -> dict[str, Any]:
     """Return what the ledger says of the experiment."""
     start, end = experiment.start, experiment.end
     lift = (end.body.get("lift") if end else None) or {}
@@ -89,7 +90,7 @@ def _story(run: Run, experiment: Experiment, looks: tuple[Look, ...]) -> dict[st
         "verdict": end.body["verdict"] if end else "",
         "lift": lift.get("estimate"),
         "lift_error": lift.get("standard_error"),
-        "looks": looks,
+        "looks": experiment.looks,
     }
 
 
@@ -120,19 +121,20 @@ def _between(log: pa.Table, experiment: Experiment, as_of: datetime) -> pa.Table
 
 def _rows(log: pa.Table, plan: Plan) -> tuple[AuditRow, ...]:
     """Count the log by day, arm and version."""
-    shown_ = log["exposed"].fill_null(True) if "exposed" in log.column_names else pa.chunked_array(
-        [pa.repeat(True, len(log))])  # fmt: skip
+    seen: Any = pa.repeat(True, len(log))
+    if "exposed" in log.column_names:
+        seen = log["exposed"].fill_null(True)
     name = plan.metric.numerator
-    known = log[name] if name in log.column_names else pa.chunked_array([pa.nulls(len(log), pa.float64())])
+    known: Any = log[name] if name in log.column_names else pa.nulls(len(log), pa.float64())
     table = pa.table(
         {
             "day": pc.floor_temporal(log["time"], unit="day"),
             "arm": log["arm"],
             "policy_version": log["policy_version"],
-            "exposures": shown_.cast(pa.int64()),
-            "assigned_only": pc.invert(shown_).cast(pa.int64()),
-            "unit": pc.if_else(shown_, log["unit"], pa.scalar(None, pa.string())),
-            "total": pc.if_else(shown_, known, pa.scalar(None, pa.float64())),
+            "exposures": seen.cast(pa.int64()),
+            "assigned_only": pc.invert(seen).cast(pa.int64()),
+            "unit": pc.if_else(seen, log["unit"], pa.scalar(None, pa.string())),
+            "total": pc.if_else(seen, known, pa.scalar(None, pa.float64())),
         }
     )
     only = pc.CountOptions(mode="only_valid")

@@ -209,20 +209,18 @@ def _history(run: Run, rows: pd.DataFrame, champion: Model, metric: Metric) -> p
         side = make_side("champion", champion, run.use_case, rows, float(rows["outcome"].mean()))
     except ScoringError as error:
         raise ConfigurationError(f"the champion cannot score the last snapshot: {error}") from error
-    values = rows["outcome"] if metric.numerator == "outcome" else side.value
+    values = side.value
+    if metric.numerator == "outcome":  # of a rate, it counts where something was shown
+        shown = side.action if metric.denominator == "action" else np.ones(len(rows))
+        values = rows["outcome"].to_numpy(dtype=np.float64) * shown
     return pd.DataFrame(
         {
             "unit": rows["unit"],
             "time": rows["event_time"],
-            metric.numerator: np.asarray(values, dtype=np.float64) * _shown(side.action, metric),
+            metric.numerator: values,
             "action": side.action,
         }
     )
-
-
-def _shown(action: np.ndarray[tuple[int], np.dtype[np.float64]], metric: Metric) -> object:
-    """Return by what an outcome counts: of a rate, only where something was shown."""
-    return action if metric.denominator == "action" else 1.0
 
 
 def _disagreement(decision: Entry) -> float:

@@ -1,4 +1,4 @@
-"""What is worth telling a person: refusals, moves of the champion, findings, experiments, silence."""
+"""What is worth telling a person: refusals, moves of the champion, findings, ends, silence."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
