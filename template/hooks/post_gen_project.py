@@ -19,7 +19,7 @@ EXAMPLES = "src/kpi_gate/examples"
 FORM = "ads"  # its schedule is what a use case gets that asks for none
 ALIKE = (
     *(".dvc/config", ".dvcignore", ".gitignore", "data/README.md"),
-    *("flows/retrain.py", "flows/monitor.py", "flows/experiment.py"),
+    *("flows/retrain.py", "flows/monitor.py"),
 )
 
 

@@ -223,7 +223,7 @@ def test_a_log_that_proves_nothing_is_told_and_not_recorded(project, running, wh
 
 
 WARNED = {
-    "clock skew": (skewed, "rows are dated after this analysis"),
+    "clock skew": (skewed, "rows dated after this analysis"),
     "a log that stops": (
         lambda log: log[log["time"] < pd.Timestamp(day(2), tz="UTC")],
         "the log stops after day 2",

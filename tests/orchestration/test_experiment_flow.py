@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.
 def test_it_waits_stops_harm_by_itself_and_then_rests(prefect_server, project, run_at, asking):
     from prefect.client.orchestration import get_client
 
-    import flows.experiment as module
+    import flows.monitor as module
 
     assert module.experiment("toy", START) is None
     plan = plan_and_record(run_at(START), minimum_effect=0.62).plan

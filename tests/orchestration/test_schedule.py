@@ -91,7 +91,7 @@ def test_an_experiment_is_looked_at_where_the_yaml_has_a_section_for_it(project)
     planned = plans_of("toy")
     assert [(plan.flow, plan.cron) for plan in planned[1:]] == [("experiment", "0 7 * * *")]
     text = prefect_yaml(planned)
-    assert yaml.safe_load(text)["deployments"][1]["entrypoint"] == "flows/experiment.py:experiment"
+    assert yaml.safe_load(text)["deployments"][1]["entrypoint"] == "flows/monitor.py:experiment"
     assert work_pools.in_step(text, ["toy"], ["toy"]) == text
 
 

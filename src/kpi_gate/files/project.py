@@ -15,6 +15,7 @@ from typing import Any
 from kpi_gate.errors import ConfigurationError
 
 FILE, TABLE = "pyproject.toml", "kpi-gate"
+FLOW_FILES = {"experiment": "monitor"}  # of flows that lie in the file of another
 _DEFAULTS = {"flows": "flows", "home": ".kpi-gate"}
 
 
@@ -36,14 +37,15 @@ class Project:
     home: Path
 
     def flow(self, name: str) -> Any:
-        """Return one of the project's own flows: of the function's name, in the file of that name.
+        """Return one of the project's own flows, from the file that has it.
 
         Raises:
             ConfigurationError: If there is none, or its module cannot be imported.
         """
-        found = getattr(self.load(self.flows / f"{name}.py"), name, None)
+        file = FLOW_FILES.get(name, name)
+        found = getattr(self.load(self.flows / f"{file}.py"), name, None)
         if found is None:
-            raise ConfigurationError(f"{self.shown(self.flows)}/{name}.py: has no flow `{name}`")
+            raise ConfigurationError(f"{self.shown(self.flows)}/{file}.py: has no flow `{name}`")
         return found
 
     def load(self, path: Path, *, anew: bool = False) -> ModuleType:

@@ -53,7 +53,7 @@ deployments:
 FILE = "prefect.yaml"
 DEPLOYMENT = """\
 - name: {name}
-  entrypoint: {folder}/{flow}.py:{flow}
+  entrypoint: {folder}/{file}.py:{flow}
   parameters: {{name: {name}, scheduled: true}}
   schedules: [{{cron: "{cron}", timezone: {timezone}}}]
   tags: [{name}]
@@ -66,7 +66,9 @@ TRIGGER = """\
     match: {{prefect.resource.id: {resource}}}
     parameters: {{name: {name}, scheduled: true}}
 """
-_OURS = re.compile(r"^  entrypoint: \S+/(retrain|monitor|experiment)\.py:\1$", re.MULTILINE)
+_OURS = re.compile(
+    r"^  entrypoint: \S+/(retrain|monitor)\.py:(retrain|monitor|experiment)$", re.MULTILINE
+)
 
 
 def prefect_yaml(planned: Iterable[Plan]) -> str:
@@ -117,6 +119,7 @@ def _deployment(plan: Plan) -> str:
     found = project.here()
     folder = found.shown(found.flows).as_posix()
     facts = {**vars(plan), "resource": plan.resource, "folder": folder}
+    facts["file"] = project.FLOW_FILES.get(plan.flow, plan.flow)
     return DEPLOYMENT.format(**facts) + (TRIGGER.format(**facts) if plan.trigger else "")
 
 
