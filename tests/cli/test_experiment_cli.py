@@ -286,7 +286,7 @@ def test_a_person_stops_it_with_a_reason(project, running):
 
 def test_a_stop_records_first_what_a_look_had_decided(project, running):
     write_log(project, exposures(running, effect=3.0))
-    code, _, err = verb("stop", "toy", "--reason", "too late", "--as-of", day(12))
+    code, _, err = verb("stop", "toy", "--reason", "too late", "--as-of", day(20))
     assert (code, "has ended with ship" in err) == (2, True)
     assert rows()[-1].body["verdict"] == "ship"
 
