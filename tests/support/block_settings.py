@@ -57,6 +57,41 @@ def table():
     )
 
 
+def experiment(folder, monkeypatch):
+    """Return four weeks of decisions before an experiment, and what returns a log of it."""
+    del folder, monkeypatch
+    random, started = np.random.default_rng(7), datetime(2026, 5, 4, tzinfo=UTC)
+    unit = np.char.add("u", random.integers(0, 4_000, 12_000).astype(str))
+    days = random.uniform(0, 28, unit.size)
+    treated = np.random.default_rng(0).random(4_000)[[int(u[1:]) for u in unit]] < 0.5
+    past = pd.DataFrame(
+        {
+            "unit": unit,
+            "time": pd.Timestamp(started) - pd.to_timedelta(28 - days, unit="D"),
+            "amount": random.normal(5, 2, unit.size),
+        }
+    )
+    log = pd.DataFrame(
+        {
+            "time": pd.Timestamp(started) + pd.to_timedelta(days, unit="D"),
+            "unit": unit,
+            "arm": np.where(treated, "treatment", "control"),
+            "policy_version": np.where(treated, "v2", "v1"),
+            "action": 1.0,
+            "amount": random.normal(5, 2, unit.size) + 0.4 * treated,
+        }
+    )
+    return {"past": past, "log": log, "started": started}
+
+
+def after_experiment(names, last):
+    """The treatment earns 0.4 EUR more, and that is seen."""
+    verdict, effect, money = last
+    assert verdict == "ship", names["found"]
+    assert effect.lower < 0.4 < effect.upper
+    assert money[0] == effect.estimate * 1_000_000
+
+
 def after_two_models(names, last):
     decision = names.get("decision", last)
     assert decision.verdict == "PROMOTE", decision
