@@ -7,10 +7,10 @@ export UV_COMPILE_BYTECODE := 1
 export PYTHONHASHSEED := 0
 unexport PYTHONDONTWRITEBYTECODE # every process would compile the machine anew, for seconds
 
-.PHONY: help install demo ui test quick check format lock docs bench wheel clean
+.PHONY: help install demo demo-loop ui test quick check format lock docs bench wheel clean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 install: $(VENV)/.ready  ## Install the locked environment into .venv
 
@@ -26,6 +26,9 @@ $(VENV)/.ready: requirements-dev.lock requirements-data.lock pyproject.toml
 
 demo: install  ## Play four ticks of a bank's real history through the real flow
 	@$(BIN)/python -m kpi_gate.cli.demo
+
+demo-loop: install  ## Close the loop in three worlds whose truth is known: gain, experiment, link, next gain
+	@$(BIN)/python -m kpi_gate.cli.demo_loop
 
 ui: install  ## Start MLflow and Prefect on loopback and print both addresses
 	@$(BIN)/kpi-gate ui

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kpi_gate.cli import longitudinal
 from kpi_gate.cli.call_checks import require_reason
 from kpi_gate.cli.options import (
     AsJson,
@@ -327,6 +328,7 @@ def _facts(found: "Experiment") -> dict[str, Any]:
 for _name, _verb in (
     *(("plan", plan), ("start", start), ("status", status), ("analyse", analyse)),
     *(("stop", stop), ("import", import_effect), ("audit", audit)),
+    *(("holdback", longitudinal.holdback), ("rollout", longitudinal.rollout)),
 ):
     _words, _examples = helped(_verb)
     experiment_app.command(_name, help=_words, epilog=_examples)(_verb)
