@@ -83,6 +83,8 @@ def test_a_ratio_counts_what_was_shown():
     rate = sums["outcome"] / sums["action"]
     assert effect == pytest.approx(0.14, abs=0.02)
     assert rate["treatment"] - rate["control"] == pytest.approx(effect, abs=0.02)
+    same = log[log["action"] == log["other_action"]].groupby("arm")["outcome"].mean()
+    assert same["treatment"] == pytest.approx(same["control"], abs=0.02)
     half, halved = expose(found, asked, STARTED, Reaction(transfer=0.5))
     sums = half.groupby("arm")[["outcome", "action"]].sum()
     rate = sums["outcome"] / sums["action"]

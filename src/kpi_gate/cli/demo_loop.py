@@ -80,7 +80,7 @@ STORIES = (
         "recommend",
         datetime(2017, 7, 10, tzinfo=UTC),
         datetime(2017, 9, 18, tzinfo=UTC),
-        0.4,  # what a household buys anyway, it need not be shown
+        0.5,  # what a household buys anyway, it need not be shown
         {
             "train_last_rows: [1000000, null]": "train_last_rows: [300000]",
             "estimator: ": "experiment: {minimum_effect: 0.02}\nestimator: ",

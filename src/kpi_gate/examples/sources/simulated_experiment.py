@@ -89,11 +89,14 @@ def expose(
     treated = (arms(names, plan) == TREATMENT)[index]
     arrived = np.random.default_rng(world.seed).random(time.size) < share
     if plan.metric.denominator == "action":
-        usual = before.sum() / control.sum()
-        other, stays = treatment * usual, np.random.default_rng([world.seed, 1]).random(time.size)
+        # where both show the same, the same comes of it; else what the other would have shown
+        differs, others = control != treatment, (control > treatment)
+        usual = before[others].sum() / max(control[others].sum(), 1e-9)
+        stays = np.random.default_rng([world.seed, 1]).random(time.size)
         drawn = (stays < usual) * treatment  # a play that the offline outcome does not foretell
-        earned = np.where(arrived, after, drawn)
-        truth = (share * after + (1 - share) * other).sum() / treatment.sum() - usual
+        earned = np.where(differs & ~arrived, drawn, after)
+        expected = np.where(differs, share * after + (1 - share) * usual * treatment, after)
+        truth = expected.sum() / treatment.sum() - before.sum() / control.sum()
     else:
         earned = np.where(arrived, after, before)
         old, new = (amount[kept] for amount in found.expected or found.amounts)
