@@ -23,6 +23,7 @@ from kpi_gate.files import project
 from kpi_gate.orchestration.temporary_server import prefect_at_hand
 from kpi_gate.record import case_list
 from kpi_gate.record.prefect_key import meet_prefect
+from kpi_gate.report.experiment_wording import schedule_in_words
 from kpi_gate.report.numbers import money_range
 from kpi_gate.text import number
 from kpi_gate.workspace import Workspace
@@ -63,7 +64,7 @@ STORIES = (
         datetime(2018, 6, 1, tzinfo=UTC),
         datetime(2018, 8, 1, tzinfo=UTC),
         0.6,  # who is stopped comes back with another card
-        REQUIRED,
+        {**REQUIRED, "train_last_rows: [150000, 300000]": "train_last_rows: [150000]"},
     ),
     Story(
         "ads",
@@ -203,9 +204,8 @@ def _experiment(
         raise RuntimeError(f"{story.name}: the plan has no look")
     analysis = seen.analysis
     _write(workspace.root / PAGES / f"{story.name}-2-experiment.html", analysis.to_html())
-    console.print(
-        f"  experiment  {len(log):,} exposures, {plan.weeks} weeks planned; {_seen(analysis)}"
-    )
+    planned = f"planned {schedule_in_words(plan)}"
+    console.print(f"  experiment  {len(log):,} exposures, {planned}; {_seen(analysis)}")
     console.print(f"              true in this world: {number(truth, sign=True)} {plan.unit}")
     return analysis, truth, analysis.verdict == "ship"
 

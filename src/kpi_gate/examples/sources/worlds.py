@@ -132,6 +132,6 @@ def _drawn(chances: Floats, cell: NDArray[np.int64], at: Floats) -> NDArray[np.i
 
 WORLDS: Mapping[str, Callable[[Run, Pair, WINDOW], Opportunities]] = {
     "fraud": payments,
-    "ads": partial(slots, impressions=20_000),
+    "ads": partial(slots, impressions=15_000),
     "recommend": baskets,
 }
