@@ -14,7 +14,7 @@ from kpi_gate.experiment.plan import Plan
 from kpi_gate.record.ledger import open_ledger
 from kpi_gate.workspace import Workspace
 
-EFFECT = 0.62  # of the plan; four weeks, so that there are four looks
+EFFECT = 0.33  # of the plan; four weeks, so that there are four looks
 
 
 def verb(*words, **environment):

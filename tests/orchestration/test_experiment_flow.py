@@ -17,7 +17,7 @@ def test_it_waits_stops_harm_by_itself_and_then_rests(prefect_server, project, r
     import flows.monitor as module
 
     assert module.experiment("toy", START) is None
-    plan = plan_and_record(run_at(START), minimum_effect=0.62).plan
+    plan = plan_and_record(run_at(START), minimum_effect=0.33).plan
     verbs.start(run_at(START))
     write_log(project, exposures(plan, effect=-2.0))
     early = module.experiment("toy", START + timedelta(days=2, hours=12))
@@ -26,8 +26,8 @@ def test_it_waits_stops_harm_by_itself_and_then_rests(prefect_server, project, r
     assert harmed.experiment.end.body["stopped_by"] == "harm"
     assert module.experiment("toy", START + timedelta(days=10)) is None
     with get_client(sync_client=True) as client:
-        shown = {artifact.key: artifact for artifact in client.read_artifacts()}
+        shown = {(made.key, made.description) for made in client.read_artifacts()}
         states = {made.state.name for made in client.read_flow_runs()}
     assert {"NONE_RUNS", "RUNNING", "KEEP"} <= states
-    assert shown["toy-experiment"].description == harmed.analysis.sentence
+    assert ("toy-experiment", harmed.analysis.sentence) in shown
     assert verbs.page_of(run_at(START), plan.experiment).read_text().startswith("<!DOCTYPE html>")

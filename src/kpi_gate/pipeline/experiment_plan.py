@@ -8,6 +8,7 @@ from statistics import median
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import BASELINE
@@ -62,8 +63,8 @@ def plan_and_record(
     if not (tick.work / SNAPSHOT).exists():
         raise ConfigurationError(f"{run.name} has no snapshot: run `kpi-gate snapshot {run.name}`")
     with tempfile.TemporaryDirectory() as scratch:
-        champion = _champion(run, Path(scratch))
-        plan = plan_of(tick, decision, champion, minimum_effect, life_of(run.history))
+        models = _champion(run, Path(scratch)), _candidate(run, decision, Path(scratch))
+        plan = plan_of(tick, decision, models, minimum_effect, life_of(run.history))
     book.plan(plan, asked_by=asked_by())
     return book.get(plan.experiment)
 
@@ -82,7 +83,8 @@ def plan_with(run: Run, decision: Entry) -> Entry | None:
     if book.rows.of_decision(decision.subject):
         return None
     try:
-        plan = plan_of(run, decision, run.champion, None, life_of(run.history))
+        models = run.champion, run.candidate
+        plan = plan_of(run, decision, models, None, life_of(run.history))
     except (ConfigurationError, ScoringError, ModelError):
         return None
     return book.plan(plan, asked_by=asked_by(), reason=f"decision {decision.subject} needs it")
@@ -140,7 +142,7 @@ def _champion(run: Run, folder: Path) -> Model:
 def plan_of(
     run: Run,
     decision: Entry,
-    champion: Model,
+    models: tuple[Model, Model | None],
     minimum_effect: float | None,
     life: float | None,
 ) -> Plan:
@@ -149,7 +151,7 @@ def plan_of(
     Args:
         run: Its snapshot says how money varies between units.
         decision: Whose candidate is the treatment.
-        champion: The control.
+        models: The control, and the treatment where it can be had.
         minimum_effect: Smallest effect that must not be missed; None for that of the YAML, else
             what a gain must exceed, else the gain that the gate believes in.
         life: Days that a model lives, where the YAML does not say it; None where nobody knows.
@@ -169,9 +171,11 @@ def plan_of(
     ratio = use_case.settings.estimator.kind == "ratio"
     metric = Metric(numerator="outcome", denominator="action") if ratio else Metric()
     rows = _mature(run)
-    history = _history(run, rows, champion, metric)
-    return plan_experiment(
-        history,
+    history = _history(run, rows, models[0], metric)
+    correlation = _correlation(run, rows, history, metric)
+    share, apart = _apart(run, rows, models, metric) or (_disagreement(decision), None)
+    plan = plan_experiment(
+        history if apart is None else history.assign(amount=apart),
         use_case=run.name,
         kpi=objective.kpi,
         unit=objective.unit,
@@ -182,8 +186,8 @@ def plan_of(
         treatment=str(decision.body["version"]),
         minimum_effect=effect,
         metric=metric,
-        disagreement=_disagreement(decision),
-        covariate_correlation=_correlation(run, rows, history, metric),
+        disagreement=share,
+        covariate_correlation=correlation if apart is None else 0.0,
         power=said.power,
         treatment_share=said.treatment_share,
         looks=said.looks,
@@ -191,6 +195,50 @@ def plan_of(
         margins=tuple(Margin.model_validate(m.model_dump()) for m in said.margins),
         model_life_days=said.model_life_days or life,
     )
+    if apart is None:
+        return plan
+    return plan.model_copy(update={"mean": float(history["amount"].mean())})
+
+
+def _apart(
+    run: Run, rows: pd.DataFrame, models: tuple[Model, Model | None], metric: Metric
+) -> tuple[float, NDArray[np.float64]] | None:
+    """Return the share of decisions on which the two differ, and what money varies by there.
+
+    Policies differ where much is at stake: there money varies more than elsewhere. The amounts are
+    those of the side that varies more, around their mean there, and nothing where the two agree.
+    They are scaled so that the planned variance times the share is the mean of both sides'. None
+    where nobody knows on which rows the two differ.
+    """
+    champion, candidate = models
+    if candidate is None or metric.numerator != "amount" or run.use_case.choices is not None:
+        return None
+    rate = float(rows["outcome"].mean())
+    try:
+        sides = [
+            make_side(name, model, run.use_case, rows, rate)
+            for name, model in (("champion", champion), ("challenger", candidate))
+        ]
+    except ScoringError:
+        return None
+    differs = sides[0].action != sides[1].action
+    share = float(differs.mean())
+    if not 0 < share < 1:
+        return None
+    spreads = [np.where(differs, side.value - side.value[differs].mean(), 0.0) for side in sides]
+    sizes = [float(np.square(values).sum()) for values in spreads]
+    if not max(sizes) > 0:
+        return None
+    widest = spreads[int(np.argmax(sizes))]
+    return share, widest * np.sqrt(sum(sizes) / 2 / max(sizes) / share)
+
+
+def _candidate(run: Run, decision: Entry, folder: Path) -> Model | None:
+    """Fetch the candidate of a decision; None where it cannot be had."""
+    try:
+        return run.fetch(decision.body["version"], folder / "candidate")
+    except ModelError:
+        return None
 
 
 def _mature(run: Run) -> pd.DataFrame:
