@@ -220,15 +220,14 @@ def _seen(found: "Analysis") -> str:
 
 def _link(story: Story, shipped: bool) -> tuple[str, str]:
     """Put into use what was shipped, and ask what the experiment taught."""
-    from kpi_gate import pipeline
     from kpi_gate.decision.link_report import report_link
+    from kpi_gate.pipeline.release import promote_shipped
     from kpi_gate.run.opening import open_run
 
     moment = story.then - timedelta(days=1)
     with open_run(story.name, moment) as run:
         if shipped:
-            run.entry = run.history.of_kind("decision")[-1]
-            pipeline.promote(run)
+            promote_shipped(run)
         objective = run.use_case.settings.objective
         told = report_link(run.history.link_history(objective.unit), objective, moment, story.name)
     return told.to_html(), told.sentence
