@@ -62,14 +62,14 @@ STORIES = (
     Story(
         "fraud",
         datetime(2018, 6, 1, tzinfo=UTC),
-        datetime(2018, 8, 1, tzinfo=UTC),
+        datetime(2018, 7, 15, tzinfo=UTC),
         0.6,  # who is stopped comes back with another card
         {**REQUIRED, "train_last_rows: [150000, 300000]": "train_last_rows: [150000]"},
     ),
     Story(
         "ads",
         datetime(2024, 3, 15, tzinfo=UTC),
-        datetime(2024, 5, 15, tzinfo=UTC),
+        datetime(2024, 4, 20, tzinfo=UTC),
         0.8,
         {
             **REQUIRED,
@@ -80,7 +80,7 @@ STORIES = (
     Story(
         "recommend",
         datetime(2017, 7, 10, tzinfo=UTC),
-        datetime(2017, 9, 18, tzinfo=UTC),
+        datetime(2017, 9, 4, tzinfo=UTC),
         0.5,  # what a household buys anyway, it need not be shown
         {
             "train_last_rows: [1000000, null]": "train_last_rows: [300000]",
