@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from kpi_gate.decision.link import Link, LinkHistory, Release
+from kpi_gate.decision.link import Link
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.stats.errors_in_variables import (
     LinePrior,

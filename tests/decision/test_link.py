@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from kpi_gate.decision.link import Link, LinkHistory, Release
+from kpi_gate.decision.link import Link
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.objective import Objective
 
 LATE = datetime(2026, 6, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from kpi_gate.decision.link import LinkHistory, Release
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.link_report import LinkReport, report_link
 from kpi_gate.decision.objective import Objective
 

@@ -130,16 +130,18 @@ def _facts(case: "UseCase", ledger: "Ledger", now: datetime) -> dict[str, Any]:
 
 def _experiment(history: "LedgerView") -> str | None:
     """Return how far the experiment is that runs, or what waits for a person after one."""
-    from kpi_gate.experiment.record import read_experiment
-    from kpi_gate.report.experiment_text import standing_text
-
     if history.shipped:
         version = history.shipped[-1].body["version"]
         return f"{version} may be promoted: kpi-gate promote {history.use_case}"
     found = history.experiments
     waits = [name for name in found.planned if name not in found.started]
     wanted = found.running or (waits[-1] if waits else "")
-    return standing_text(read_experiment(found, wanted)) if wanted else None
+    if not wanted:
+        return None
+    from kpi_gate.experiment.record import read_experiment
+    from kpi_gate.report.experiment_text import standing_text
+
+    return standing_text(read_experiment(found, wanted))
 
 
 def _reason(entry: "Entry") -> str:

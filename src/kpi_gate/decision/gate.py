@@ -24,7 +24,7 @@ from kpi_gate.decision.checks.sufficiency import MUCH, check_enough, check_hidde
 from kpi_gate.decision.checks.validity import check_valid
 from kpi_gate.decision.evidence import Evidence
 from kpi_gate.decision.fingerprint import decision_id, digest
-from kpi_gate.decision.link import LinkHistory
+from kpi_gate.decision.link_history import LinkHistory
 from kpi_gate.decision.objective import GateSettings, Objective
 from kpi_gate.decision.stats.calibration import is_finite
 from kpi_gate.decision.stats.paired_gain import Gain

@@ -1,10 +1,14 @@
 """What the link says of one candidate, as it is recorded with the decision."""
 
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.decision.link import Link, Pair
+from kpi_gate.decision.link_history import Pair
 from kpi_gate.decision.objective import Objective
+
+if TYPE_CHECKING:
+    from kpi_gate.decision.link import Link
 
 LINK = "link"  # the note of a decision that holds it
 
@@ -42,7 +46,7 @@ class LinkAnswer(Frozen):
 
 
 def ask_link(
-    link: Link, objective: Objective, gain: Pair, *, against_baseline: bool = False
+    link: "Link", objective: Objective, gain: Pair, *, against_baseline: bool = False
 ) -> LinkAnswer:
     """Ask the link about a candidate.
 

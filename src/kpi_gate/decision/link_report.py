@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import AwareDatetime
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.decision.link import Link, LinkHistory, Release
+from kpi_gate.decision.link import Link
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.stats.errors_in_variables import Posterior
 from kpi_gate.render import render

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from kpi_gate.data.frames import as_pandas
 from kpi_gate.decision.evidence import utc
-from kpi_gate.decision.link import LinkHistory, Release
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.objective import Section
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.json_file import read_json

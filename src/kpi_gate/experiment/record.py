@@ -6,7 +6,7 @@ that the writer knows of.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.experiment.plan import Plan
@@ -14,7 +14,9 @@ from kpi_gate.experiment.result import Analysis, Effect, ExperimentVerdict, Look
 from kpi_gate.record import experiment_rows
 from kpi_gate.record.experiment_rows import Experiments
 from kpi_gate.record.ledger import Entry
-from kpi_gate.run.context import Run
+
+if TYPE_CHECKING:
+    from kpi_gate.run.context import Run
 
 Stopped = Literal["look", "harm", "person"]
 
@@ -90,7 +92,7 @@ class ExperimentBook:
         read: What the ledger says, where somebody has read it already; else it is asked each time.
     """
 
-    def __init__(self, run: Run, read: Experiments | None = None) -> None:
+    def __init__(self, run: "Run", read: Experiments | None = None) -> None:
         self.run, self._read = run, read
 
     @property
@@ -128,7 +130,7 @@ class ExperimentBook:
                 f"{name} has no experiment yet: `kpi-gate experiment plan {name}` plans one"
             )
         if not wanted:
-            return self.running or self.newest or self.get(names[-1])
+            return self.running or self.get(names[-1])
         found = [name for name in names if name.startswith(wanted)]
         if len(found) != 1:
             raise ConfigurationError(
@@ -142,12 +144,6 @@ class ExperimentBook:
         """The experiment that runs; None where none does."""
         name = self.rows.running
         return self.get(name) if name else None
-
-    @property
-    def newest(self) -> Experiment | None:
-        """The experiment that was planned last; None where none was."""
-        names = self.names
-        return self.get(names[-1]) if names else None
 
     def plan(self, plan: Plan, *, asked_by: str, reason: str = "") -> Entry:
         """Record a plan; recording it twice changes nothing."""

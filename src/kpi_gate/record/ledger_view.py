@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE, Window
-from kpi_gate.decision.link import LinkHistory
+from kpi_gate.decision.link_history import LinkHistory
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.ledger import Entry, Ledger
 from kpi_gate.record.ledger_brief import stated

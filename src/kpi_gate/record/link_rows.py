@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 from kpi_gate.decision.evidence import BASELINE
-from kpi_gate.decision.link import Release
+from kpi_gate.decision.link_history import Release
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
 from kpi_gate.record.releases import Releases

@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from kpi_gate.decision.link import Release
+from kpi_gate.decision.link_history import Release
 from kpi_gate.decision.link_report import INTERVAL, LinkReport
 from kpi_gate.report.line_chart import Line, line_chart
 from kpi_gate.report.svg import Axis, axis_over, curve, dot, label, legend, line, scale, svg

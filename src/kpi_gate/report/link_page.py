@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kpi_gate.decision.link import Release
+from kpi_gate.decision.link_history import Release
 from kpi_gate.decision.link_report import LinkReport
 from kpi_gate.render import render
 from kpi_gate.report import link_charts

@@ -6,7 +6,7 @@ import pytest
 from builders import START, evidence, lineage, settings
 
 from kpi_gate.decision.gate import decide
-from kpi_gate.decision.link import LinkHistory, Release
+from kpi_gate.decision.link_history import LinkHistory, Release
 from kpi_gate.decision.verdict import Verdict
 
 CANDIDATES = tuple((float(gain), 0.08) for gain in np.random.default_rng(7).normal(0, 0.3, 40))

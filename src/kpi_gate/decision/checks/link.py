@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 from kpi_gate.decision.checks.gain import booking_error
 from kpi_gate.decision.evidence import Lineage
-from kpi_gate.decision.link import Link, LinkHistory
+from kpi_gate.decision.link import Link
 from kpi_gate.decision.link_answer import LINK, LinkAnswer, ask_link
+from kpi_gate.decision.link_history import LinkHistory
 from kpi_gate.decision.objective import Objective
 from kpi_gate.decision.stats.paired_gain import Gain
 from kpi_gate.decision.verdict import Check, Verdict
