@@ -5,7 +5,7 @@ import pytest
 
 from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.experiment.plan import Metric
-from kpi_gate.pipeline.experiment_plan import _apart, _mature
+from kpi_gate.pipeline.experiment_plan import _apart, _mature, _side
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,7 @@ def test_money_varies_as_it_does_where_the_policies_differ(second_decision, run_
 
     run = run_at(AFTER_DRIFT)
     rows, models = _mature(run), (run.champion, run.candidate)
-    share, apart = _apart(run, rows, models, Metric())
+    share, apart = _apart(run, rows, _side(run, rows, models[0]), models[1], Metric())
     sides = [make_side("champion", model, run.use_case, rows, 0.5) for model in models]
     differs = sides[0].action != sides[1].action
     assert share == pytest.approx(differs.mean())
@@ -31,7 +31,8 @@ def test_where_nobody_knows_where_they_differ_all_decisions_count(second_decisio
 
     run = run_at(AFTER_DRIFT)
     rows = _mature(run)
-    assert _apart(run, rows, (run.champion, None), Metric()) is None
-    assert _apart(run, rows, (run.champion, run.champion), Metric()) is None
+    control = _side(run, rows, run.champion)
+    assert _apart(run, rows, control, None, Metric()) is None
+    assert _apart(run, rows, control, run.champion, Metric()) is None
     rate = Metric(numerator="outcome", denominator="action")
-    assert _apart(run, rows, (run.champion, run.candidate), rate) is None
+    assert _apart(run, rows, control, run.candidate, rate) is None

@@ -99,12 +99,13 @@ def start(
         reason = require_reason(reason, "an experiment that is not worth it")
     elif reason.strip():
         raise typer.BadParameter("--reason goes with --anyway")
-    from kpi_gate.pipeline import experiment as verbs
+    from kpi_gate.pipeline.experiment_log import place_of_log
+    from kpi_gate.pipeline.experiment_start import start as begin
     from kpi_gate.run.opening import open_run
 
     with open_run(name, as_of, looking=True) as run:
-        begun = verbs.start(run, wanted=which, anyway=reason)
-        log, found = verbs.place_of_log(run), _facts(begun)
+        begun = begin(run, wanted=which, anyway=reason)
+        log, found = place_of_log(run), _facts(begun)
     if as_json:
         print_json({**found, "salt": begun.plan.salt, "log": log})
         return
@@ -190,12 +191,12 @@ def stop(
     """
     reason = require_reason(reason, "to stop an experiment")
     from kpi_gate.orchestration.notify import telling
-    from kpi_gate.pipeline import experiment as verbs
+    from kpi_gate.pipeline.experiment import stop as end
     from kpi_gate.run.opening import open_run
 
     told = partial(typer.echo, err=True)
     with open_run(name, as_of, looking=True) as run, telling(run, told):
-        found = verbs.stop(run, reason)
+        found = end(run, reason)
     if as_json:
         print_json(_facts(found))
     else:
@@ -224,8 +225,8 @@ def import_effect(  # noqa: PLR0913, PLR0917  (by name, at the door)
         kpi-gate experiment import campaign --version v3 --effect 0.12 --error 0.04 --unit EUR
             --start 2026-09-01 --end 2026-09-29 --tool GrowthBook
     """
-    from kpi_gate.pipeline.experiment import Elsewhere
-    from kpi_gate.pipeline.experiment import import_effect as take_in
+    from kpi_gate.pipeline.experiment_import import Elsewhere
+    from kpi_gate.pipeline.experiment_import import import_effect as take_in
     from kpi_gate.run.opening import open_run
 
     given = Elsewhere(decision, effect, error, unit, start, end, tool, not not_randomised)

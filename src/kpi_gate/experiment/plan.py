@@ -8,6 +8,7 @@ from pydantic import Field
 
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.decision.frozen import Frozen
+from kpi_gate.usecase.experiment_settings import Margin as Margin  # noqa: PLC0414
 
 WEEK = timedelta(days=7)
 CONTROL, TREATMENT = "control", "treatment"
@@ -27,20 +28,6 @@ class Metric(Frozen):
 
     numerator: Literal["amount", "outcome"] = "amount"
     denominator: Literal["decisions", "action", "units"] = "decisions"
-
-
-class Margin(Frozen):
-    """A guardrail of the experiment: a column that must not worsen by more than a margin.
-
-    Attributes:
-        column: Numeric column of the log, its mean per decision is watched.
-        direction: Which way is worse.
-        margin: How much worse it may be, in the column's unit per decision.
-    """
-
-    column: str = Field(min_length=1)
-    direction: Literal["fall", "rise"] = "fall"
-    margin: float = Field(ge=0, allow_inf_nan=False)
 
 
 class Plan(Frozen):

@@ -9,28 +9,12 @@ from kpi_gate.errors import ConfigurationError
 from kpi_gate.experiment.outcomes import Joined
 from kpi_gate.experiment.record import Experiment, ExperimentBook
 from kpi_gate.experiment.result import Analysis, ExperimentVerdict, Fault, Look
-from kpi_gate.pipeline.experiment_import import Elsewhere, import_effect
-from kpi_gate.pipeline.experiment_log import log_of, logged, place_of_log
-from kpi_gate.pipeline.experiment_plan import plan_and_record
-from kpi_gate.pipeline.experiment_start import changes, start
+from kpi_gate.pipeline.experiment_log import logged
+from kpi_gate.pipeline.experiment_start import changes
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.context import Run
 from kpi_gate.text import number
 
-__all__ = [
-    "Elsewhere",
-    "Seen",
-    "import_effect",
-    "log_of",
-    "look_at_experiment",
-    "look_at_running",
-    "page_of",
-    "place_of_log",
-    "plan_and_record",
-    "seen_again",
-    "start",
-    "stop",
-]
 SAME = 1e-9  # relative: as far as the same sums may differ when they are formed again
 
 

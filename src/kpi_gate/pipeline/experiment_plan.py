@@ -14,10 +14,10 @@ from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.evaluation.scored_model import make_side
+from kpi_gate.evaluation.scored_model import Side, make_side
 from kpi_gate.experiment.past import FEWEST_BACK, past_column, past_of
 from kpi_gate.experiment.past_use import PastUse
-from kpi_gate.experiment.plan import Margin, Metric, Plan
+from kpi_gate.experiment.plan import Metric, Plan
 from kpi_gate.experiment.planning import plan_experiment
 from kpi_gate.experiment.record import Experiment, ExperimentBook
 from kpi_gate.learning.scoring import ScoringError
@@ -171,9 +171,9 @@ def plan_of(
     ratio = use_case.settings.estimator.kind == "ratio"
     metric = Metric(numerator="outcome", denominator="action") if ratio else Metric()
     rows = _mature(run)
-    history = _history(run, rows, models[0], metric)
-    correlation = _correlation(run, rows, history, metric)
-    share, apart = _apart(run, rows, models, metric) or (_disagreement(decision), None)
+    control = _side(run, rows, models[0])
+    history = _history(rows, control, metric)
+    share, apart = _apart(run, rows, control, models[1], metric) or (_disagreement(decision), None)
     plan = plan_experiment(
         history if apart is None else history.assign(amount=apart),
         use_case=run.name,
@@ -187,12 +187,12 @@ def plan_of(
         minimum_effect=effect,
         metric=metric,
         disagreement=share,
-        covariate_correlation=correlation if apart is None else 0.0,
+        covariate_correlation=_correlation(run, rows, history, metric) if apart is None else 0.0,
         power=said.power,
         treatment_share=said.treatment_share,
         looks=said.looks,
         label_delay_days=use_case.settings.window.label_delay_days,
-        margins=tuple(Margin.model_validate(m.model_dump()) for m in said.margins),
+        margins=said.margins,
         model_life_days=said.model_life_days or life,
     )
     if apart is None:
@@ -200,8 +200,20 @@ def plan_of(
     return plan.model_copy(update={"mean": float(history["amount"].mean())})
 
 
+def _side(run: Run, rows: pd.DataFrame, champion: Model) -> Side:
+    """Let the champion act on the rows."""
+    try:
+        return make_side("champion", champion, run.use_case, rows, _rate(rows))
+    except ScoringError as error:
+        raise ConfigurationError(f"the champion cannot score the last snapshot: {error}") from error
+
+
+def _rate(rows: pd.DataFrame) -> float:
+    return float(rows["outcome"].mean())
+
+
 def _apart(
-    run: Run, rows: pd.DataFrame, models: tuple[Model, Model | None], metric: Metric
+    run: Run, rows: pd.DataFrame, control: Side, candidate: Model | None, metric: Metric
 ) -> tuple[float, NDArray[np.float64]] | None:
     """Return the share of decisions on which the two differ, and what money varies by there.
 
@@ -210,17 +222,13 @@ def _apart(
     They are scaled so that the planned variance times the share is the mean of both sides'. None
     where nobody knows on which rows the two differ.
     """
-    champion, candidate = models
     if candidate is None or metric.numerator != "amount" or run.use_case.choices is not None:
         return None
-    rate = float(rows["outcome"].mean())
     try:
-        sides = [
-            make_side(name, model, run.use_case, rows, rate)
-            for name, model in (("champion", champion), ("challenger", candidate))
-        ]
+        treatment = make_side("challenger", candidate, run.use_case, rows, _rate(rows))
     except ScoringError:
         return None
+    sides = control, treatment
     differs = sides[0].action != sides[1].action
     share = float(differs.mean())
     if not 0 < share < 1:
@@ -251,12 +259,8 @@ def _mature(run: Run) -> pd.DataFrame:
     return due[due["event_time"] >= due["event_time"].max() - HISTORY].reset_index(drop=True)
 
 
-def _history(run: Run, rows: pd.DataFrame, champion: Model, metric: Metric) -> pd.DataFrame:
+def _history(rows: pd.DataFrame, side: Side, metric: Metric) -> pd.DataFrame:
     """Return what the champion would have earned, one row a decision."""
-    try:
-        side = make_side("champion", champion, run.use_case, rows, float(rows["outcome"].mean()))
-    except ScoringError as error:
-        raise ConfigurationError(f"the champion cannot score the last snapshot: {error}") from error
     values = side.value
     if metric.numerator == "outcome":  # of a rate, it counts where something was shown
         shown = side.action if metric.denominator == "action" else np.ones(len(rows))

@@ -79,17 +79,13 @@ def changes(run: Run, plan: Plan) -> Sequence[str]:
     settings = run.use_case.settings
     said, objective = settings.experiment, settings.objective
     effect = said.minimum_effect
-    margins = tuple((m.column, m.direction, m.margin) for m in plan.margins)
     now: dict[str, tuple[object, object]] = {
         "objective.kpi": (objective.kpi, plan.kpi),
         "objective.unit": (objective.unit, plan.unit),
         "objective.horizon_decisions": (objective.horizon_decisions, plan.horizon_decisions),
         "experiment.minimum_effect": (effect or plan.minimum_effect, plan.minimum_effect),
         "experiment.power": (said.power, plan.power),
-        "experiment.margins": (
-            tuple((m.column, m.direction, m.margin) for m in said.margins),
-            margins,
-        ),
+        "experiment.margins": (said.margins, plan.margins),
     }
     if plan.kind == "ab":
         now["experiment.treatment_share"] = (said.treatment_share, plan.treatment_share)

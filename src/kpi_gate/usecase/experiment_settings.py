@@ -28,7 +28,7 @@ class ExperimentLog(Section):
         return self
 
 
-class ExperimentMargin(Section):
+class Margin(Section):
     """A guardrail of the experiment: a column of its log that must not worsen by more than so much.
 
     Attributes:
@@ -62,7 +62,7 @@ class ExperimentSettings(Section):
     treatment_share: float = Field(default=0.5, gt=0, lt=1)
     power: float = Field(default=0.8, ge=0.5, lt=1)
     looks: int = Field(default=4, ge=1, le=20)
-    margins: tuple[ExperimentMargin, ...] = ()
+    margins: tuple[Margin, ...] = ()
     model_life_days: Positive | None = None
 
     @model_validator(mode="before")
