@@ -156,6 +156,7 @@ def analyse(
         kpi-gate experiment analyse campaign
         kpi-gate experiment analyse campaign --html experiment.html
     """
+    from kpi_gate.experiment.result import first_fatal
     from kpi_gate.orchestration.notify import telling
     from kpi_gate.pipeline.experiment import look_at_experiment, page_of
     from kpi_gate.run.opening import open_run
@@ -177,8 +178,7 @@ def analyse(
         if seen.joined:
             typer.echo(f"{seen.joined}.")
         typer.echo(f"Page: {shown}")
-    invalid = any(fault.severity == "invalid" for fault in seen.analysis.faults)
-    raise typer.Exit(FAULTY if invalid else 0)
+    raise typer.Exit(FAULTY if first_fatal(seen.analysis.faults) else 0)
 
 
 def stop(

@@ -23,6 +23,7 @@ from kpi_gate.experiment.result import (
     Look,
     MarginResult,
     Split,
+    first_fatal,
 )
 from kpi_gate.experiment.unit_sums import Measured, UnitSums, effect_of
 
@@ -78,7 +79,7 @@ class Course:
         """Note the effect up to a day, and tell whether it is sure to be harm."""
         error = found.standard_error
         day = (self.started + cut * DAY - timedelta(microseconds=1)).date()
-        if not (error > 0 and min(found.units) >= log_faults.FEW_UNITS):
+        if not found.tells(log_faults.FEW_UNITS):
             self.days.append(Day(day=day))
             return False
         known = (self.planned_error / error) ** 2
@@ -102,9 +103,9 @@ class Course:
         number = self.cuts.index(cut) + 1
         last = number == len(self.cuts)
         faults = self._faults(cut, found)
-        if _are_fatal(faults):
-            return self._ended(ExperimentVerdict.INVALID, _first_reason(faults), faults, cut)
-        if min(found.units) < log_faults.FEW_UNITS or not found.standard_error > 0:
+        if fatal := first_fatal(faults):
+            return self._ended(ExperimentVerdict.INVALID, fatal.reason, faults, cut)
+        if not found.tells(log_faults.FEW_UNITS):
             why = "too few units came for an answer"
             return self._ended(ExperimentVerdict.INCONCLUSIVE, why, faults, cut) if last else None
         self.errors.append(found.standard_error)
@@ -147,10 +148,8 @@ class Course:
     ) -> Analysis:
         """End without a benefit at the last look."""
         plan = self.plan
-        verdict, why = (
-            ExperimentVerdict.INCONCLUSIVE,
-            ("the last look shows neither a benefit nor that there is none worth having"),
-        )
+        verdict = ExperimentVerdict.INCONCLUSIVE
+        why = "the last look shows neither a benefit nor that there is none worth having"
         failed = [one.column for one in margins if not one.passed]
         if self.looks[-1].crossed == "benefit":
             why = f"there is a benefit, but {', '.join(failed)} may be worse than its margin"
@@ -166,8 +165,8 @@ class Course:
         """End because it is sure that the treatment does harm."""
         found = self.sums.measured()
         faults = self._faults(cut, found)
-        if _are_fatal(faults):
-            return self._ended(ExperimentVerdict.INVALID, _first_reason(faults), faults, cut)
+        if fatal := first_fatal(faults):
+            return self._ended(ExperimentVerdict.INVALID, fatal.reason, faults, cut)
         day = self.days[-1]
         effect = effect_of(found, 0.0).model_copy(update={"lower": day.lower, "upper": day.upper})
         why = f"stopped on day {cut}: the treatment does harm"
@@ -181,8 +180,8 @@ class Course:
         faults = self._now(cut)
         due = self.plan.readable_times(self.started)
         ahead = [moment for moment in due if moment > self.as_of]
-        if _are_fatal(faults):
-            return self._ended(ExperimentVerdict.INVALID, _first_reason(faults), faults, cut + 1)
+        if fatal := first_fatal(faults):
+            return self._ended(ExperimentVerdict.INVALID, fatal.reason, faults, cut + 1)
         passed = len(due) - len(ahead)
         why = f"look {passed + 1} of {len(due)} can be read on {ahead[0]:%Y-%m-%d}"
         if self.waits:
@@ -256,7 +255,7 @@ class Course:
             effect=effect,
             split=self._split(cut),
             margins=margins,
-            faults=tuple(sorted(faults, key=lambda one: one.severity != "invalid")),
+            faults=tuple(sorted(faults, key=lambda one: not one.fatal)),
             known_outcomes=self.known,
         )
 
@@ -270,11 +269,3 @@ def _why_wait(cut: int, faults: Sequence[Fault]) -> str:
     if cut < LEAST_DAYS:
         return "a single week cannot show whether it fades"
     return "it fades" if any(fault.check == "novelty" for fault in faults) else ""
-
-
-def _are_fatal(faults: Sequence[Fault]) -> bool:
-    return any(fault.severity == "invalid" for fault in faults)
-
-
-def _first_reason(faults: Sequence[Fault]) -> str:
-    return next(fault.reason for fault in faults if fault.severity == "invalid")

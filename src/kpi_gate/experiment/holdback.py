@@ -18,8 +18,8 @@ from kpi_gate.experiment import log_faults
 from kpi_gate.experiment.errors import ExperimentError
 from kpi_gate.experiment.exposures import Exposures, read_exposures
 from kpi_gate.experiment.plan import Metric, Plan
-from kpi_gate.experiment.result import Day, Effect, Fault
-from kpi_gate.experiment.unit_sums import Measured, UnitSums
+from kpi_gate.experiment.result import Day, Effect, Fault, first_fatal
+from kpi_gate.experiment.unit_sums import UnitSums, effect_of
 from kpi_gate.render import render
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Holdback(Frozen):
     @property
     def invalid(self) -> bool:
         """Whether nothing may be concluded."""
-        return any(fault.severity == "invalid" for fault in self.faults)
+        return first_fatal(self.faults) is not None
 
     @property
     def arrived(self) -> float | None:
@@ -186,9 +186,11 @@ def hold_back(  # noqa: PLR0913  (all by name)
     exposures = read_exposures(frame_log(log, plan), plan, started, as_of)
     last = max((as_of - started - timedelta(days=label_delay_days)) // DAY, 0)
     sums = UnitSums(exposures, plan.metric.denominator, past=False)
-    days = tuple(_days(exposures, sums, started, last))
-    found, known = sums.measured(), [win for win in wins if started <= win.at < as_of]
-    effect = _effect(found, days[-1]) if days and days[-1].estimate is not None else None
+    days = tuple(_days(sums, started, last))
+    known, effect = [win for win in wins if started <= win.at < as_of], None
+    if days and days[-1].estimate is not None:
+        ends = {"lower": days[-1].lower, "upper": days[-1].upper}
+        effect = effect_of(sums.measured(), 0.0).model_copy(update=ends)
     return Holdback(
         use_case=use_case,
         unit=unit,
@@ -207,13 +209,13 @@ def hold_back(  # noqa: PLR0913  (all by name)
     )
 
 
-def _days(log: Exposures, sums: UnitSums, started: datetime, last: int) -> Iterator[Day]:
+def _days(sums: UnitSums, started: datetime, last: int) -> Iterator[Day]:
     """Yield the effect up to each day, with bounds that hold on all days."""
     for cut in range(1, last + 1):
         sums.add(cut - 1, cut)
         found = sums.measured()
         day = (started + cut * DAY - timedelta(microseconds=1)).date()
-        if not (found.standard_error > 0 and min(found.units) >= log_faults.FEW_UNITS):
+        if not found.tells(log_faults.FEW_UNITS):
             yield Day(day=day)
             continue
         spread = found.standard_error * sqrt(cut)
@@ -232,29 +234,9 @@ def _months(log: Exposures, plan: Plan, started: datetime, last: int) -> Iterato
         sums = UnitSums(log, plan.metric.denominator, past=False)
         sums.add(first, min(first + MONTH, last))
         found = sums.measured()
-        effect = None
-        if found.standard_error > 0 and min(found.units) >= log_faults.FEW_UNITS:
-            half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * found.standard_error
-            effect = _between(found, found.estimate - half, found.estimate + half)
+        z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+        effect = effect_of(found, z) if found.tells(log_faults.FEW_UNITS) else None
         yield Month(start=(started + first * DAY).date(), effect=effect)
-
-
-def _effect(found: Measured, day: Day) -> Effect:
-    return _between(found, float(day.lower or 0.0), float(day.upper or 0.0))
-
-
-def _between(found: Measured, lower: float, upper: float) -> Effect:
-    return Effect(
-        estimate=found.estimate,
-        standard_error=found.standard_error,
-        lower=lower,
-        upper=upper,
-        control=found.control,
-        treatment=found.treatment,
-        units=found.units,
-        decisions=found.decisions,
-        triggered=found.triggered,
-    )
 
 
 def _booked(log: Exposures, wins: Sequence[Win], started: datetime, last: int) -> float:

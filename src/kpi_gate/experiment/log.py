@@ -115,13 +115,9 @@ def read_log(
         LogError: If it is not there, cannot be read, is empty, or breaks its contract; the message
             names file, column, row and value, and what is allowed. Row 1 is the first of a file.
     """
-    watched = dict.fromkeys(margin.column for margin in plan.margins) if plan is not None else {}
-    wanted = {**SCHEMA, **(KEYS if keys else {})}
-    for name in watched:
-        number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
-        wanted.setdefault(name, number)
+    wanted, watched = _asked({**SCHEMA, **(KEYS if keys else {})}, plan)
     read = _from_sql if isinstance(source, SqlTable) else _from_files
-    tables = list(read(source, wanted, tuple(watched), coded))  # type: ignore[arg-type]
+    tables = list(read(source, wanted, watched, coded))  # type: ignore[arg-type]
     table = pa.concat_tables(tables, promote_options="default").unify_dictionaries()
     if not table.num_rows:
         raise LogError(f"{shown(source)}: holds no row: nothing was logged yet")
@@ -143,11 +139,18 @@ def frame_log(found: object, plan: "Plan | None" = None) -> pa.Table:
         table = pa.Table.from_pandas(found, preserve_index=False) if frame else pa.table(found)
     except (TypeError, ValueError) as error:
         raise LogError(f"the log is no table of one type a column: {_told(error)}") from None
-    watched = dict.fromkeys(margin.column for margin in plan.margins) if plan is not None else {}
-    number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
-    wanted = {**SCHEMA, **{name: number for name in watched if name not in SCHEMA}}
+    wanted, watched = _asked(SCHEMA, plan)
     there = table.select([name for name in wanted if name in table.column_names])
-    return _typed(there, wanted, tuple(watched), "the log", coded=True)
+    return _typed(there, wanted, watched, "the log", coded=True)
+
+
+def _asked(
+    fields: Mapping[str, Field], plan: "Plan | None"
+) -> tuple[dict[str, Field], tuple[str, ...]]:
+    """Return the columns that are read, with those that guardrails of the plan name, and these."""
+    watched = tuple(dict.fromkeys(one.column for one in plan.margins)) if plan is not None else ()
+    number = Field(pa.float64(), True, "what a guardrail watches", log_columns.numbers)
+    return {**fields, **{name: number for name in watched if name not in fields}}, watched
 
 
 def shown(source: Path | SqlTable) -> str:

@@ -34,7 +34,7 @@ class Weeks:
             sums = UnitSums(self.log, self.plan.metric.denominator, past=self.past)
             sums.add(7 * week, 7 * week + 7)
             seen, part = sums.measured(), sums.influence()
-            known = seen.standard_error > 0 and min(seen.units) >= 2
+            known = seen.tells(2)
             z = -float(ndtri((1 - self.plan.confidence) / 2))
             self.found.append(Week(number=week + 1, effect=effect_of(seen, z) if known else None))
             self.parts[0] += part

@@ -1,5 +1,6 @@
 """What an experiment came to: the effect at each look and over time, and what is wrong with it."""
 
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal
@@ -154,6 +155,16 @@ class Fault(Frozen):
     reason: str
     value: float | None = None
     bound: float | None = None
+
+    @property
+    def fatal(self) -> bool:
+        """Whether nothing may be concluded."""
+        return self.severity == "invalid"
+
+
+def first_fatal(faults: Iterable[Fault]) -> Fault | None:
+    """Return the first fault for which nothing may be concluded; None where there is none."""
+    return next((fault for fault in faults if fault.fatal), None)
 
 
 class Analysis(Frozen):

@@ -39,6 +39,10 @@ class Measured:
     triggered: float = 1.0
     variance_reduction: float = 0.0
 
+    def tells(self, units: int) -> bool:
+        """Whether it may be believed: each arm has so many units, and they differ."""
+        return self.standard_error > 0 and min(self.units) >= units
+
 
 class UnitSums:
     """Sums of each unit over the rows that were added, compared rows apart from all.

@@ -126,7 +126,7 @@ def _with_changes(run: Run, analysis: Analysis) -> Analysis:
 
 def _faulty(analysis: Analysis, fault: Fault) -> Analysis:
     changed: dict[str, object] = {"faults": (*analysis.faults, fault)}
-    if fault.severity == "invalid":
+    if fault.fatal:
         changed |= {"verdict": ExperimentVerdict.INVALID, "because": fault.reason}
     return analysis.model_copy(update=changed)
 

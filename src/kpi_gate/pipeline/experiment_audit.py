@@ -55,7 +55,7 @@ def audit(run: Run, *, wanted: str = "") -> Audit:
             rows, mark = _rows(part, experiment.plan), log_hash(joined.table)
             faults += _log_faults(part, experiment.plan, rows)
             again = seen_again(run, experiment, joined)
-            faults += [f.reason for f in again.faults if f.severity == "invalid"]
+            faults += [f.reason for f in again.faults if f.fatal]
     mine = [*experiment.rows, *_about(view.entries, experiment.plan.decision)]
     last = walk.entries[-1] if walk.entries else None
     return Audit(

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from kpi_gate.experiment.result import Day
+from kpi_gate.experiment.result import Day, Effect
+from kpi_gate.report.decision_charts import Estimate, gain_figure
 from kpi_gate.report.html import digits
 from kpi_gate.report.line_chart import Line, line_chart
 from kpi_gate.text import clean, places
@@ -67,3 +68,22 @@ def effect_over_time(
         Line(f"effect so far: {last}", seen, "realised", marks),
     ]
     return line_chart(lines, "Effect of all exposures so far", f"{clean(unit)} a decision")
+
+
+def effect_bars(
+    effects: Sequence[tuple[str, Effect | None]], level: float, unit: str, decimals: int
+) -> Markup | str:
+    """Draw the effect of each part of the time alone; empty where fewer than two are known.
+
+    Args:
+        effects: (words, effect) of each part, in order.
+        level: What they are held against.
+        unit: What they are counted in, per decision.
+        decimals: Digits that are worth writing.
+    """
+    rows = [
+        Estimate(name, effect.estimate, effect.lower, effect.upper)
+        for name, effect in effects
+        if effect is not None
+    ]
+    return gain_figure(rows, level, clean(unit), decimals) if len(rows) > 1 else ""

@@ -8,10 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from kpi_gate.experiment.plan import ARMS
-from kpi_gate.experiment.result import Analysis, ExperimentVerdict
+from kpi_gate.experiment.result import Analysis, ExperimentVerdict, first_fatal
 from kpi_gate.render import render
-from kpi_gate.report.decision_charts import Estimate, gain_figure
-from kpi_gate.report.effect_chart import Level, effect_over_time
+from kpi_gate.report.effect_chart import Level, effect_bars, effect_over_time
 from kpi_gate.report.experiment_wording import (
     MEANS,
     TONES,
@@ -77,7 +76,7 @@ def page(found: Analysis) -> str:
         tone=TONES[found.verdict],
         means=MEANS[found.verdict],
         lead=ended(f"{found.because[:1].upper()}{clean(found.because[1:])}"),
-        wrong=any(fault.severity == "invalid" for fault in found.faults),
+        wrong=first_fatal(found.faults) is not None,
         money=f"{money[:1].upper()}{money[1:]}".replace("-", "−"),
         next=next_step(found),
         arms=list(_arms(found)),
@@ -139,12 +138,6 @@ def _bounds(found: Analysis) -> Markup | str:
 
 def _by_week(found: Analysis) -> Markup | str:
     """Draw the effect of each week alone."""
-    rows = [
-        Estimate(f"week {week.number}", week.effect.estimate, week.effect.lower, week.effect.upper)
-        for week in found.weeks
-        if week.effect is not None
-    ]
-    if len(rows) < 2:
-        return ""
-    decimals = places(found.plan.minimum_effect, 3)
-    return gain_figure(rows, found.plan.minimum_effect, clean(found.plan.unit), decimals)
+    effects = [(f"week {week.number}", week.effect) for week in found.weeks]
+    smallest = found.plan.minimum_effect
+    return effect_bars(effects, smallest, found.plan.unit, places(smallest, 3))

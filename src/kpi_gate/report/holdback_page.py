@@ -1,12 +1,12 @@
 """A holdback as one self-contained page: what all promotions have been worth together."""
 
 from kpi_gate.experiment.holdback import Holdback
+from kpi_gate.experiment.result import first_fatal
 from kpi_gate.render import render
-from kpi_gate.report.decision_charts import Estimate, gain_figure
-from kpi_gate.report.effect_chart import Level, effect_over_time
+from kpi_gate.report.effect_chart import Level, effect_bars, effect_over_time
 from kpi_gate.report.experiment_wording import fault_in_words
 from kpi_gate.report.html import digits, fill
-from kpi_gate.report.numbers import money_range, over, share
+from kpi_gate.report.numbers import money_over, money_range, over, share
 from kpi_gate.text import clean, ended, number, places
 
 
@@ -24,9 +24,8 @@ def show(found: Holdback, form: str) -> str:
 def sentence(found: Holdback) -> str:
     """Say what a holdback shows, in one sentence."""
     since = f"{found.started:%Y-%m-%d}"
-    if found.invalid:
-        why = next(fault.reason for fault in found.faults if fault.severity == "invalid")
-        return ended(f"nothing may be concluded from this log: {clean(why)}")
+    if fatal := first_fatal(found.faults):
+        return ended(f"nothing may be concluded from this log: {clean(fatal.reason)}")
     effect, many = found.effect, len(found.wins)
     if effect is None:
         return f"too few units have come since {since} to say anything."
@@ -53,7 +52,7 @@ def page(found: Holdback) -> str:
         "holdback.html",
         found=found,
         tone="violet" if found.invalid else "blue",
-        lead=f"{said[:1].upper()}{said[1:]}".replace("-", "−"),
+        lead=f"{said[:1].upper()}{said[1:]}",
         money=_over_horizon(found),
         over_time=effect_over_time(found.days, found.unit, booked, wins),
         by_month=_by_month(found),
@@ -65,18 +64,12 @@ def _over_horizon(found: Holdback) -> str:
     effect = found.effect
     if effect is None or found.invalid:
         return ""
-    ends = [end * found.horizon_decisions for end in (effect.estimate, effect.lower, effect.upper)]
-    told = money_range(ends[0], ends[1], ends[2], found.unit, sign=True)
+    ends = effect.estimate, effect.lower, effect.upper
+    told = money_over(found.horizon_decisions, *ends, found.unit)
     return f"About {told} {over(found.horizon)}".replace("-", "−")
 
 
 def _by_month(found: Holdback) -> str:
-    rows = [
-        Estimate(f"from {one.start}", one.effect.estimate, one.effect.lower, one.effect.upper)
-        for one in found.months
-        if one.effect is not None
-    ]
-    if len(rows) < 2:
-        return ""
-    errors = [one.effect.standard_error for one in found.months if one.effect is not None]
-    return gain_figure(rows, found.booked, clean(found.unit), places(min(errors), 2))
+    effects = [(f"from {one.start}", one.effect) for one in found.months]
+    errors = [effect.standard_error for _, effect in effects if effect is not None]
+    return effect_bars(effects, found.booked, found.unit, places(min(errors, default=None), 2))

@@ -7,7 +7,7 @@ from kpi_gate.report.drift_section import drift_section
 from kpi_gate.report.history_charts import money_chart
 from kpi_gate.report.html import day, fill
 from kpi_gate.report.labels_section import labels_section
-from kpi_gate.report.numbers import money, money_range
+from kpi_gate.report.numbers import money, money_over
 from kpi_gate.text import ended
 from kpi_gate.watch.health.batch import UNDETECTABLE
 from kpi_gate.watch.result import Watched
@@ -74,10 +74,8 @@ def _worth(found: Realised | None) -> str:
     if found.gain is None:
         return f"What it has earned more is not known{': ' if found.unknown else ''}{found.unknown}"
     gain = found.gain
-    lower, upper = (
-        None if end is None else end * gain.decisions for end in (gain.lower, gain.upper)
-    )
-    much = money_range(gain.per_decision * gain.decisions, lower, upper, found.unit, sign=True)
+    ends = gain.per_decision, gain.lower, gain.upper
+    much = money_over(gain.decisions, *ends, found.unit)
     words = f"About {much.replace('-', '−')} since {day(found.since)} more than what it replaced"
     if found.promised is None:
         return words

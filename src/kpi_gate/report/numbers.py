@@ -72,6 +72,14 @@ def money_range(
     return f"{money(known, unit, spread=half, sign=sign)} ({' to '.join(ends)})"
 
 
+def money_over(
+    decisions: float, value: float, lower: float | None, upper: float | None, unit: str
+) -> str:
+    """Write what an amount per decision comes to over so many, as `money_range` with its sign."""
+    low, high = (None if end is None else end * decisions for end in (lower, upper))
+    return money_range(value * decisions, low, high, unit, sign=True)
+
+
 def share(value: object, *, beside: float | None = None) -> str:
     """Write a share or a probability as people say it, such as `59 %`.
 

@@ -6,7 +6,7 @@ from kpi_gate.experiment.rollout import PLAIN, Rollout
 from kpi_gate.render import render
 from kpi_gate.report.decision_charts import Estimate, gain_figure
 from kpi_gate.report.html import fill
-from kpi_gate.report.numbers import money_range
+from kpi_gate.report.numbers import money_over, money_range
 from kpi_gate.text import clean, number, places
 
 AFTER = 0.05  # a p-value below it says that trends differed before
@@ -68,11 +68,8 @@ def _rows(found: Rollout) -> Iterator[Estimate]:
 def _over_horizon(found: Rollout) -> str:
     if found.horizon_decisions is None:
         return ""
-    estimate, lower, upper = (
-        None if end is None else end * found.horizon_decisions
-        for end in (found.estimate, found.lower, found.upper)
-    )
-    told = money_range(estimate, lower, upper, found.unit, sign=True)
+    ends = found.estimate, found.lower, found.upper
+    told = money_over(found.horizon_decisions, *ends, found.unit)
     return f"About {told} over {number(found.horizon_decisions, 0)} decisions".replace("-", "−")
 
 
