@@ -25,6 +25,7 @@ from kpi_gate.record import decision_run
 from kpi_gate.record.decision_numbers import shown_numbers
 from kpi_gate.record.decision_run import RunContent
 from kpi_gate.record.ledger import open_ledger
+from kpi_gate.record.mlflow_client import client
 from kpi_gate.render import render
 from kpi_gate.workspace import Workspace
 
@@ -94,7 +95,7 @@ def recorded(shown: Decision, home: Path) -> str:
     tags |= {"champion_then": seen.champion.name, "evidence_end": seen.window.end.isoformat()}
     content = RunContent(parameters={}, tags=tags, artifacts={}, snapshot=seen.snapshot)
     run = decision_run.record_run(workspace, "campaign", shown, content).run_id
-    with decision_run.client(workspace) as mlflow_client:
+    with client(workspace) as mlflow_client:
         experiment = mlflow_client.get_run(run).info.experiment_id
     return f"#/experiments/{experiment}/runs/{run}"
 

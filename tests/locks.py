@@ -17,9 +17,10 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
+EXTRAS = ["--extra", "pipeline", "--extra", "serve"]
 SOURCES = {
-    "requirements.lock": ["pyproject.toml", "--extra", "pipeline"],
-    "requirements-dev.lock": ["pyproject.toml", "--extra", "pipeline", "--group", "dev"],
+    "requirements.lock": ["pyproject.toml", *EXTRAS],
+    "requirements-dev.lock": ["pyproject.toml", *EXTRAS, "--group", "dev"],
     "requirements-project.lock": ["--group", "project"],
     "requirements-data.lock": ["--group", "data", "--no-deps"],
 }
@@ -32,7 +33,8 @@ def wanted(root: Path, lock: str) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     whole, needed = project["project"], []
     if "pyproject.toml" in SOURCES[lock]:
-        needed = [*whole["dependencies"], *whole["optional-dependencies"]["pipeline"]]
+        extras = whole["optional-dependencies"]
+        needed = [*whole["dependencies"], *extras["pipeline"], *extras["serve"]]
     groups = project["dependency-groups"]
     for group in ("dev", "project", "data"):
         if group in SOURCES[lock]:

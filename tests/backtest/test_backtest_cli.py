@@ -56,7 +56,7 @@ def test_a_wrong_setting_or_stretch_is_refused(words, told, tmp_path, monkeypatc
 
 @pytest.mark.slow
 def test_json_for_a_program_a_page_for_people_and_one_run_in_mlflow(project):
-    from kpi_gate.record.decision_run import client
+    from kpi_gate.record.mlflow_client import client
 
     call = [*CALL, "--workers", "1", "--html", "out/page.html"]
     what_if = ["--sweep", "objective.confidence=0.9", "--json"]

@@ -14,7 +14,8 @@ from kpi_gate.learning.label_maturity import (
     measure_maturity,
     missing_by_day,
 )
-from kpi_gate.learning.windows import WindowSettings, plan_windows
+from kpi_gate.learning.window_settings import WindowSettings
+from kpi_gate.learning.windows import plan_windows
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Workspace

@@ -10,7 +10,8 @@ from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.learning.policy import Policy, PolicySettings
 from kpi_gate.learning.scoring import ScoringError, act, probabilities, row_keys
 from kpi_gate.learning.training import TrainingError, train
-from kpi_gate.learning.windows import WindowSettings, plan_windows
+from kpi_gate.learning.window_settings import WindowSettings
+from kpi_gate.learning.windows import plan_windows
 
 FIRST, AS_OF = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 12, 1, tzinfo=UTC)
 WINDOWS = WindowSettings(

@@ -8,8 +8,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from kpi_gate.learning.window_settings import WindowSettings
 from kpi_gate.learning.windows import (
-    WindowSettings,
     known_before,
     mature_before,
     plan_windows,

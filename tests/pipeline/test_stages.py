@@ -15,7 +15,7 @@ from kpi_gate import pipeline
 from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record import dvc_stages
 from kpi_gate.record.model_files import MODEL_FILE
-from kpi_gate.record.registry import ANCHOR
+from kpi_gate.record.registered import ANCHOR
 
 pytestmark = pytest.mark.slow
 PROMOTED = ["decision", "intent", "done"]
@@ -165,7 +165,7 @@ def test_a_champion_whose_model_was_exchanged_is_refused(run_at, quiet_tick):
 
 
 def test_the_record_tells_everything(run_at, first_champion):
-    from kpi_gate.record.decision_run import client
+    from kpi_gate.record.mlflow_client import client
     from kpi_gate.record.run_links import kept_page
 
     entry = newest_decision(run_at())
@@ -222,7 +222,7 @@ def test_the_record_tells_everything(run_at, first_champion):
 
 
 def test_recording_twice_makes_one_run_one_version_one_row(run_at, first_champion):
-    from kpi_gate.record.decision_run import client
+    from kpi_gate.record.mlflow_client import client
 
     entry = newest_decision(run_at())
     run = run_at()

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from kpi_gate.pipeline.repeat import repeated
-from kpi_gate.record.decision_run import client
-from kpi_gate.record.registry import CHAMPION
+from kpi_gate.record.mlflow_client import client
+from kpi_gate.record.registered import CHAMPION
 from kpi_gate.record.registry_claims import glance_at_claims, read_claims
 
 pytestmark = pytest.mark.slow

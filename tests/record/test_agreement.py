@@ -8,9 +8,9 @@ from starts import AFTER_DRIFT, play
 
 from kpi_gate import pipeline
 from kpi_gate.record.agreement import agrees_at_a_glance, differences
-from kpi_gate.record.decision_run import client
+from kpi_gate.record.mlflow_client import client
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
-from kpi_gate.record.registry import CHAMPION
+from kpi_gate.record.registered import CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
 from kpi_gate.release.realign import realign

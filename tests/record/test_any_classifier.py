@@ -14,8 +14,10 @@ from kpi_gate.evaluation.rehearsal import rehearse
 from kpi_gate.learning.classifiers import NotAClassifierError
 from kpi_gate.learning.scoring import probabilities
 from kpi_gate.learning.training import FitError, train
-from kpi_gate.learning.windows import WindowSettings, plan_windows
-from kpi_gate.record.model_files import ModelError, dump_model, load_model, store_model
+from kpi_gate.learning.window_settings import WindowSettings
+from kpi_gate.learning.windows import plan_windows
+from kpi_gate.record.model_files import dump_model, load_model, store_model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.usecase.contract import Feature
 
 pytestmark = [

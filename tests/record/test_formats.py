@@ -7,7 +7,8 @@ import pytest
 from kpi_gate.record import ledger as module
 from kpi_gate.record import model_files
 from kpi_gate.record.ledger import Ledger, LedgerError
-from kpi_gate.record.model_files import ModelCard, ModelError
+from kpi_gate.record.model_files import ModelCard
+from kpi_gate.record.registered import ModelError
 
 
 @pytest.fixture

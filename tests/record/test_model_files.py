@@ -12,7 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from kpi_gate.decision.evidence import Contender
-from kpi_gate.record.model_files import MODEL_FILE, ModelCard, ModelError, dump_model, load_model
+from kpi_gate.record.model_files import MODEL_FILE, ModelCard, dump_model, load_model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.record.registry import digest
 
 

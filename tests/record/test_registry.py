@@ -17,7 +17,8 @@ from kpi_gate.decision.evidence import Contender
 from kpi_gate.decision.gate import refuse
 from kpi_gate.decision.objective import GateSettings
 from kpi_gate.record import decision_run, model_files, registry
-from kpi_gate.record.model_files import Model, ModelCard, ModelError
+from kpi_gate.record.model_files import Model, ModelCard
+from kpi_gate.record.registered import ModelError
 from kpi_gate.workspace import Workspace
 
 pytestmark = pytest.mark.slow

@@ -4,7 +4,7 @@ import pytest
 
 from kpi_gate.record import releases
 from kpi_gate.record.ledger import Ledger
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.registered import ModelError
 
 WINDOW = {"start": "2024-01-01T00:00:00Z", "end": "2024-02-01T00:00:00Z"}
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from kpi_gate import pipeline
 from kpi_gate.cli.app import app
 from kpi_gate.record.model_files import MODEL_FILE
-from kpi_gate.record.registry import ANCHOR, CHAMPION
+from kpi_gate.record.registered import ANCHOR, CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
 
@@ -100,7 +100,7 @@ def test_an_invalid_decision_cannot_be_forced(run_at):
 
 
 def tag(run_at, version, **tags):
-    from kpi_gate.record.decision_run import client
+    from kpi_gate.record.mlflow_client import client
 
     with client(run_at().workspace) as mlflow_client:
         for name, value in tags.items():

@@ -18,8 +18,8 @@ from starts import newest_decision
 
 from kpi_gate import pipeline
 from kpi_gate.errors import ConfigurationError
-from kpi_gate.record.decision_run import client
 from kpi_gate.record.ledger import Ledger
+from kpi_gate.record.mlflow_client import client
 from kpi_gate.reproduce import sandbox
 from kpi_gate.reproduce.comparison import Finding, Reproduction
 from kpi_gate.reproduce.rerun import find, reproduce

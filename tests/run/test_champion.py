@@ -6,7 +6,7 @@ from starts import AFTER_DRIFT, LATER, champion, play
 from kpi_gate import pipeline
 from kpi_gate.record.ledger import LedgerError
 from kpi_gate.record.model_files import MODEL_FILE
-from kpi_gate.record.registry import ANCHOR
+from kpi_gate.record.registered import ANCHOR
 from kpi_gate.release import promotion
 from kpi_gate.release.promotion import PromotionError
 from kpi_gate.usecase.refusal import Refusal

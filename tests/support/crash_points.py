@@ -34,7 +34,7 @@ from kpi_gate.learning import training  # noqa: F401
 from kpi_gate.record import decision_run, dvc_stages, registry
 from kpi_gate.record.ledger import Ledger
 from kpi_gate.record.model_files import MODEL_FILE
-from kpi_gate.record.registry import ANCHOR
+from kpi_gate.record.registered import ANCHOR
 from kpi_gate.release import promotion
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery

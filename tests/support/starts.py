@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from kpi_gate import pipeline
-from kpi_gate.record.registry import CHAMPION
+from kpi_gate.record.registered import CHAMPION
 from kpi_gate.usecase.refusal import Refusal
 
 FIRST_TICK, LATER, AFTER_DRIFT = (datetime(2024, month, 1, tzinfo=UTC) for month in (3, 4, 7))

@@ -14,7 +14,8 @@ from kpi_gate.decision.watch_settings import TriggerSettings
 from kpi_gate.pipeline import respond
 from kpi_gate.pipeline.loading import load_rows
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE
-from kpi_gate.record.registry import ANCHOR, CHAMPION, Registry
+from kpi_gate.record.registered import ANCHOR, CHAMPION
+from kpi_gate.record.registry import Registry
 from kpi_gate.release import promotion, quarantine
 from kpi_gate.run.context import Run
 from kpi_gate.usecase import discovery
@@ -98,7 +99,7 @@ def falsify(path):
 
 
 def test_clean_days_are_quiet_and_staleness_is_measured_once_a_week(project, run_at, monkeypatch):
-    from kpi_gate.record.decision_run import client
+    from kpi_gate.record.mlflow_client import client
 
     trained, challenge = [], challenger.challenge
 

@@ -30,7 +30,8 @@ from kpi_gate.pipeline.refit import refit_with
 from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
 from kpi_gate.record.dvc_stages import clear
-from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.champion import stand_in
 from kpi_gate.run.context import REFIT, Run
 from kpi_gate.usecase.refusal import Refusal

@@ -12,7 +12,7 @@ from kpi_gate.learning.expected import AmountError
 from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Complete
 from kpi_gate.record import model_files
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.registered import ModelError
 from kpi_gate.usecase.contract import UseCase
 
 ROWS_EACH = 40  # of each outcome

@@ -25,7 +25,8 @@ from kpi_gate.record import ledger_lookup
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
 from kpi_gate.record.ledger_view import LedgerView
-from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.release.alias_move import asked_by
 from kpi_gate.run.champion import stand_in
 from kpi_gate.run.context import Run

@@ -7,7 +7,8 @@ from kpi_gate.pipeline.loading import freeze, load_rows
 from kpi_gate.pipeline.steadiness import require_steady
 from kpi_gate.pipeline.ticks import write_tick
 from kpi_gate.pipeline.validating import validate_snapshot
-from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.context import Run, unknown_name
 from kpi_gate.usecase.refusal import Refusal
 

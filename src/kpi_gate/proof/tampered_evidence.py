@@ -22,10 +22,10 @@ from kpi_gate.record.model_files import (
     MODEL_FILE,
     Model,
     ModelCard,
-    ModelError,
     dump_model,
     store_model,
 )
+from kpi_gate.record.registered import ModelError
 from kpi_gate.usecase.refusal import Refusal
 
 Floats = NDArray[np.float64]

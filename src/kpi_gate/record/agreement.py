@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.record import registry, registry_claims
+from kpi_gate.record import registered, registry_claims
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.registry_claims import Claims
 from kpi_gate.record.releases import REALIGNED, Releases
@@ -75,7 +75,7 @@ def _lost_rows(history: LedgerView, claims: Claims) -> Iterator[Difference]:
 def _aliases(
     workspace: Workspace, use_case: str, said: Releases, claims: Claims
 ) -> Iterator[Difference]:
-    for alias, wanted in ((registry.CHAMPION, said.champion), (registry.ANCHOR, said.anchor)):
+    for alias, wanted in ((registered.CHAMPION, said.champion), (registered.ANCHOR, said.anchor)):
         found = claims.aliases.get(alias, "")
         if found == wanted:
             continue

@@ -1,11 +1,9 @@
 """Runs (MLflow): what a reviewer opens to see what was decided and why."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,25 +11,20 @@ from typing import Any, Literal
 
 from kpi_gate.decision import metric_chain
 from kpi_gate.decision.verdict import Decision
-from kpi_gate.record import prepared_databases, run_links
+from kpi_gate.record import run_links
 from kpi_gate.record.decision_numbers import all_numbers, shown_numbers
 from kpi_gate.record.experiment_notes import DECISIONS_VIEW, NO_BUTTON, VIEW, champion_note
+from kpi_gate.record.mlflow_client import LEDGER_ROW, TrackingError, client
 from kpi_gate.record.mlflow_model import log_model
 from kpi_gate.record.model_files import Model
 from kpi_gate.render import render
 from kpi_gate.workspace import Workspace
 
-TRACKING_URI = "MLFLOW_TRACKING_URI"
 COMPLETE = "kpi_gate.recorded"
-LEDGER_ROW = "kpi_gate.ledger_row"  # `number:hash` of the row that holds the run's decision
 SOURCES = "settings"  # artifact folder of the user's own files
 SHOWN = ("verdict", "use_case", "as_of", "decision_id")  # tags of a run; hashes are in a file
 OF_VERSION = (*SHOWN, "evidence_end")  # of a version: those that the ledger is held against
 KIND = "retrain"  # tag of the runs that hold a decision
-
-
-class TrackingError(RuntimeError):
-    """MLflow cannot be reached, or refused; the message names the address."""
 
 
 @dataclass(frozen=True)
@@ -72,35 +65,6 @@ class RunContent:
     snapshot_path: str = ""
     sources: Sequence[Path] = ()
     places: Mapping[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def client(workspace: Workspace) -> Any:
-    """Yield an MLflow client.
-
-    Raises:
-        TrackingError: If MLflow cannot be reached, or refuses.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    prepared_databases.lay_out("mlflow", workspace.mlflow_uri)
-    before = os.environ.get(TRACKING_URI)
-    mlflow.set_tracking_uri(workspace.mlflow_uri)  # for the calls that take no client
-    try:
-        yield mlflow.MlflowClient(workspace.mlflow_uri)
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise TrackingError(
-            f"MLflow at {workspace.mlflow_uri}: {reason}; nothing was promoted. "
-            "Start it (make ui) or check KPI_GATE_MLFLOW_URI"
-        ) from error
-    finally:  # mlflow writes the address into the environment, where the next place would find it
-        if before is None:
-            os.environ.pop(TRACKING_URI, None)
-        else:
-            os.environ[TRACKING_URI] = before
 
 
 def record_run(

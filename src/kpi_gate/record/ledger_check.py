@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kpi_gate.record import agreement, registry_claims
-from kpi_gate.record.decision_run import TrackingError
 from kpi_gate.record.ledger import WHOLE, Ledger, Walk, open_ledger
 from kpi_gate.record.ledger_reading import CUT_OFF
 from kpi_gate.record.ledger_view import LedgerView
+from kpi_gate.record.mlflow_client import TrackingError
 from kpi_gate.record.releases import remedy
 from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Workspace

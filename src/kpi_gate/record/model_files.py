@@ -19,6 +19,7 @@ from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.policy import Policy
 from kpi_gate.record.model_bytes import canonical
 from kpi_gate.record.model_parts import how_to_trust, unstorable_part, without_own_methods
+from kpi_gate.record.registered import ModelError
 from kpi_gate.record.trusted_types import trusted_by_default
 
 MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
@@ -30,10 +31,6 @@ MODEL_FILE, CARD_FILE, GOLDEN_FILE, KEYS_FILE = (
 
 
 FORMAT = 1  # of the card; what it gains by a later version, an earlier one cannot read
-
-
-class ModelError(RuntimeError):
-    """A stored model cannot be read, or does not score as it did."""
 
 
 class ModelCard(Frozen):

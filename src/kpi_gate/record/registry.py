@@ -4,40 +4,20 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from kpi_gate.decision.evidence import Contender
-from kpi_gate.record.decision_run import client
+from kpi_gate.record.mlflow_client import client
 from kpi_gate.record.model_files import (
     CARD_FILE,
     KEYS_FILE,
     MODEL_FILE,
     Model,
     ModelCard,
-    ModelError,
     load_model,
 )
+from kpi_gate.record.registered import Judged, ModelError
 from kpi_gate.workspace import Workspace
-
-CHAMPION, CANDIDATE, ANCHOR = "champion", "candidate", "anchor"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the ledger says of a registered version: MLflow's files and tags are held against it.
-
-    Attributes:
-        decision: Id of the decision that registered it.
-        digest: Digest of its model with its card.
-        evidence_end: End of the gate window, ISO 8601: earlier rows were used up by it.
-        files: SHA-256 of each of its files by name; empty in ledgers from before they were kept.
-    """
-
-    decision: str
-    digest: str
-    evidence_end: str
-    files: Mapping[str, str]
 
 
 class Registry:

@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from kpi_gate.record.decision_run import LEDGER_ROW, client
+from kpi_gate.record.mlflow_client import LEDGER_ROW, client
 from kpi_gate.record.prepared_databases import sqlite_file
 from kpi_gate.workspace import Workspace
 

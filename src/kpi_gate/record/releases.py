@@ -11,8 +11,7 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record.experiment_rows import Experiments
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
-from kpi_gate.record.model_files import ModelError
-from kpi_gate.record.registry import ANCHOR, CHAMPION, Judged
+from kpi_gate.record.registered import ANCHOR, CHAMPION, Judged, ModelError
 
 REALIGNED = "realigned"
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from kpi_gate.record.decision_run import client, experiment_of
+from kpi_gate.record.decision_run import experiment_of
+from kpi_gate.record.mlflow_client import client
 from kpi_gate.workspace import Workspace
 
 SUBJECT = "report_subject"

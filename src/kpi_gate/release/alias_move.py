@@ -12,12 +12,12 @@ import numpy as np
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import releases
-from kpi_gate.record.decision_run import TrackingError
 from kpi_gate.record.experiment_notes import champion_note
 from kpi_gate.record.ledger import Entry, LedgerError
 from kpi_gate.record.ledger_view import LedgerView
-from kpi_gate.record.model_files import Model, ModelError
-from kpi_gate.record.registry import ANCHOR, CHAMPION
+from kpi_gate.record.mlflow_client import TrackingError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ANCHOR, CHAMPION, ModelError
 from kpi_gate.render import render
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import Outcome

@@ -7,7 +7,7 @@ from kpi_gate.decision.verdict import Verdict
 from kpi_gate.record import releases
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.ledger_brief import stated
-from kpi_gate.record.registry import ANCHOR, CHAMPION
+from kpi_gate.record.registered import ANCHOR, CHAMPION
 from kpi_gate.release.alias_move import (
     PromotionError,
     asked_by,

@@ -3,7 +3,7 @@
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.record import agreement, registry_claims, releases
 from kpi_gate.record.agreement import Difference
-from kpi_gate.record.registry import ANCHOR, CHAMPION
+from kpi_gate.record.registered import ANCHOR, CHAMPION
 from kpi_gate.release import promotion
 from kpi_gate.release.alias_move import PromotionError, asked_by, golden_fault
 from kpi_gate.run.context import Run

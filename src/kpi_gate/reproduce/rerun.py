@@ -11,6 +11,7 @@ from kpi_gate.evaluation.evidence_files import FACTS_FILE, TABLE_FILE
 from kpi_gate.record import decision_run
 from kpi_gate.record.ledger import Entry, open_ledger
 from kpi_gate.record.ledger_lookup import find
+from kpi_gate.record.mlflow_client import TrackingError
 from kpi_gate.reproduce.comparison import (
     TIMING,
     Finding,
@@ -90,7 +91,7 @@ def _recorded_table(workspace: Workspace, entry: Entry, scratch: Scratch, artifa
         folder = decision_run.fetch_artifacts(
             workspace, entry.body["run_id"], artifact, scratch.root / "tmp"
         )
-    except decision_run.TrackingError as error:
+    except TrackingError as error:
         words = f"the evidence of decision {entry.subject} is gone: {error}"
         raise ReproductionError(words) from error
     table = folder / TABLE_FILE

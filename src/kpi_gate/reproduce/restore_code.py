@@ -12,6 +12,7 @@ from kpi_gate import __version__
 from kpi_gate.files import project
 from kpi_gate.record import decision_run
 from kpi_gate.record.ledger import Entry
+from kpi_gate.record.mlflow_client import TrackingError
 from kpi_gate.reproduce.sandbox import LIBRARY, ReproductionError, Scratch, last_line
 from kpi_gate.run import provenance
 from kpi_gate.run.provenance import policy_hash
@@ -117,7 +118,7 @@ def _restore_sources(
         folder = decision_run.fetch_artifacts(
             workspace, entry.body["run_id"], decision_run.SOURCES, scratch.root / "tmp"
         )
-    except decision_run.TrackingError as error:
+    except TrackingError as error:
         raise ReproductionError(f"decision {entry.subject}: {error}") from error
     wanted = [name for name in wanted if name in kept]
     for name in wanted:

@@ -11,11 +11,13 @@ import yaml
 from kpi_gate.data.snapshot import SNAPSHOT
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.record import decision_run, releases
+from kpi_gate.record import releases
 from kpi_gate.record.agreement import CHECKS
 from kpi_gate.record.dvc_stages import SnapshotError, Stages, clear
 from kpi_gate.record.ledger import Entry, Ledger
-from kpi_gate.record.model_files import CARD_FILE, ModelError
+from kpi_gate.record.mlflow_client import TrackingError
+from kpi_gate.record.model_files import CARD_FILE
+from kpi_gate.record.registered import ModelError
 from kpi_gate.record.registry import Registry
 from kpi_gate.record.releases import Releases
 from kpi_gate.reproduce.restore_code import require_settings, restore_code
@@ -143,7 +145,7 @@ def _restore_side(
     try:
         registry = Registry(workspace, entry.use_case)
         card = registry.fetch(name, folder, said.judged(name), trusted).card
-    except (ModelError, decision_run.TrackingError) as error:
+    except (ModelError, TrackingError) as error:
         raise ReproductionError(
             f"{name}, which decision {entry.subject} was compared with, cannot be had: "
             f"{error.__cause__ or error}"

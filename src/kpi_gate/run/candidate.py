@@ -26,7 +26,8 @@ from kpi_gate.learning.scoring import ScoringError, probabilities
 from kpi_gate.learning.training import Trained
 from kpi_gate.learning.windows import Windows
 from kpi_gate.record import dvc_stages, model_files, registry
-from kpi_gate.record.model_files import Model, ModelCard, ModelError
+from kpi_gate.record.model_files import Model, ModelCard
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.context import Run, unknown_name
 from kpi_gate.usecase.contract import UseCase
 from kpi_gate.usecase.refusal import Refusal

@@ -6,7 +6,8 @@ from pathlib import Path
 from kpi_gate.decision.evidence import BASELINE, Contender
 from kpi_gate.record.agreement import differences
 from kpi_gate.record.dvc_stages import clear
-from kpi_gate.record.model_files import Model, ModelCard, ModelError
+from kpi_gate.record.model_files import Model, ModelCard
+from kpi_gate.record.registered import ModelError
 from kpi_gate.record.registry import digest
 from kpi_gate.record.releases import remedy
 from kpi_gate.run.context import Run

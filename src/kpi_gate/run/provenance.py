@@ -9,7 +9,8 @@ from typing import Any
 import kpi_gate
 from kpi_gate import __version__
 from kpi_gate.evaluation.evidence_files import TABLE_FILE
-from kpi_gate.record.model_files import MODEL_FILE, Model, ModelError
+from kpi_gate.record.model_files import MODEL_FILE, Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.context import REFIT, Run
 from kpi_gate.usecase import discovery
 

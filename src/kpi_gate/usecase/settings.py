@@ -23,7 +23,7 @@ from kpi_gate.files.faults import checked
 from kpi_gate.files.wording import shorten
 from kpi_gate.files.yaml_file import Document, read_mapping
 from kpi_gate.learning.policy import PolicySettings
-from kpi_gate.learning.windows import WindowSettings
+from kpi_gate.learning.window_settings import WindowSettings
 from kpi_gate.usecase.cron import cron_fault, longest_gap_days, zone_fault
 from kpi_gate.usecase.experiment_settings import ExperimentSettings
 

@@ -14,7 +14,7 @@ from kpi_gate.decision.evidence import Window
 from kpi_gate.learning.label_maturity import Maturity, measure_maturity
 from kpi_gate.learning.leakage import Auc, column_aucs
 from kpi_gate.learning.scoring import ScoringError
-from kpi_gate.record.model_files import ModelError
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 from kpi_gate.watch.context import UNKNOWN, Watch, days_of_window

@@ -18,7 +18,8 @@ from kpi_gate.evaluation.scored_model import make_side
 from kpi_gate.learning.label_maturity import measure_maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import Windows, plan_windows, within
-from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.candidate import train_candidate
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal

@@ -19,7 +19,8 @@ from kpi_gate.learning.label_maturity import Maturity
 from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import within
 from kpi_gate.record.dvc_stages import clear
-from kpi_gate.record.model_files import Model, ModelError
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
 from kpi_gate.run.champion import stand_in
 from kpi_gate.run.context import Run
 from kpi_gate.watch.context import Watch
