@@ -20,8 +20,8 @@ from kpi_gate.evaluation.evidence_files import read_evidence
 from kpi_gate.evaluation.scored_model import actions, expect, make_side, score
 from kpi_gate.evaluation.views import UnseenColumnError, at_decision, once_over, rule_of_thumb
 from kpi_gate.learning.scoring import ScoringError
+from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE, Model, load_model
-from kpi_gate.release import alias_move
 from kpi_gate.run import candidate
 from kpi_gate.run.champion import stand_in
 from kpi_gate.usecase.calls import CodeRefusal
@@ -132,9 +132,9 @@ def test_golden_rows_hold_nothing_late(trained):
 def test_what_an_amount_was_expected_to_be_is_golden_too(trained):
     folder = trained.work / "candidate"
     model = Model(folder)
-    assert alias_move.golden_difference(model) == ""
+    assert golden_difference(model) == ""
     model.golden.loc[3, "golden_spent_with_1"] += 1e-9
-    assert alias_move.golden_difference(model) == "1 of 20 golden rows score differently"
+    assert golden_difference(model) == "1 of 20 golden rows score differently"
 
 
 def test_a_day_whose_amounts_are_not_there_yet_is_no_alarm(rows):

@@ -101,11 +101,35 @@ def act(
         groups = groups_of(rows, policy.settings.within)
         columns, otherwise = value_columns(rows, value, expected, amounts)
         return policy.actions(scores, columns, value, groups, otherwise)
+    chances = choice_chances(policy, value, scores, rows, choices, expected, amounts)
+    return choices.of_the_log(chances, rows)
+
+
+def choice_chances(
+    policy: Policy,
+    value: ValueModel,
+    scores: Floats,
+    rows: pd.DataFrame,
+    choices: "Choices",
+    expected: Mapping[str, str] = NOTHING,
+    amounts: Amounts = NO_AMOUNTS,
+) -> Floats:
+    """Return the probability with which the policy takes each level, shape `(n, levels)`.
+
+    Args:
+        policy: Rule.
+        value: What an action is worth.
+        scores: Probability of outcome 1 under each level, shape `(n, levels)`.
+        rows: The rows as they were at the decision.
+        choices: What can be chosen.
+        expected: As of `act`.
+        amounts: As of `act`.
+    """
     taken, money = np.ones(len(rows)), []
     for place, level in enumerate(choices.levels):
         columns, _ = value_columns(choices.as_if(rows, level), value, expected, amounts)
         money.append(value.expected(taken, scores[:, place], columns, policy.parameters))
-    return choices.of_the_log(policy.chances(np.column_stack(money)), rows)
+    return policy.chances(np.column_stack(money))
 
 
 def groups_of(rows: pd.DataFrame, within: Sequence[str]) -> NDArray[np.int64] | None:

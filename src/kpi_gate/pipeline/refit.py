@@ -16,9 +16,9 @@ from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.learning.windows import without_gate
 from kpi_gate.pipeline.stages import compare_model
 from kpi_gate.record.dvc_stages import clear
+from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.model_files import Model
 from kpi_gate.record.registered import ModelError
-from kpi_gate.release.alias_move import golden_difference
 from kpi_gate.run.context import REFIT, Run
 from kpi_gate.run.provenance import machine_hash, policy_hash
 from kpi_gate.usecase.refusal import Refusal

@@ -7,16 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.verdict import Decision
 from kpi_gate.record import releases
 from kpi_gate.record.experiment_notes import champion_note
+from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.ledger import Entry, LedgerError
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.mlflow_client import TrackingError
-from kpi_gate.record.model_files import Model
 from kpi_gate.record.registered import ANCHOR, CHAMPION, ModelError
 from kpi_gate.render import render
 from kpi_gate.run.context import Run
@@ -182,22 +180,3 @@ def golden_fault(run: Run, version: str) -> str:
             return golden_difference(run.fetch(version, Path(scratch)))
         except (ModelError, OSError, ValueError, KeyError) as error:  # half a parquet: ValueError
             return f"its golden rows cannot be scored: {error}"
-
-
-def golden_difference(model: Model) -> str:
-    """Score the golden rows of a loaded model; return what differs from when it was made."""
-    from kpi_gate.learning.expected import AmountError, golden_amounts
-    from kpi_gate.learning.scoring import ScoringError, probabilities
-
-    golden, features = model.golden, list(model.card.features)
-    try:
-        again = {"golden_probability": probabilities(model.estimator, golden, features)}
-        if hasattr(model.estimator, "expect"):
-            again |= golden_amounts(model.estimator.expect(golden[features]))
-    except (ScoringError, AmountError) as error:
-        return f"its golden rows cannot be scored: {error}"
-    unlike = [found != golden[name].to_numpy() for name, found in again.items()]
-    wrong = int(np.any(unlike, axis=0).sum())
-    return (
-        f"{wrong} of {len(golden)} golden rows score differently" if wrong or golden.empty else ""
-    )

@@ -1,0 +1,32 @@
+"""Small JSON files that processes write for each other: read whole or not at all."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_state(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file in the place of what was there: a reader sees the one or the other.
+
+    Raises:
+        OSError: If it cannot be written; what was there stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        whole.write_text(json.dumps(content), encoding="utf-8")
+        os.replace(whole, path)  # noqa: PTH105  (as one act)
+    finally:
+        whole.unlink(missing_ok=True)
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """Return what such a file says; None where there is none, or none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
