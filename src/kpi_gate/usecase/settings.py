@@ -26,6 +26,7 @@ from kpi_gate.learning.policy import PolicySettings
 from kpi_gate.learning.window_settings import WindowSettings
 from kpi_gate.usecase.cron import cron_fault, longest_gap_days, zone_fault
 from kpi_gate.usecase.experiment_settings import ExperimentSettings
+from kpi_gate.usecase.serving_settings import ServingSettings
 
 LONGEST_CRON = 1_000  # letters
 
@@ -160,6 +161,7 @@ class Settings(GateSettings):
         monitor: How the champion in use is watched.
         trigger: When a proposal to retrain is followed.
         experiment: How experiments are planned, and where their log is.
+        serving: How the champion is served, and what is logged of it.
         data: What the use case's own `fetch` and `load` read; nothing else looks at it.
     """
 
@@ -173,6 +175,7 @@ class Settings(GateSettings):
     monitor: MonitorSettings = MonitorSettings()
     trigger: TriggerSettings = TriggerSettings()
     experiment: ExperimentSettings = Field(default=ExperimentSettings(), exclude=True)  # as above
+    serving: ServingSettings = Field(default=ServingSettings(), exclude=True)  # as above
     data: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -211,6 +214,16 @@ class Settings(GateSettings):
             raise ValueError("objective.switch_cost: this key is needed, if only as 0")
         return self
 
+    @model_validator(mode="after")
+    def _explores_what_has_actions(self) -> Self:
+        share = self.serving.exploration.share
+        if share and self.policy.kind == "probability":
+            raise ValueError(
+                f"serving.exploration.share == {share:g}: a policy of kind probability acts by a "
+                "number, and there is no action to draw; leave it out"
+            )
+        return self
+
     @property
     def freshness_days(self) -> float:
         """Greatest age of the newest row."""
@@ -227,6 +240,12 @@ class Settings(GateSettings):
         """Return every value parameter at its base; those that are unlinked have none."""
         bases = {k: v.base if isinstance(v, Range) else v for k, v in self.value.items()}
         return {name: base for name, base in bases.items() if not isinstance(base, str)}
+
+    def served(self) -> ServingSettings:
+        """Return how the champion is served, the explored share with it."""
+        policy = self.policy
+        by_itself = policy.kind == "probability" or policy.explore > 0 or policy.temperature > 0
+        return self.serving.explored(self.estimator.kind, by_itself=by_itself)
 
     def gate(self) -> GateSettings:
         """Return what the gate alone needs."""
