@@ -7,3 +7,7 @@ class ServingError(RuntimeError):
 
 class ExportError(ServingError):
     """An export cannot be read, is not the one that the ledger names, or scores otherwise."""
+
+
+class LogBusyError(ServingError):
+    """Another server writes the same log of decisions."""
