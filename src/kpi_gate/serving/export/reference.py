@@ -1,0 +1,136 @@
+"""Decide as the library does, with pandas and the owner's module: what an export must equal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from kpi_gate.evaluation.scored_model import expect, score
+from kpi_gate.evaluation.views import at_decision, rule_of_thumb
+from kpi_gate.learning.expected import Amounts, Expected, value_columns
+from kpi_gate.learning.policy import expected_advantage
+from kpi_gate.learning.row_scoring import score_partly
+from kpi_gate.record.model_files import Model
+from kpi_gate.serving.predictor import Decided
+from kpi_gate.usecase.contract import UseCase
+from kpi_gate.usecase.refusal import Refusal
+
+Floats = NDArray[np.float64]
+Row = Mapping[str, Any]
+
+
+class Reference:
+    """A model with its use case, asked with rows as they come over the wire."""
+
+    def __init__(self, model: Model, use_case: UseCase) -> None:
+        """Hold both.
+
+        Args:
+            model: Loaded; its golden rows say what its columns hold.
+            use_case: Whose model.
+        """
+        self.model, self.use_case = model, use_case
+        policy = model.card.policy
+        if policy is None:
+            raise ValueError(f"{model.name} has no policy: there is nothing to serve")
+        self.policy, self._features = policy, list(model.card.features)
+        self._like = model.golden.dtypes.to_dict()
+
+    def frame(self, rows: Sequence[Row]) -> pd.DataFrame:
+        """Return the rows as `load` would give them, with the types that the model has seen."""
+        names = [
+            name
+            for name in self._like
+            if not name.startswith("golden_") and any(name in row for row in rows)
+        ]
+        table = pd.DataFrame(
+            {name: self._column(name, [row.get(name) for row in rows]) for name in names},
+            index=range(len(rows)),
+        )
+        now = pd.Timestamp.now("UTC").as_unit("us")
+        said = [row.get("event_time") or now for row in rows]
+        at = pd.to_datetime(pd.Series(said, dtype=object), utc=True, format="ISO8601")
+        return table.assign(event_time=at.dt.as_unit("us"))
+
+    def _column(self, name: str, values: list[Any]) -> pd.Series:
+        like = self._like[name]
+        if isinstance(like, pd.CategoricalDtype):
+            new = [v for v in dict.fromkeys(values) if v is not None and v not in like.categories]
+            return pd.Series(pd.Categorical(values, [*like.categories, *new], ordered=like.ordered))
+        if pd.api.types.is_datetime64_any_dtype(like):
+            found = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
+            return found if getattr(like, "tz", None) else found.dt.tz_localize(None)
+        if pd.api.types.is_numeric_dtype(like) and not any(isinstance(v, str) for v in values):
+            column = pd.Series(values, dtype=np.float64)
+            whole = not column.isna().any() and bool((column == np.floor(column)).all())
+            return column.astype(like) if whole or like.kind == "f" else column
+        return pd.Series(values, dtype=like)
+
+    def decide(self, rows: Sequence[Row]) -> Decided:
+        """Decide on rows as they come over the wire, before any budget."""
+        table = self.frame(rows)
+        nothing = np.full(len(table), np.nan)
+        found = score_partly(self._scores, table, self._features, nothing)
+        scored = ~found.failed
+        advantage = nothing.copy()
+        faults = np.where(scored, "", self._why(found.words))
+        action = found.scores.copy()
+        if self.policy.settings.kind != "probability":
+            if scored.any():
+                advantage[scored] = self._advantage(table[scored], found.scores[scored])
+            weighed = np.isfinite(advantage)
+            action = (advantage > self.policy.settings.margin).astype(np.float64)
+            faults[scored & ~weighed] = "the value gives no number"
+        faulty = faults != ""
+        if faulty.any():
+            action[faulty] = self.rule(table)[faulty]
+        return Decided(
+            _plain(found.scores),
+            [float(x) for x in action],
+            [1.0] * len(table),
+            [str(words) for words in faults],
+            _plain(advantage),
+        )
+
+    def rule(self, table: pd.DataFrame) -> Floats:
+        """Return what the business does without a model; NaN where that cannot be said."""
+        try:
+            return rule_of_thumb(self.use_case, table)
+        except Refusal:
+            return np.full(len(table), np.nan)
+
+    def _scores(self, table: pd.DataFrame) -> Floats:
+        estimator, features = self.model.estimator, self._features
+        expect(estimator, table, features, self.use_case)
+        return score(estimator, table, features, self.use_case)
+
+    def _why(self, words: str) -> str:
+        # "3 of 9 rows, the first of them row 2 (unit a): ValueError: …": the cause alone
+        return words.partition(": ")[2][:300] or "the model cannot score it"
+
+    def _advantage(self, table: pd.DataFrame, scores: Floats) -> Floats:
+        amounts = expect(self.model.estimator, table, self._features, self.use_case)
+        view = at_decision(self.use_case, table)
+        try:
+            return self._weighed(view, scores, amounts)
+        except Refusal:  # of one row that has no value
+            found = np.full(len(table), np.nan)
+            for row in range(len(table) if len(table) > 1 else 0):
+                one = slice(row, row + 1)
+                part = {name: Expected(*(a[one] for a in pair)) for name, pair in amounts.items()}
+                try:
+                    found[one] = self._weighed(view.iloc[one], scores[one], part)
+                except Refusal:
+                    continue
+            return found
+
+    def _weighed(self, view: pd.DataFrame, scores: Floats, amounts: Amounts) -> Floats:
+        value = self.use_case.value
+        columns, otherwise = value_columns(view, value, self.use_case.expected, amounts)
+        return expected_advantage(scores, columns, value, self.policy.parameters, otherwise)
+
+
+def _plain(numbers: Floats) -> list[float | None]:
+    return [float(x) if np.isfinite(x) else None for x in numbers]

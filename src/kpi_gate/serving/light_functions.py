@@ -1,0 +1,125 @@
+"""The owner's value and rule of thumb as an export holds them: source of numpy alone, to review."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpi_gate.decision.value.model import Columns, Parameters, ValueModel
+from kpi_gate.serving.errors import ExportError
+from kpi_gate.serving.light_rows import LightRows
+
+Floats = NDArray[np.float64]
+VALUE_FILE, RULE_FILE = "value.py", "rule_of_thumb.py"
+BUILTINS = (
+    *("abs", "all", "any", "bool", "dict", "enumerate", "float", "frozenset", "int", "isinstance"),
+    *("len", "list", "map", "max", "min", "range", "reversed", "round", "set", "slice", "sorted"),
+    *("str", "sum", "tuple", "zip", "True", "False", "None"),
+    *("ValueError", "KeyError", "TypeError", "ZeroDivisionError"),
+)
+
+
+def executed(source: str, name: str, place: str) -> Callable[..., Any]:
+    """Return a function from its source; the source sees numpy, math and harmless builtins.
+
+    Raises:
+        ExportError: If there is no such function in it.
+    """
+    import builtins
+
+    seen = {each: getattr(builtins, each) for each in BUILTINS if hasattr(builtins, each)}
+    space: dict[str, Any] = {"__builtins__": seen, "np": np, "math": math}
+    exec(compile(source, place, "exec"), space)  # noqa: S102  (its hash is the ledger's)
+    found = space.get(name)
+    if not callable(found):
+        raise ExportError(f"{place}: there is no function {name!r}")
+    return found  # type: ignore[no-any-return]
+
+
+class LightValue:
+    """What an action is worth.
+
+    Attributes:
+        columns: Columns that it reads.
+    """
+
+    def __init__(self, model: ValueModel, parameters: Parameters) -> None:
+        self._model, self._parameters, self.columns = model, parameters, model.columns
+
+    def advantage(self, probability: Floats, with_1: Columns, with_0: Columns) -> Floats:
+        """Return the expected money of acting over not acting, shape `(n,)`.
+
+        Args:
+            probability: Of outcome 1.
+            with_1: Columns as they are expected with outcome 1.
+            with_0: And with outcome 0.
+        """
+        n, value, given = probability.size, self._model.value, self._parameters
+        # acting and not acting in one call: on one row a call costs more than its rows
+        action, zeros = np.repeat([1.0, 0.0], n), np.zeros(2 * n)
+        happens = value(action, zeros + 1.0, _twice(with_1), given)
+        happens_not = value(action, zeros, _twice(with_0), given)
+        worth = np.tile(probability, 2) * happens + (1 - np.tile(probability, 2)) * happens_not
+        return np.asarray(worth[:n] - worth[n:])
+
+
+def _twice(columns: Columns) -> Columns:
+    return {name: np.tile(column, 2) for name, column in columns.items()}
+
+
+class LightRule:
+    """What the business does without a model."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def actions(self, columns: Mapping[str, NDArray[Any]], count: int) -> Floats:
+        """Return the actions, shape `(n,)`; NaN where it fails."""
+        try:
+            answer = self._function(LightRows(columns, count))
+            found = np.array(answer, dtype=np.float64)
+        except Exception:  # noqa: BLE001  (the owner's code may fail in any way)
+            found = np.empty(0)
+        if found.shape != (count,):
+            return np.full(count, np.nan)
+        return np.where((found >= 0) & (found <= 1), found, np.nan)
+
+
+def read_functions(
+    folder: Path, program: Mapping[str, Any]
+) -> tuple[LightValue | None, LightRule | None]:
+    """Return an export's value, where its policy weighs one, and its rule of thumb where light.
+
+    Raises:
+        ExportError: If a function is not there.
+    """
+    value, rule = program["value"], program["rule"]
+    made = None
+    if value is not None:
+        model = _value_model(folder, value)
+        made = LightValue(model, program["parameters"])
+    if rule is None:
+        return made, None
+    return made, LightRule(_function(folder / RULE_FILE, rule))
+
+
+def _value_model(folder: Path, said: Mapping[str, Any]) -> ValueModel:
+    if said["ready_made"]:
+        from kpi_gate.decision.value import ready_made  # it needs scipy
+
+        model: ValueModel = getattr(ready_made, said["ready_made"])
+        return replace(model, columns=tuple(said["columns"]))
+    parts = _function(folder / VALUE_FILE, said["function"])
+    return ValueModel(said["function"], parts, tuple(said["columns"]))
+
+
+def _function(path: Path, name: str) -> Callable[..., Any]:
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{path}: {error}") from error
+    return executed(source, name, str(path))

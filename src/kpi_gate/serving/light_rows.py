@@ -1,0 +1,83 @@
+"""Rows for the owner's functions where there is no pandas: a mapping of arrays."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class LightColumn(np.ndarray[Any, Any]):
+    """An array that has what people most often ask of a pandas column."""
+
+    def to_numpy(self, dtype: Any = None) -> NDArray[Any]:
+        """Return a plain array."""
+        return np.array(self, dtype=dtype)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """A plain array."""
+        return np.asarray(self)
+
+    def isna(self) -> "LightColumn":
+        """Mark what is missing."""
+        if self.dtype == object:
+            found = np.array([v is None or v != v for v in self.tolist()], dtype=bool)  # noqa: PLR0124
+        elif self.dtype.kind in "fM":
+            found = np.asarray(np.isnan(self))
+        else:
+            found = np.zeros(self.shape, dtype=bool)
+        return found.view(LightColumn)
+
+    def notna(self) -> "LightColumn":
+        """Mark what is there."""
+        return np.logical_not(self.isna())  # type: ignore[return-value]
+
+    def fillna(self, value: Any) -> "LightColumn":
+        """Put a value where one is missing."""
+        return np.where(self.isna(), value, self).view(LightColumn)
+
+    def isin(self, values: Iterable[Any]) -> "LightColumn":
+        """Mark what is among some values."""
+        wanted = set(values)
+        return np.array([value in wanted for value in self.tolist()], dtype=bool).view(LightColumn)
+
+    def between(self, left: Any, right: Any) -> "LightColumn":
+        """Mark what lies between two values, both included."""
+        return (self >= left) & (self <= right)  # type: ignore[no-any-return]
+
+    def where(self, condition: Any, other: Any = np.nan) -> "LightColumn":
+        """Keep what meets a condition."""
+        return np.where(condition, self, other).view(LightColumn)
+
+    def mask(self, condition: Any, other: Any = np.nan) -> "LightColumn":
+        """Keep what does not meet a condition."""
+        return np.where(condition, other, self).view(LightColumn)
+
+    def abs(self) -> "LightColumn":
+        """Drop the signs."""
+        return np.abs(self).view(LightColumn)
+
+
+class LightRows(Mapping[str, LightColumn]):
+    """Rows as a mapping of columns; its length is that of the columns, as pandas has it."""
+
+    def __init__(self, columns: Mapping[str, NDArray[Any]], rows: int) -> None:
+        self._columns, self._rows = columns, rows
+
+    def __getitem__(self, name: str) -> LightColumn:
+        return self._columns[name].view(LightColumn)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._columns
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return list(self._columns)

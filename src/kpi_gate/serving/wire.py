@@ -1,0 +1,88 @@
+"""Rows of JSON as arrays: numbers as doubles, null as NaN, text as it is."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpi_gate.serving.manifest import Column
+
+Arrays = dict[str, NDArray[Any]]
+NUMBERS = ("number", "whole", "truth")
+
+
+def arrays(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> Arrays:
+    """Return the rows' columns; one that no row names is left out.
+
+    Args:
+        columns: Of the manifest.
+        rows: They have passed the check.
+    """
+    found = {}
+    for column in columns:
+        name = column.name
+        values = [row.get(name) for row in rows]
+        if column.required or any(value is not None for value in values):
+            found[name] = array(column, values)
+    return found
+
+
+def array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
+    """Return the values of one column."""
+    if column.role in ("unit", "item"):
+        return _objects(values)
+    if column.kind in NUMBERS:
+        return np.array(values, dtype=np.float64)
+    if column.kind == "time":
+        return np.array([_instant(value) for value in values], dtype="datetime64[us]")
+    return _objects(values)
+
+
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+
+
+def event_times(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.datetime64]:
+    """Return when each row is decided: now, where it does not say."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    said = [_instant(row.get("event_time")) or now for row in rows]
+    return np.array(said, dtype="datetime64[us]")
+
+
+def from_arrays(columns: Sequence[Column], given: Mapping[str, Any]) -> Arrays:
+    """Return columns that come as arrays, of the kinds that `arrays` gives."""
+    found = {}
+    for column in columns:
+        if column.name not in given:
+            continue
+        values = np.asarray(given[column.name])
+        if column.kind in NUMBERS and column.role not in ("unit", "item"):
+            values = values.astype(np.float64)
+        elif column.kind == "time":
+            values = values.astype("datetime64[us]")
+        elif values.dtype != object:
+            values = values.astype(object)
+        found[column.name] = values
+    return found
+
+
+def as_pandas_has_them(columns: Sequence[Column], given: Arrays) -> Arrays:
+    """Return whole numbers and truth values as such, where none is missing."""
+    found = dict(given)
+    for column in columns:
+        kind = {"whole": np.int64, "truth": np.bool_}.get(column.kind)
+        values = given.get(column.name)
+        if kind is None or values is None or values.dtype == object or np.isnan(values).any():
+            continue
+        found[column.name] = values.astype(kind)
+    return found
