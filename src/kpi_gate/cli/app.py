@@ -102,6 +102,7 @@ VERBS: dict[str, dict[str, Callable[..., Any]]] = {
         "status": status.status,
         "retrain": retrain.retrain,
         "monitor": monitor.monitor,
+        "serve": serve.serve,
         "schedule": serve.schedule,
         "ui": serve.ui,
     },

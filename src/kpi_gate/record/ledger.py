@@ -49,6 +49,7 @@ KINDS = {  # of rows, and what each records
     "experiment_look": "a look at its benefit, and what was seen",
     "experiment_end": "its verdict and lift, or that a person or a harm stopped it",
     "experiment_import": "effect and error of an experiment that was run elsewhere",
+    "serving_fault": "a server could not take up a version; what was in use goes on",
     "realigned": "MLflow was put right, with the reason of whoever asked",
     "protected": "a person vouches for the rows after triggers or last rows were lost",
     KEYED: "from here on the chain needs the key",

@@ -4,6 +4,7 @@ import contextlib
 import getpass
 import socket
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,7 +16,9 @@ from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.ledger import Entry, LedgerError
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.mlflow_client import TrackingError
+from kpi_gate.record.model_files import Model
 from kpi_gate.record.registered import ANCHOR, CHAMPION, ModelError
+from kpi_gate.release.service import await_workers, export_champion
 from kpi_gate.render import render
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import Outcome
@@ -73,15 +76,16 @@ def finish(run: Run, intent: Entry) -> Outcome:
         _give_up(run, intent, back, rejected)
     if current != version:
         run.registry.point(act.alias, version)
-    fault = golden_fault(run, version) if version else ""
+    fault, exported = _loaded(run, intent) if version else ("", {})
     if fault:
         _give_up(run, intent, back, fault)
     if intent.kind == releases.PROMOTION and not history.anchor:
         run.registry.point(ANCHOR, version)
     if act.alias == CHAMPION:
         run.registry.describe(champion_note(run.name, version, _since(run, intent)))
-    _write_end(run, intent, back)
-    return Outcome(True, _words(intent))
+    _write_end(run, intent, back, exported)
+    served = await_workers(run, version) if act.alias == CHAMPION else ""
+    return Outcome(True, "; ".join(filter(None, (_words(intent), served))))
 
 
 def _sound(run: Run) -> LedgerView:
@@ -130,10 +134,10 @@ def _since(run: Run, intent: Entry) -> str:
     return f"promoted on {words}. Decision {made.subject}: {told}"
 
 
-def _write_end(run: Run, intent: Entry, back: str) -> None:
+def _write_end(run: Run, intent: Entry, back: str, exported: Mapping[str, str]) -> None:
     """Write the last row; where it cannot be written, what the ledger does not know is not used."""
     act = releases.ACTS[intent.kind]
-    body = {**intent.body, "ended_by": asked_by()}
+    body = {**intent.body, **exported, "ended_by": asked_by()}
     try:
         run.append(act.done, intent.subject, body, after=intent.number)
     except LedgerError:
@@ -176,7 +180,26 @@ def rejection(run: Run, version: str) -> str:
 def golden_fault(run: Run, version: str) -> str:
     """Load the version as a server would and score its golden rows; return what differs."""
     with tempfile.TemporaryDirectory() as scratch:
-        try:
-            return golden_difference(run.fetch(version, Path(scratch)))
-        except (ModelError, OSError, ValueError, KeyError) as error:  # half a parquet: ValueError
-            return f"its golden rows cannot be scored: {error}"
+        return _fetched(run, version, Path(scratch))[0]
+
+
+def _loaded(run: Run, intent: Entry) -> tuple[str, dict[str, str]]:
+    """Score a version's golden rows; export it where it is the champion that is to be served.
+
+    Returns:
+        What differs in the golden rows, and what the last row says of the export.
+    """
+    version = str(intent.body["version"])
+    with tempfile.TemporaryDirectory() as scratch:
+        fault, model = _fetched(run, version, Path(scratch))
+        if fault or model is None or releases.ACTS[intent.kind].alias != CHAMPION:
+            return fault, {}
+        return "", export_champion(run, model)
+
+
+def _fetched(run: Run, version: str, folder: Path) -> tuple[str, Model | None]:
+    try:
+        model = run.fetch(version, folder)
+        return golden_difference(model), model
+    except (ModelError, OSError, ValueError, KeyError) as error:  # half a parquet: ValueError
+        return f"its golden rows cannot be scored: {error}", None

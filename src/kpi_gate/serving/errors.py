@@ -11,3 +11,11 @@ class ExportError(ServingError):
 
 class LogBusyError(ServingError):
     """Another server writes the same log of decisions."""
+
+
+class ProcessError(ServingError):
+    """The model process has ended, hangs, or what it runs for a user has failed."""
+
+
+class NothingToServeError(ServingError):
+    """No version of a use case was ever promoted, or none of them can be loaded."""

@@ -8,23 +8,26 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from pydantic import AwareDatetime, ValidationError
 
+from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.frozen import Frozen
+from kpi_gate.decision.verdict import Verdict
 from kpi_gate.files.state_file import read_state, write_state
 from kpi_gate.record.ledger import Entry, Ledger, LedgerError, open_ledger
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.prepared_databases import sqlite_file
 from kpi_gate.record.registered import ModelError
 from kpi_gate.serving import places
+from kpi_gate.serving.errors import ServingError
+from kpi_gate.serving.running_experiment import running_experiment
+from kpi_gate.serving.traffic import RunningExperiment
 from kpi_gate.text import mapping
 from kpi_gate.workspace import Workspace
 
 MOVED = ("done", "rollback")  # rows that say that the champion is another now
 EXPORT, EXPORTS = "export", "exports"  # in such a row
-_OF_PLAN = ("salt", "treatment_share", "control", "treatment")
 
 
 class Release(Frozen):
@@ -41,63 +44,42 @@ class Release(Frozen):
     export: str = ""
 
 
-class Running(Frozen):
-    """An experiment that was started and has not ended.
-
-    Attributes:
-        name: Of the experiment.
-        salt: What units are hashed with.
-        treatment_share: Share of the units that get the treatment.
-        control: Version of one arm; `baseline` for the rule of thumb.
-        treatment: Version of the other.
-    """
-
-    name: str
-    salt: str
-    treatment_share: float
-    control: str
-    treatment: str
-
-
 class Standing(Frozen):
     """What the ledger says of one use case.
 
     Attributes:
-        champion: In use; None where the rule of thumb is.
-        previous: The champion before, for an instant return; None where there was none.
-        others: Versions that an experiment needs beside them.
-        since: When the champion came into use, UTC; None where none ever did.
-        rolled_back: Whether it came into use by a rollback, which takes no steps.
+        champion: Version in use; empty where the rule of thumb is.
+        standing: The promotions that no rollback has taken back, oldest first: versions, and when.
+        known: What is on record of each of these versions, and of an experiment's.
         experiment: What runs; None where nothing does.
+        candidate: Version of the newest decision, where it is neither refused nor in use.
         row: Number of the ledger's last row of the use case.
         row_hash: Its hash.
     """
 
-    champion: Release | None = None
-    previous: Release | None = None
-    others: tuple[Release, ...] = ()
-    since: AwareDatetime | None = None
-    rolled_back: bool = False
-    experiment: Running | None = None
+    champion: str = ""
+    standing: tuple[tuple[str, AwareDatetime], ...] = ()
+    known: Mapping[str, Release] = {}
+    experiment: RunningExperiment | None = None
+    candidate: str = ""
     row: int = 0
     row_hash: str = ""
 
     @property
-    def releases(self) -> list[Release]:
-        """All versions that must be loaded, each once."""
-        named = (self.champion, *self.others, self.previous)
-        return list({one.version: one for one in named if one is not None}.values())
+    def since(self) -> datetime | None:
+        """When the champion was promoted; a way back to it does not change that."""
+        return self.standing[-1][1] if self.standing else None
 
 
 class Follower:
     """Reads what the ledger says of some use cases, each time it is asked.
 
     Attributes:
-        fault: Why the ledger could not be read the last time; empty where it could.
+        faults: Why a use case's rows could not be followed the last time; empty where they could.
     """
 
     def __init__(self, workspace: Workspace, use_cases: Sequence[str]) -> None:
-        self.workspace, self.fault = workspace, ""
+        self.workspace, self.faults = workspace, dict.fromkeys(use_cases, "")
         self._views = dict.fromkeys(use_cases, None)  # type: dict[str, LedgerView | None]
         self._ledger: Ledger | None = None
         self._standings: dict[str, Standing] = {}
@@ -114,21 +96,22 @@ class Follower:
             return self._standings
         try:
             found = self._read()
-        except (LedgerError, ModelError, OSError) as error:
-            self.fault = " ".join(str(error).split())
+        except (LedgerError, OSError) as error:
             self._ledger, self._views = None, dict.fromkeys(self._views)
-            for name in self._views:
-                if name not in self._standings:
-                    kept = _kept(self.workspace, name)
-                    if kept is not None:
-                        self._standings[name] = kept
-            return self._standings
-        self.fault, self._seen = "", mark
-        for name, standing in found.items():
-            if standing != self._standings.get(name):
-                _keep(self.workspace, name, standing)
-        self._standings = found
-        return found
+            found = dict.fromkeys(self._views, " ".join(str(error).split()))
+        self._seen = mark if all(isinstance(one, Standing) for one in found.values()) else None
+        for name, said in found.items():
+            if isinstance(said, Standing):
+                self.faults[name] = ""
+                if said != self._standings.get(name):
+                    self._standings[name] = said
+                    _keep(self.workspace, name, said)
+            else:
+                self.faults[name] = said
+                kept = self._standings.get(name) or _kept(self.workspace, name)
+                if kept is not None:
+                    self._standings[name] = kept
+        return self._standings
 
     def _mark(self) -> object:
         """Return what changes when rows are added; None where only a question would tell."""
@@ -145,52 +128,64 @@ class Follower:
                 marks.append((found.st_ino, found.st_mtime_ns, found.st_size))
         return tuple(marks)
 
-    def _read(self) -> dict[str, Standing]:
+    def _read(self) -> dict[str, Standing | str]:
+        """Return what the ledger says of each use case, or why its rows do not count."""
         if self._ledger is None:
             self._ledger = open_ledger(self.workspace)
         rows, now = self._ledger.entries(), datetime.now(UTC)
-        found = {}
+        found: dict[str, Standing | str] = {}
         for name, known in self._views.items():
             view = known or LedgerView(self._ledger, name, now)
             self._views[name] = view
-            found[name] = standing(view.take(rows))
+            try:
+                found[name] = standing_of(view.take(rows))
+            except (LedgerError, ModelError, ServingError) as error:
+                found[name] = " ".join(str(error).split())
         return found
 
 
-def standing(view: LedgerView) -> Standing:
+def standing_of(view: LedgerView) -> Standing:
     """Return what the rows of one use case come to.
 
     Raises:
         LedgerError: If a row does not count: nothing moves until a person has looked.
+        ServingError: If an experiment's plan is not what its name says.
         ModelError: If no decision registered what is in use.
     """
     for fault in view.faults.values():
         raise LedgerError(fault)
     exports = _exports(view.entries)
 
-    def release(version: str) -> Release | None:
-        if not version or version == "baseline":
-            return None
+    def release(version: str) -> Release:
         judged = view.judged(version)
         return Release(version=version, digest=judged.digest, export=exports.get(version, ""))
 
-    moves = [e for e in view.entries if e.kind in MOVED and e.number not in view.uncounted]
-    last = moves[-1] if moves else None
-    before = str(view.standing[-1].body["from"]) if view.standing else ""
-    running = _running(view)
+    running = running_experiment(view.experiments)
+    promotions = tuple((str(done.body["version"]), done.at) for done in view.standing)
     sides = () if running is None else (running.control, running.treatment)
-    others = [one for one in map(release, sides) if one is not None]
+    waits = _candidate(view)
+    named = {version for version, _ in promotions} | {*sides, waits} - {BASELINE, ""}
     end = view.entries[-1] if view.entries else None
     return Standing(
-        champion=release(view.champion),
-        previous=release(before),
-        others=tuple(others),
-        since=None if last is None else last.at,
-        rolled_back=last is not None and last.kind == "rollback",
+        champion=view.champion,
+        standing=promotions,
+        known={version: release(version) for version in sorted(named)},
         experiment=running,
+        candidate=waits,
         row=0 if end is None else end.number,
         row_hash="" if end is None else end.hash,
     )
+
+
+def _candidate(view: LedgerView) -> str:
+    """Return the version that may still be promoted; empty where there is none."""
+    made = view.of_kind("decision")
+    if not made or made[-1].body["verdict"] not in (Verdict.PROMOTE, Verdict.AB_REQUIRED):
+        return ""
+    version = str(made[-1].body["version"] or "")
+    over = {e.kind for e in view.entries if e.subject == made[-1].subject} & {"void", "rollback"}
+    promoted = {str(done.body["version"]) for done in view.standing}
+    return "" if over or version in promoted else version
 
 
 def _exports(entries: Sequence[Entry]) -> dict[str, str]:
@@ -202,14 +197,6 @@ def _exports(entries: Sequence[Entry]) -> dict[str, str]:
         elif entry.kind == "experiment_start":
             found |= {str(k): str(v) for k, v in mapping(entry.body.get(EXPORTS)).items()}
     return found
-
-
-def _running(view: LedgerView) -> Running | None:
-    name = view.experiments.running
-    if not name:
-        return None
-    plan: Mapping[str, Any] = mapping(view.experiments.planned[name].body.get("plan"))
-    return Running.model_validate({"name": name, **{k: plan[k] for k in _OF_PLAN}})
 
 
 def _keep(workspace: Workspace, use_case: str, what: Standing) -> None:

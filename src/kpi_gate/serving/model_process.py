@@ -18,133 +18,90 @@ import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
-from kpi_gate.evaluation.scored_model import expect, policy_of, score, work
-from kpi_gate.evaluation.views import rule_of_thumb
+from kpi_gate.evaluation.scored_model import expect, score
+from kpi_gate.evaluation.views import at_decision, rule_of_thumb
 from kpi_gate.learning.row_scoring import score_partly
 from kpi_gate.learning.scoring import choice_chances
 from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.model_files import Model
+from kpi_gate.serving.export.reference import Reference
 from kpi_gate.text import failure
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
 
 Floats = NDArray[np.float64]
 Answer = dict[str, Any]
+Row = Mapping[str, Any]
 HEAD = 4  # bytes that say how long a message is
-SERVED = "champion"  # a row that it cannot score gets the action of the rule of thumb
 
 
 class Models:
-    """The models and use cases that this process holds."""
+    """The models, each with its use case, that this process holds."""
 
     def __init__(self) -> None:
-        self._models: dict[str, tuple[Model, UseCase]] = {}
+        self._held: dict[str, Reference] = {}
 
     def load(self, key: str, folder: str, use_case: str) -> Answer:
         """Load a version and score its golden rows; the answer says what is wrong with it."""
         problem = discovery.load(use_case)
-        if not folder:
-            self._models[key] = (Model(Path()), problem)
-            return {"fault": ""}
         model = Model(Path(folder), problem.trusted_types)
         fault = golden_difference(model)
         if not fault:
-            self._models[key] = (model, problem)
+            self._held[key] = Reference(model, problem)
         return {"fault": fault}
 
     def recheck(self, key: str) -> Answer:
         """Score the golden rows again."""
-        return {"fault": golden_difference(self._models[key][0])}
+        return {"fault": golden_difference(self._held[key].model)}
 
     def unload(self, key: str) -> Answer:
         """Forget a version."""
-        self._models.pop(key, None)
+        self._held.pop(key, None)
         return {}
 
-    def decide(self, key: str, rows: Sequence[Mapping[str, Any]]) -> Answer:
-        """Return score, action, propensity, advantage and fault of each row."""
-        model, use_case = self._models[key]
-        table = frame(rows, model.golden, use_case)
-        if use_case.choices is not None:
-            return _choose(model, use_case, table, rows)
-        done = work(SERVED, model, use_case, table, instead=np.full(len(table), np.nan))
-        failed = done.scored.failed
-        return {
-            "score": _listed(np.where(failed, np.nan, done.scored.scores)),
-            "action": _listed(done.action),
-            "propensity": [1.0] * len(table),
-            "fault": [done.scored.words if wrong else "" for wrong in failed],
-            "level": None,
-        }
+    def decide(self, key: str, rows: Sequence[Row]) -> Answer:
+        """Return what a version does on each row, before any budget."""
+        held = self._held[key]
+        if held.use_case.choices is not None:
+            return _choose(held, rows)
+        return {**held.decide(rows)._asdict(), "level": None}
 
-    def rule(self, key: str, rows: Sequence[Mapping[str, Any]]) -> Answer:
+    def rule(self, key: str, rows: Sequence[Row]) -> Answer:
         """Return what the business does without a model, for each row."""
-        model, use_case = self._models[key]
-        golden = model.golden if model.folder != Path() else None
-        table = frame(rows, golden, use_case)
-        if use_case.choices is not None:
-            return _drawn(_usual(use_case, table), use_case, rows)
-        return {
-            "action": _listed(rule_of_thumb(use_case, table)),
-            "propensity": [1.0] * len(table),
-            "level": None,
-        }
+        held = self._held[key]
+        table = held.frame(rows)
+        if held.use_case.choices is not None:
+            return _drawn(_usual(held.use_case, table), held.use_case, rows)
+        action = _listed(rule_of_thumb(held.use_case, table))
+        return {"action": action, "propensity": [1.0] * len(table), "level": None}
 
 
-def frame(
-    rows: Sequence[Mapping[str, Any]], golden: pd.DataFrame | None, use_case: UseCase
-) -> pd.DataFrame:
-    """Return rows as the use case's own functions know them.
-
-    Args:
-        rows: By column; they have been checked.
-        golden: Rows that the model was tried on: their types are what it knows.
-        use_case: Says which columns are numbers.
-    """
-    table = pd.DataFrame.from_records(list(rows))
-    now = pd.Timestamp.now("UTC")
-    given = table["event_time"] if "event_time" in table else pd.Series(now, table.index)
-    table["event_time"] = pd.to_datetime(given, utc=True, format="ISO8601").fillna(now)
-    numbers = {feature.name for feature in use_case.features if feature.kind == "number"}
-    for name in table.columns.difference(["event_time"]):
-        kind = None if golden is None or name not in golden else golden[name].dtype
-        if kind is None:
-            if name in numbers:
-                table[name] = pd.to_numeric(table[name])
-        elif not (pd.api.types.is_integer_dtype(kind) and table[name].isna().any()):
-            table[name] = table[name].astype(kind)
-    return table
-
-
-def _choose(
-    model: Model, use_case: UseCase, table: pd.DataFrame, rows: Sequence[Mapping[str, Any]]
-) -> Answer:
+def _choose(held: Reference, rows: Sequence[Row]) -> Answer:
     """Draw a level for each row with the chances that the policy gives it."""
-    assert use_case.choices is not None  # noqa: S101
-    features, levels = model.card.features, use_case.choices.levels
-    table = use_case.choices.as_if(table, levels[0])  # a column that the choice will set
+    use_case, estimator = held.use_case, held.model.estimator
+    assert use_case.choices is not None  # noqa: S101  (see `decide`)
+    features, levels = held.model.card.features, use_case.choices.levels
+    table = use_case.choices.as_if(held.frame(rows), levels[0])  # the choice will set it
     nothing = np.full((len(table), len(levels)), np.nan)
     found = score_partly(
-        lambda part: score(model.estimator, part, features, use_case), table, features, nothing
+        lambda part: score(estimator, part, features, use_case), table, features, nothing
     )
-    chances = _usual(use_case, table)
-    scored = ~found.failed
+    chances, scored = _usual(use_case, table), ~found.failed
     if scored.any():
-        amounts = expect(model.estimator, table[scored], features, use_case)
+        amounts = expect(estimator, table[scored], features, use_case)
         chances[scored] = choice_chances(
-            policy_of(model.card),
+            held.policy,
             use_case.value,
             found.scores[scored],
-            table[scored],
+            at_decision(use_case, table[scored]),
             use_case.choices,
             use_case.expected,
             amounts,
         )
     answer = _drawn(chances, use_case, rows)
-    place = np.asarray(answer["action"], dtype=int)
-    picked = found.scores[np.arange(len(table)), place]
+    picked = found.scores[np.arange(len(table)), np.asarray(answer["action"], dtype=int)]
     faults = [found.words if wrong else "" for wrong in found.failed]
-    return {**answer, "score": _listed(picked), "fault": faults}
+    return {**answer, "score": _listed(picked), "fault": faults, "advantage": None}
 
 
 def _usual(use_case: UseCase, table: pd.DataFrame) -> Floats:
@@ -157,7 +114,7 @@ def _usual(use_case: UseCase, table: pd.DataFrame) -> Floats:
     return np.column_stack(by_level)
 
 
-def _drawn(chances: Floats, use_case: UseCase, rows: Sequence[Mapping[str, Any]]) -> Answer:
+def _drawn(chances: Floats, use_case: UseCase, rows: Sequence[Row]) -> Answer:
     """Draw by lot that the decision's id decides, so that it can be drawn again."""
     assert use_case.choices is not None  # noqa: S101
     whole = chances / chances.sum(axis=1, keepdims=True)

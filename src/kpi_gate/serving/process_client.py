@@ -15,16 +15,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from kpi_gate.serving.errors import ServingError
+from kpi_gate.serving.errors import ProcessError
 
 HEAD = 4  # bytes that say how long a message is
 MOST_ROWS = 1_000  # of one call
 START_SECONDS, CALL_SECONDS = 120.0, 20.0
 _PAUSE_SECONDS = 1.0  # before what ended at once is started again
-
-
-class ProcessError(ServingError):
-    """The process has ended, hangs, or what it runs for a user has failed."""
 
 
 class Waiting(NamedTuple):
@@ -63,6 +59,10 @@ class ProcessClient:
     def pid(self) -> int | None:
         """Number of the process; None where none was needed yet."""
         return None if self._process is None else self._process.pid
+
+    def holds(self, key: str) -> bool:
+        """Tell whether a version is loaded."""
+        return key in self._loaded
 
     async def load(self, key: str, folder: str, use_case: str) -> str:
         """Load a version; return what is wrong with it, and nothing where it is right.

@@ -10,7 +10,9 @@ from kpi_gate.record.ledger import Entry
 from kpi_gate.usecase.cron import fires
 from kpi_gate.usecase.settings import Schedule
 
-Kind = Literal["invalid", "reject", "promotion", "rollback", "finding", "silence", "experiment"]
+Kind = Literal[
+    "invalid", "reject", "promotion", "rollback", "finding", "silence", "experiment", "serving"
+]
 PERIODS = 2  # ticks of the schedule without a decision that are silence
 GRACE = timedelta(hours=1)  # for the last tick's run to end
 _VERDICTS: dict[str, Kind] = {Verdict.INVALID: "invalid", Verdict.REJECT: "reject"}
@@ -76,14 +78,8 @@ def _notice(entry: Entry) -> Notice | None:
         text = "\n".join([body["sentence"], *(f"- {reason}" for reason in body["reasons"])])
         kind = _VERDICTS[body["verdict"]]
         return Notice(name, kind, f"{name}: {body['verdict']}", text, entry.at)
-    if entry.kind == "done":
-        forced = f", by force: {body['forced']}" if body.get("forced") else ""
-        words = f"{_shown(body['version'])} is champion now, after {_shown(body['from'])}{forced}"
-        text = f"Decision {entry.subject}: {words}."
-        return Notice(name, "promotion", f"{name}: {words}", text, entry.at)
-    if entry.kind == "rollback":
-        words = f"{_shown(body['version'])} is champion again, after {_shown(body['from'])}"
-        return Notice(name, "rollback", f"{name}: {words}", f"Reason: {body['reason']}", entry.at)
+    if entry.kind in ("done", "rollback", "serving_fault"):
+        return _of_release(entry)
     if entry.kind == "experiment_end":
         harm = " and was stopped for harm" if body["stopped_by"] == "harm" else ""
         words = f"{name}: experiment {entry.subject[:6]} has ended: {body['verdict']}{harm}"
@@ -96,6 +92,21 @@ def _notice(entry: Entry) -> Notice | None:
     checks = ", ".join(sorted({finding["check"] for finding in severe}))
     text = "\n".join(f"- {finding['sentence']}" for finding in severe)
     return Notice(name, "finding", f"{name}: {checks}", text, entry.at)
+
+
+def _of_release(entry: Entry) -> Notice:
+    """Tell what became of a champion."""
+    body, name = entry.body, entry.use_case
+    if entry.kind == "done":
+        forced = f", by force: {body['forced']}" if body.get("forced") else ""
+        words = f"{_shown(body['version'])} is champion now, after {_shown(body['from'])}{forced}"
+        text = f"Decision {entry.subject}: {words}."
+        return Notice(name, "promotion", f"{name}: {words}", text, entry.at)
+    if entry.kind == "rollback":
+        words = f"{_shown(body['version'])} is champion again, after {_shown(body['from'])}"
+        return Notice(name, "rollback", f"{name}: {words}", f"Reason: {body['reason']}", entry.at)
+    words = f"{name}: {body['version']} is not served"
+    return Notice(name, "serving", words, f"{body['why']}. What was in use goes on.", entry.at)
 
 
 def _shown(version: object) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 
 from kpi_gate.decision.value import ready_made
 from kpi_gate.decision.value.model import ValueModel
-from kpi_gate.record.model_files import Model
+from kpi_gate.record.model_files import CARD_FILE, MODEL_FILE, Model
+from kpi_gate.record.model_files import GOLDEN_FILE as STORED_GOLDEN
 from kpi_gate.serving.errors import ExportError
 from kpi_gate.serving.export.columns import described, wire_rows
 from kpi_gate.serving.export.compiling import compile_number, compile_probability
@@ -122,6 +123,9 @@ class _Export:
         if self.why:
             self._leave_out(program)
         self._write_files(program, real, mixed[:MIXED_GOLDEN])
+        if program["score"] is None or program["rule"] is None:
+            for name in (MODEL_FILE, CARD_FILE, STORED_GOLDEN):  # for the model process
+                shutil.copyfile(self.model.folder / name, self.folder / name)
         manifest = self._manifest(program)
         manifest.write(self.folder)
         size = load_export(self.folder).nbytes

@@ -1,0 +1,39 @@
+"""A release reaches those who serve it: its export is made, and every worker has taken it up."""
+
+from kpi_gate.record.model_files import Model
+from kpi_gate.record.registered import ModelError
+from kpi_gate.run.context import Run
+from kpi_gate.serving import places, reports
+from kpi_gate.serving.errors import ServingError
+from kpi_gate.serving.follow import EXPORT
+from kpi_gate.text import failure
+
+
+def export_champion(run: Run, model: Model) -> dict[str, str]:
+    """Export a version as servers load it; return what its row in the ledger says of that.
+
+    A promotion does not hang on it: whoever serves makes what is missing.
+    """
+    from kpi_gate.serving.export import make_export
+
+    folder = places.export(run.workspace, run.name, model.name, model.card.contender.digest)
+    try:
+        manifest = make_export(model, run.use_case, folder, version=model.name)
+    except (ServingError, ModelError, OSError) as error:
+        return {"not_exported": failure(error)}
+    return {EXPORT: manifest.fingerprint()}
+
+
+def await_workers(run: Run, version: str) -> str:
+    """Wait until every worker of a server has taken up the version; say which has not, and why.
+
+    Returns:
+        How many serve it, or which do not; empty where nobody serves the use case.
+    """
+    found = reports.wait_for(run.workspace, run.name, version)
+    if not found.workers:
+        return ""
+    if not found.late:
+        many = "" if found.workers == 1 else "s"
+        return f"{found.workers} worker{many} took it up within {found.seconds:.1f} s"
+    return f"not every worker serves it: {'; '.join(found.late)}"

@@ -1,0 +1,1 @@
+"""What callers see: routes, problems, keys, limits, metrics; each a small piece of its own."""

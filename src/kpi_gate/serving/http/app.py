@@ -1,0 +1,137 @@
+"""The server's routes over one worker: decisions, what is served, whether it is well."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from kpi_gate import __version__
+from kpi_gate.serving.errors import ServingError
+from kpi_gate.serving.http import problems
+from kpi_gate.serving.http.problems import Problem
+from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.service import Answer, Service
+from kpi_gate.serving.worker import Worker
+from kpi_gate.workspace import Workspace
+
+JSON = "application/json"
+FIELDS = Answer._fields
+
+
+def create() -> FastAPI:
+    """Return the app that the command line asked for: what each worker process runs."""
+    return app_of(Worker(ServeOptions.handed_on(), Workspace()))
+
+
+def app_of(worker: Worker) -> FastAPI:
+    """Return the app over a worker, which it starts and stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await worker.start()
+        try:
+            yield
+        finally:
+            await worker.stop()
+
+    app = FastAPI(
+        title="KPI Gate",
+        version=__version__,
+        summary="Decisions of the champion, followed as the ledger says it",
+        lifespan=lifespan,
+        docs_url=None,  # both load scripts from elsewhere
+        redoc_url=None,
+    )
+    problems.handle(app)
+    routes = Routes(worker)
+    app.add_route("/{use_case}/decisions", routes.decide, methods=["POST"])
+    app.add_route("/{use_case}/return", routes.send_back, methods=["POST"])
+    for path, answer in (
+        ("/version", routes.version),
+        ("/health", routes.health),
+        ("/ready", routes.ready),
+    ):
+        app.add_route(path, answer, methods=["GET"])
+    return app
+
+
+class Routes:
+    """What is answered on each path."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+
+    def _service(self, request: Request) -> Service:
+        name = request.path_params["use_case"]
+        service = self.worker.services.get(name)
+        if service is None:
+            there = ", ".join(sorted(self.worker.services))
+            raise Problem(404, f"{name[:80]!r} is not served here; there are: {there}")
+        return service
+
+    async def decide(self, request: Request) -> Response:
+        """Decide on one row, or on many."""
+        service = self._service(request)
+        given = _parsed(await request.body())
+        many = isinstance(given, dict) and set(given) == {"rows"}
+        rows = given["rows"] if many else [given]
+        most = self.worker.options.rows
+        if not isinstance(rows, list) or not 1 <= len(rows) <= most:
+            found = len(rows) if isinstance(rows, list) else type(rows).__name__
+            raise Problem(422, f"rows == {found}, must be a list of 1 to {most:,} rows")
+        faults = service.faults(rows)
+        if faults:
+            raise problems.of_rows(faults)
+        answers, logged = await service.decide(rows)
+        told = [{**dict(zip(FIELDS, one, strict=True)), "logged": logged} for one in answers]
+        return _json({"decisions": told} if many else told[0])
+
+    async def send_back(self, request: Request) -> Response:
+        """Send everybody back to the version before, at once, in all workers."""
+        service = self._service(request)
+        given = _parsed(await request.body())
+        reason = given.get("reason") if isinstance(given, dict) else None
+        if not isinstance(reason, str) or not reason.strip():
+            raise Problem(422, "reason is missing: a return is recorded with its reason")
+        standing = self.worker.standing(service.name)
+        if standing is None or not standing.champion:
+            raise Problem(409, f"{service.name}: the rule of thumb is in use already")
+        now = datetime.now(UTC)
+        try:
+            service.returns.write(
+                standing.champion, reason, by="a person's key", now=now, since=standing.since
+            )
+        except ServingError as error:
+            raise Problem(503, str(error)) from error
+        await self.worker.look()
+        return _json({"returned": standing.champion, "served": service.champion})
+
+    async def version(self, request: Request) -> Response:
+        """Say what is served, how, and since when."""
+        return _json({"kpi_gate": __version__, "use_cases": self.worker.told()})
+
+    async def health(self, request: Request) -> Response:
+        """Say whether the process is alive, and what is not as it should be."""
+        faults = self.worker.faults()
+        return _json({"status": "degraded" if faults else "ok", "faults": faults})
+
+    async def ready(self, request: Request) -> Response:
+        """Say whether every use case can answer."""
+        if not self.worker.ready:
+            raise Problem(503, "; ".join(self.worker.faults()) or "it is starting or ending")
+        return _json({"status": "ready"})
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(400, f"the body is no JSON: {error}") from None
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type=JSON)

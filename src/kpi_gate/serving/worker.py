@@ -1,0 +1,174 @@
+"""One process that answers: it follows the ledger, holds what is loaded, says what it serves."""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.files import project
+from kpi_gate.serving import places, reports
+from kpi_gate.serving.follow import Follower, Standing
+from kpi_gate.serving.log.writer import DecisionLog, open_log
+from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.process_client import ProcessClient
+from kpi_gate.serving.service import Service
+from kpi_gate.serving.versions import Versions
+from kpi_gate.usecase.settings import read_settings
+from kpi_gate.workspace import Workspace
+
+LOOK_SECONDS = 0.2  # between two looks at the ledger and at what was taken back
+RECHECK_SECONDS = 60.0  # between two scorings of the golden rows
+_TELLER = "kpi_gate.orchestration.serving_notice"
+logger = logging.getLogger("kpi_gate.serving")
+
+
+class Worker:
+    """One process that answers for some use cases.
+
+    Attributes:
+        options: How the server runs.
+        workspace: Where files and services are.
+        services: The use cases in service, by name.
+        follower: Reads the ledger.
+        ready: Whether every use case can answer.
+        draining: Whether the process ends, and takes no new request.
+    """
+
+    def __init__(self, options: ServeOptions, workspace: Workspace) -> None:
+        self.options, self.workspace = options, workspace
+        self.follower = Follower(workspace, options.use_cases)
+        self.process = ProcessClient(workspace.root)
+        self.draining = False
+        self.swaps: list[Callable[[str, str, str], None]] = []
+        self.services = {name: self._service(name) for name in options.use_cases}
+        self._standings: Mapping[str, Standing] = {}
+        self._said: Mapping[str, reports.Served] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _service(self, name: str) -> Service:
+        path = project.here().use_cases / f"{name}.yaml"
+        settings = read_settings(path).served()
+        log = self._log(name, settings.log.values) if self.options.log else None
+        versions = Versions(self.workspace, name, self.process)
+
+        def swapped(before: str, after: str) -> None:
+            logger.info("swapped", extra={"use_case": name, "from": before, "to": after})
+            for each in self.swaps:
+                each(name, before, after)
+
+        return Service(name, settings, versions, log, swapped)
+
+    def _log(self, name: str, values: tuple[str, ...]) -> DecisionLog:
+        worker = f"{socket.gethostname()}-{os.getpid()}"
+        return open_log(places.log(self.workspace, name), worker=worker, values=values)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every use case can answer, and the process goes on."""
+        known = (service.current for service in self.services.values())
+        return not self.draining and all(one is not None and one.usual for one in known)
+
+    def served(self) -> dict[str, reports.Served]:
+        """Return what this worker says of each use case."""
+        return {
+            name: service.served(self._standings.get(name), self.follower.faults[name])
+            for name, service in self.services.items()
+        }
+
+    def standing(self, name: str) -> Standing | None:
+        """Return what the ledger says of a use case; None where that was never known."""
+        return self._standings.get(name)
+
+    def told(self) -> dict[str, Any]:
+        """Return what a person is told of what is served."""
+        return {name: service.told() for name, service in self.services.items()}
+
+    def faults(self) -> list[str]:
+        """Return what is not as it should be; what is served goes on all the same."""
+        found = []
+        for name, service in self.services.items():
+            parts = [self.follower.faults[name], service.returns.fault, service.suspended]
+            parts += [f"{one} is not loaded: {why}" for one, why in service.versions.faults.items()]
+            if service.log is not None:
+                parts.append(service.log.state.fault)
+            found += [f"{name}: {words}" for words in parts if words]
+        return found
+
+    async def start(self) -> None:
+        """Load what the ledger says, and follow it from now on."""
+        await self.look()
+        self._say(always=True)
+        self._tasks = [
+            asyncio.create_task(self._every(LOOK_SECONDS, self.look)),
+            asyncio.create_task(self._every(reports.EVERY_SECONDS, self._repeat)),
+            asyncio.create_task(self._every(RECHECK_SECONDS, self._recheck)),
+        ]
+
+    async def stop(self) -> None:
+        """Finish the logs, end the model process, and say nothing any more."""
+        self.draining = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        logs = [service.log for service in self.services.values() if service.log is not None]
+        await asyncio.gather(*(asyncio.to_thread(log.close) for log in logs))
+        await self.process.stop()
+        reports.withdraw(self.workspace)
+
+    async def _every(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await act()
+            except Exception:
+                logger.exception("a look failed; the next one follows")
+
+    async def look(self) -> None:
+        """Take up what the ledger says by now."""
+        self._standings = await asyncio.to_thread(self.follower.look)
+        for name, service in self.services.items():
+            standing = self._standings.get(name)
+            if standing is not None:
+                await service.follow(standing)
+                self._tell_faults(name, service)
+        self._say()
+
+    async def _repeat(self) -> None:
+        self._say(always=True)
+
+    async def _recheck(self) -> None:
+        """Score the golden rows of what is loaded again; what differs is served no more."""
+        for service in self.services.values():
+            for version, fault in (await service.versions.recheck()).items():
+                service.versions.drop(version, fault)
+                service.forget()
+
+    def _say(self, *, always: bool = False) -> None:
+        said = self.served()
+        if always or said != self._said:
+            self._said = said
+            with suppress(OSError):  # a full disk: what is served goes on
+                reports.write_report(self.workspace, self.options.address, said)
+
+    def _tell_faults(self, name: str, service: Service) -> None:
+        """Let a person be told of what could not be loaded, once by all workers together."""
+        for version, words in service.versions.faults.items():
+            if (version, words) in self._told or version == BASELINE:
+                continue
+            self._told.add((version, words))
+            logger.error("not loaded", extra={"use_case": name, "version": version, "why": words})
+            subprocess.Popen(
+                [sys.executable, "-m", _TELLER, name, version, words],
+                cwd=self.workspace.root,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
