@@ -1,0 +1,104 @@
+"""What two versions do on rows that are usual: the golden rows of the new one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, sqrt
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+CUTS = (0.1, 0.3, 0.5, 0.7, 0.9)  # quantiles of the golden scores
+_NOISE = 3.0  # standard errors by which few golden rows may differ from what is usual
+_TAILS = (0.01, 0.99)
+
+
+class Scored(Protocol):
+    """What a version says of rows."""
+
+    @property
+    def score(self) -> Sequence[float | None]:
+        """Its scores; None where it has none."""
+
+    @property
+    def action(self) -> Sequence[float]:
+        """Its actions."""
+
+    @property
+    def advantage(self) -> Sequence[float | None]:
+        """What acting is worth beyond not acting, as it sees it; None where it does not say."""
+
+
+class _Faulty(Scored, Protocol):
+    @property
+    def fault(self) -> Sequence[str]:
+        """Why it could not score a row; empty where it could."""
+
+
+class Version(Protocol):
+    """A version that is loaded, with its golden rows."""
+
+    @property
+    def golden(self) -> Mapping[str, Any]:
+        """Its golden rows: `rows`, of which the first `real` ones are rows as they were."""
+
+    def decide(self, rows: Sequence[Mapping[str, Any]]) -> _Faulty:
+        """Decide rows."""
+
+    def rule_of_thumb(self, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+        """Return what the rule of thumb does; None where it cannot be asked here."""
+
+
+class _Ruled(NamedTuple):
+    score: Sequence[float | None]
+    action: Sequence[float]
+    advantage: Sequence[float | None]
+
+
+def usual(new: Version, old: Version | None) -> tuple[Scored, Scored] | None:
+    """Return what two versions say of the golden rows of the new one; None where one is silent.
+
+    Args:
+        new: The version that is tried.
+        old: The one before; None of the rule of thumb.
+    """
+    rows = new.golden["rows"][: new.golden["real"]]
+    found = new.decide(rows)
+    if any(found.fault) or any(action < 0 for action in found.action):
+        return None
+    if old is None:
+        ruled = new.rule_of_thumb(rows)
+        none = [None] * len(rows)
+        return None if ruled is None else (found, _Ruled(none, ruled, none))
+    before = old.decide(rows)
+    if any(before.fault) or any(action < 0 for action in before.action):
+        return None
+    return found, before
+
+
+def difference(
+    mine: Iterable[float | None], before: Iterable[float | None]
+) -> tuple[float, float] | None:
+    """Return the mean difference over the same rows, and how far chance may have moved it.
+
+    None where fewer than two rows have both numbers.
+    """
+    pairs = zip(mine, before, strict=True)
+    known = np.array([a - b for a, b in pairs if a is not None and b is not None], np.float64)
+    if known.size < 2:
+        return None
+    return float(known.mean()), _NOISE * float(known.std(ddof=1)) / sqrt(known.size)
+
+
+def cuts_of(golden: Scored) -> tuple[float, ...]:
+    """Return the scores at which rows are divided; none where there are no scores."""
+    score = [one for one in golden.score if one is not None and isfinite(one)]
+    return tuple(np.quantile(np.array(score, np.float64), CUTS).tolist()) if score else ()
+
+
+def range_of(*golden: Scored) -> tuple[float, float] | None:
+    """Return between which advantages nearly all rows lie; None where they are all one."""
+    each = [one for scored in golden for one in scored.advantage]
+    known = [one for one in each if one is not None and isfinite(one)]
+    if not known:
+        return None
+    low, high = np.quantile(np.array(known, np.float64), _TAILS).tolist()
+    return (low, high) if high > low else None
