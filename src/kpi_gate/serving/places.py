@@ -25,6 +25,11 @@ def state(workspace: Workspace, use_case: str) -> Path:
     return root(workspace) / "state" / f"{use_case}.json"
 
 
+def budget(workspace: Workspace, use_case: str) -> Path:
+    """File of how often each group was acted on."""
+    return root(workspace) / "state" / f"{use_case}.budget.db"
+
+
 def confirmed(workspace: Workspace, use_case: str) -> Path:
     """File of what the ledger said when it was read last."""
     return root(workspace) / "state" / f"{use_case}.confirmed.json"

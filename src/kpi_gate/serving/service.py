@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.serving import places
+from kpi_gate.serving.budget import Budget
 from kpi_gate.serving.errors import NothingToServeError
 from kpi_gate.serving.follow import Standing
 from kpi_gate.serving.log.writer import DecisionLog
@@ -109,6 +110,7 @@ class Service:
         self.swapped = swapped
         self.current: Current | None = None
         self._mark: object = None
+        self._budget: Budget | None = None
         self._recent: list[str] = []  # champions, the newest last: they stay warm
         self._columns: Version | None = None
 
@@ -137,9 +139,31 @@ class Service:
             traffic, dict(self.versions.held), self._columns, Checker(columns), standing.row
         )
         self._mark = mark
+        self._settle_budget()
         if before is not None and before.traffic.champion != champion:
             self.swapped(before.traffic.champion, champion)
         await self.versions.keep(kept or list(self.versions.held))
+
+    def _settle_budget(self) -> None:
+        """Count what the policy's budget has room for; a new champion goes on with the counts."""
+        if self._columns is None:
+            return
+        predictor, known = self._columns.predictor, self._budget
+        settings = predictor.manifest.policy.settings
+        if known is not None and known.settings == settings:
+            return
+        path = places.budget(self.versions.workspace, self.name)
+        made = Budget(settings, path, predictor.golden_advantages)
+        if known is not None:
+            known.close()
+        self._budget = made if made.binds else None
+
+    def close(self) -> None:
+        """Finish the log and close the counts."""
+        if self.log is not None:
+            self.log.close()
+        if self._budget is not None:
+            self._budget.close()
 
     def forget(self) -> None:
         """Let the next look begin anew: what is loaded has changed by itself."""
@@ -200,6 +224,11 @@ class Service:
         """Why an experiment that runs is not dealt; empty where it is, or none runs."""
         return "" if self.current is None else self.current.traffic.suspended
 
+    def own_faults(self) -> list[str]:
+        """Return what is not as it should be of the log and the budget."""
+        found = [] if self.log is None else [self.log.state.fault]
+        return found if self._budget is None else [*found, self._budget.fault]
+
     def told(self) -> dict[str, Any]:
         """Return what a person is told of what is served."""
         current = self.current
@@ -257,6 +286,8 @@ class Service:
         assign = current.traffic.assign
         dealt = [assign(row["unit"], now, one, row) for row, one in zip(rows, ids, strict=True)]
         own = await self._made(current, [one.version for one in dealt], rows, ids)
+        if self._budget is not None:
+            own = _within(self._budget, rows, own, now)
         other = await self._others(current, dealt, rows, ids)
         answers = [
             _answer(current.traffic, rows[at], ids[at], dealt[at], own[at], other.get(at))
@@ -319,6 +350,17 @@ class Service:
             [ids[place] for place in versions],
         )
         return {place: one.action for place, one in zip(versions, made, strict=True)}
+
+
+def _within(budget: Budget, rows: Sequence[Row], made: list[One], now: float) -> list[One]:
+    """Let only so many be acted on as the budget has room for."""
+    actions = budget.apply(
+        rows, [one.advantage for one in made], [one.action for one in made], [now] * len(rows)
+    )
+    return [
+        one if one.action == action else one._replace(action=action)
+        for one, action in zip(made, actions, strict=True)
+    ]
 
 
 def _named(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:

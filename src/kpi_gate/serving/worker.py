@@ -96,8 +96,7 @@ class Worker:
         for name, service in self.services.items():
             parts = [self.follower.faults[name], service.returns.fault, service.suspended]
             parts += [f"{one} is not loaded: {why}" for one, why in service.versions.faults.items()]
-            if service.log is not None:
-                parts.append(service.log.state.fault)
+            parts += service.own_faults()
             found += [f"{name}: {words}" for words in parts if words]
         return found
 
@@ -117,8 +116,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        logs = [service.log for service in self.services.values() if service.log is not None]
-        await asyncio.gather(*(asyncio.to_thread(log.close) for log in logs))
+        await asyncio.gather(*(asyncio.to_thread(one.close) for one in self.services.values()))
         await self.process.stop()
         reports.withdraw(self.workspace)
 
