@@ -58,12 +58,15 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     reason = require_reason(reason, "a rollback")
     from kpi_gate.orchestration.notify import telling
     from kpi_gate.release import promotion
+    from kpi_gate.release.service import await_workers
     from kpi_gate.run.opening import open_run
 
     told = partial(typer.echo, err=True)
     with working(f"{name}: rollback"), open_run(name) as run, telling(run, told):
         version = promotion.rollback(run, reason)
-    typer.echo(f"{name}: the champion is {version or 'the rule of thumb'} again.")
+        served = await_workers(run, version)
+    words = f"the champion is {version or 'the rule of thumb'} again"
+    typer.echo(f"{name}: {'; '.join(filter(None, (words, served)))}.")
 
 
 def reanchor(name: UseCaseName, reason: Reason = "") -> None:
