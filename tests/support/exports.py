@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from kpi_gate.decision.evidence import Contender
 from kpi_gate.evaluation.views import at_decision
 from kpi_gate.learning.policy import Policy
-from kpi_gate.record.model_files import Model, ModelCard
+from kpi_gate.record.model_files import GOLDEN_FILE, MODEL_FILE, Model, ModelCard
 from kpi_gate.serving.export import make_export
 from kpi_gate.serving.predictor import load_export
 
@@ -52,17 +52,22 @@ def made_up(use_case, count=400, seed=3):
     return rows
 
 
-def model_of(use_case, estimator, rows, features=None):
-    """Return a fitted estimator as the model of a use case, its golden rows the last ones."""
+def model_of(use_case, estimator, rows, folder):
+    """Return a fitted estimator as the model of a use case, its golden rows the last ones.
+
+    What it would be loaded from is a stand-in.
+    """
     policy = Policy(settings=use_case.settings.policy, parameters=use_case.settings.base_values())
     card = ModelCard(
         contender=Contender(name="1", digest="abcdef0123456789"),
         policy=policy,
-        features=tuple(features or use_case.feature_names),
+        features=tuple(use_case.feature_names),
     )
-    model = Model(Path(), card=card, estimator=estimator)
-    model.golden = at_decision(use_case, rows.tail(20)).reset_index(drop=True)
-    return model
+    card.write(folder)
+    (folder / MODEL_FILE).write_bytes(b"a stand-in")
+    golden = at_decision(use_case, rows.tail(20)).reset_index(drop=True)
+    golden.to_parquet(folder / GOLDEN_FILE, index=False)
+    return Model(folder, card=card, estimator=estimator)
 
 
 def trained(use_case, rows, *, calibrate=True, estimator=None):
@@ -79,5 +84,6 @@ def trained(use_case, rows, *, calibrate=True, estimator=None):
 
 def export_of(use_case, estimator, rows, folder, version="1"):
     """Return the export of a fitted estimator, loaded."""
-    manifest = make_export(model_of(use_case, estimator, rows), use_case, folder, version=version)
+    model = model_of(use_case, estimator, rows, folder.with_name("model"))
+    manifest = make_export(model, use_case, folder, version=version)
     return load_export(folder, fingerprint=manifest.fingerprint())

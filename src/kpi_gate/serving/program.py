@@ -212,6 +212,72 @@ def arithmetic(spec: Spec, parts: Parts) -> Step:
     return run
 
 
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    found.__name__: found
+    for found in (
+        *(np.log1p, np.log, np.log2, np.log10, np.exp, np.expm1, np.sqrt, np.cbrt, np.square),
+        *(np.absolute, np.sign, np.tanh, np.sin, np.cos, np.nan_to_num, np.clip),
+    )
+}
+
+
+def apply(spec: Spec, parts: Parts) -> Step:
+    """Run a function of numpy's on every number."""
+    function, arguments = FUNCTIONS[spec["function"]], spec["arguments"]
+
+    def run(table: Table, faults: Faults) -> Floats:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(matrix(table), **arguments), dtype=np.float64)
+
+    return run
+
+
+def products(spec: Spec, parts: Parts) -> Step:
+    """Multiply columns with each other; the place after the last column stands for 1."""
+    places = parts.array(spec["places"]).astype(np.intp)
+
+    def run(table: Table, faults: Faults) -> Floats:
+        found = matrix(table)
+        given = np.hstack([found, np.ones((len(found), 1))])
+        return np.asarray(given[:, places].prod(axis=2))
+
+    return run
+
+
+def bins(spec: Spec, parts: Parts) -> Step:
+    """Say of each number in which bin of its column it lies."""
+    edges = [parts.array(name) for name in spec["edges"]]
+
+    def run(table: Table, faults: Faults) -> Floats:
+        columns = zip(edges, matrix(table).T, strict=True)
+        return np.column_stack([np.searchsorted(e, c, side="right") for e, c in columns]) * 1.0
+
+    return run
+
+
+def scaled(spec: Spec, parts: Parts) -> Step:
+    """Divide each row by its length."""
+    norms: dict[str, Callable[[Floats], Floats]] = {
+        "l1": lambda found: np.abs(found).sum(axis=1),
+        "l2": lambda found: np.sqrt(np.square(found).sum(axis=1)),
+        "max": lambda found: np.abs(found).max(axis=1),
+    }
+    norm = norms[spec["norm"]]
+
+    def run(table: Table, faults: Faults) -> Floats:
+        found = matrix(table)
+        length = norm(found)
+        return np.asarray(found / np.where(length == 0, 1.0, length)[:, None])
+
+    return run
+
+
+def above(spec: Spec, parts: Parts) -> Step:
+    """Mark the numbers above a bound."""
+    bound = float(spec["bound"])
+    return lambda table, faults: (matrix(table) > bound).astype(np.float64)
+
+
 def whole(spec: Spec, parts: Parts) -> Step:
     """Refuse rows with gaps or endless numbers; `single` also rounds as a float would."""
     words, gaps, single = spec["words"], spec["gaps"], spec.get("single", False)
@@ -248,6 +314,19 @@ def trees(spec: Spec, parts: Parts) -> Step:
     return run
 
 
+def in_turn(spec: Spec, parts: Parts) -> Step:
+    """Add up trees in single precision, one after the other, as XGBoost does."""
+    model, start = parts.trees(spec["trees"]), np.float32(spec["start"])
+
+    def run(table: Table, faults: Faults) -> Floats:
+        given = np.ascontiguousarray(matrix(table), dtype=np.float32)
+        leaves = treelite.gtil.predict_per_tree(model, given, nthread=1).reshape(len(given), -1)
+        begun = np.hstack([np.full((len(given), 1), start), leaves.astype(np.float32)])
+        return np.cumsum(begun, axis=1, dtype=np.float32)[:, -1].astype(np.float64)
+
+    return run
+
+
 def linear(spec: Spec, parts: Parts) -> Step:
     """Return a weighted sum of the columns."""
     weights, start = parts.array(spec["weights"]), float(parts.array(spec["start"])[0])
@@ -265,13 +344,39 @@ def _expit(score: Floats) -> Floats:
         return np.asarray(1.0 / (1.0 + np.exp(-score)))
 
 
+# exp of a float as the C library has it (Szabolcs Nagy, Arm optimized routines): within half an ulp
+# but for a few arguments, and XGBoost's probabilities hang on these
+_PARTS = 32
+_CUBIC = (
+    float.fromhex("0x1.c6af84b912394p-5"),
+    float.fromhex("0x1.ebfce50fac4f3p-3"),
+    float.fromhex("0x1.62e42ff0c52d6p-1"),
+)
+_ROOTS = np.exp2(np.arange(_PARTS) / _PARTS)
+
+
+def _exp_in_single(number: Floats) -> NDArray[np.float32]:
+    scaled_by = number * (_PARTS / np.log(2.0))
+    near = np.rint(scaled_by)
+    rest, (three, two, one) = (scaled_by - near) / _PARTS, _CUBIC
+    power = (three * rest + two) * (rest * rest) + (one * rest + 1.0)
+    steps = near.astype(np.int64)
+    found = power * np.ldexp(_ROOTS[steps % _PARTS], steps // _PARTS)
+    return np.asarray(found, dtype=np.float32)
+
+
+def _expit_in_single(score: Floats) -> Floats:
+    one = np.float32(1.0)
+    return np.asarray(one / (_exp_in_single(np.minimum(-score, 88.7)) + one), dtype=np.float64)
+
+
 LINKS: dict[str, Callable[[Floats], Floats]] = {
     "sigmoid": _expit,
+    "sigmoid in single": _expit_in_single,
     "huber": lambda score: (np.clip(score, -1.0, 1.0) + 1.0) / 2.0,
     "exp": np.exp,
-    "log": np.log,
+    "expm1": np.expm1,
     "square": np.square,
-    "complement": lambda score: 1.0 - score,
 }
 
 
@@ -312,8 +417,9 @@ def constant(spec: Spec, parts: Parts) -> Step:
 STEPS: dict[str, Callable[[Spec, Parts], Step]] = {
     made.__name__: made
     for made in (
-        *(chain, split, take, codes, flags, impute, arithmetic, whole),
-        *(trees, linear, project, link, stairs, mean, constant),
+        *(chain, split, take, codes, flags, impute, arithmetic, apply, products, bins),
+        *(scaled, above, whole),
+        *(trees, in_turn, linear, project, link, stairs, mean, constant),
     )
 }
 

@@ -30,7 +30,11 @@ def made(tmp_path_factory):
             estimator = trained(use_case, rows)
             folder = tmp_path_factory.mktemp("exports") / name
             loaded = export_of(use_case, estimator, rows, folder)
-            found[name] = (loaded, Reference(model_of(use_case, estimator, rows), use_case), folder)
+            found[name] = (
+                loaded,
+                Reference(model_of(use_case, estimator, rows, folder.with_name("model")), use_case),
+                folder,
+            )
         return found[name]
 
     return get

@@ -4,23 +4,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import treelite
-import treelite.sklearn
-from sklearn.base import is_classifier
-from sklearn.utils import get_tags
 
-from kpi_gate.serving.export.draft import NOTHING, Draft, NotCompiledError, chained, named
+from kpi_gate.serving.export.checks import checked
+from kpi_gate.serving.export.draft import Draft, NotCompiledError, chained, named
+from kpi_gate.serving.export.forests import TREES, compile_trees
 from kpi_gate.serving.export.preparing import compile_transformer
 from kpi_gate.serving.program import Spec
 
-SIGMOID = {"kind": "link", "function": "sigmoid"}
-TREES = (
-    *("HistGradientBoostingClassifier", "HistGradientBoostingRegressor"),
-    *("GradientBoostingClassifier", "GradientBoostingRegressor"),
-    *("RandomForestClassifier", "RandomForestRegressor"),
-    *("ExtraTreesClassifier", "ExtraTreesRegressor"),
-)
-IN_SINGLE = ("GradientBoosting", "RandomForest", "ExtraTrees", "DecisionTree")  # as float32
+Names = tuple[str, ...]
+GoOn = Callable[[Any, Names], Spec]
+LINEAR = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
+LOSSES = {"log_loss": "sigmoid", "modified_huber": "huber"}  # of SGDClassifier
+EXPONENTIAL = ("PoissonRegressor", "GammaRegressor")
+INVERSES = {np.exp: "exp", np.expm1: "expm1", np.square: "square"}
+# what holds another estimator and answers as it does
+HOLDERS = {
+    "FrozenEstimator": "estimator",
+    "WithAmounts": "classifier",
+    "FixedThresholdClassifier": "estimator_",
+    "TunedThresholdClassifierCV": "estimator_",
+    "SelfTrainingClassifier": "estimator_",
+}
 
 
 def compile_probability(estimator: Any, names: Sequence[str], draft: Draft) -> Spec:
@@ -46,7 +50,8 @@ def compile_number(estimator: Any, names: Sequence[str], draft: Draft) -> Spec:
     return _Compiler(draft).number(estimator, tuple(names))
 
 
-Names = tuple[str, ...]
+def _none(estimator: Any) -> NotCompiledError:
+    return NotCompiledError(f"{named(estimator)} has no compiled form")
 
 
 class _Compiler:
@@ -60,32 +65,32 @@ class _Compiler:
         inner = self._within(estimator, names, self.probability)
         if inner is not None:
             return inner
-        if kind in ("Averaged", "CalibratedClassifierCV", "VotingClassifier"):
-            return self._averaged(estimator, names)
-        if kind == "DummyClassifier":
-            return self._dummy(estimator)
-        if kind in _TREE_KINDS:
-            return self._trees(estimator, margin=False)
-        if kind in ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis"):
-            return {**SIGMOID, "inner": self.decision(estimator, names)}
-        if kind == "SGDClassifier":
-            link = {"log_loss": "sigmoid", "modified_huber": "huber"}.get(estimator.loss)
-            if link:
-                inner = self.decision(estimator, names)
-                return {"kind": "link", "function": link, "inner": inner}
-        raise NotCompiledError(f"{kind} has no compiled form")
+        made: dict[str, Callable[[Any, Names], Spec]] = {
+            "Averaged": self._averaged,
+            "VotingClassifier": self._voting,
+            "BaggingClassifier": self._bagging,
+            "StackingClassifier": self._stacking,
+            "CalibratedClassifierCV": self._all_calibrated,
+            "DummyClassifier": self._dummy,
+        }
+        if kind in made:
+            return made[kind](estimator, names)
+        if kind in TREES:
+            return compile_trees(estimator, names, self.draft, margin=False)
+        if kind in LINEAR:
+            return _linked("sigmoid", self.decision(estimator, names))
+        if kind == "SGDClassifier" and estimator.loss in LOSSES:
+            return _linked(LOSSES[estimator.loss], self.decision(estimator, names))
+        raise _none(estimator)
 
     def decision(self, estimator: Any, names: Names) -> Spec:
         """Return the steps to what `decision_function` says."""
-        kind = named(estimator)
         inner = self._within(estimator, names, self.decision)
         if inner is not None:
             return inner
-        if kind in _TREE_KINDS:
-            return self._trees(estimator, margin=True)
-        if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_"):
-            return self._linear(estimator)
-        raise NotCompiledError(f"{kind} has no compiled form")
+        if named(estimator) in TREES:
+            return compile_trees(estimator, names, self.draft, margin=True)
+        return self._linear(estimator)
 
     def number(self, estimator: Any, names: Names) -> Spec:
         """Return the steps to what a regressor predicts."""
@@ -95,65 +100,15 @@ class _Compiler:
             return inner
         if kind == "DummyRegressor":
             return {"kind": "constant", "number": float(np.ravel(estimator.constant_)[0])}
-        if kind in _TREE_KINDS:
-            return self._trees(estimator, margin=False)
-        if is_classifier(estimator):
-            raise NotCompiledError(f"{kind} is no regressor")
-        if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_"):
-            return self._linear(estimator)
-        raise NotCompiledError(f"{kind} has no compiled form")
-
-    def _within(
-        self, estimator: Any, names: Names, go_on: Callable[[Any, Names], Spec]
-    ) -> Spec | None:
-        """Look into what only holds another estimator; None where it is one itself."""
-        kind = named(estimator)
-        if kind == "Pipeline":
-            return self._pipeline(estimator, names, go_on)
-        if kind == "FrozenEstimator":
-            return go_on(estimator.estimator, names)
-        if kind == "WithAmounts":
-            return go_on(estimator.classifier, names)
-        found = getattr(estimator, "best_estimator_", None)
-        return None if found is None else go_on(found, names)
-
-    def _pipeline(self, pipeline: Any, names: Names, go_on: Callable[[Any, Names], Spec]) -> Spec:
-        steps: list[Spec] = []
-        for _, step in pipeline.steps[:-1]:
-            if step in (None, "passthrough"):
-                continue
-            spec, names = compile_transformer(step, names, self.draft)
-            steps.append(spec)
-        return chained(*steps, go_on(pipeline.steps[-1][1], names))
-
-    def _averaged(self, estimator: Any, names: Names) -> Spec:
-        weights = None
-        if named(estimator) == "Averaged":
-            steps = [self.probability(one, names) for one in estimator.classifiers]
-        elif named(estimator) == "VotingClassifier":
-            if estimator.voting != "soft":
-                raise NotCompiledError("VotingClassifier gives no probabilities")
-            steps = [self.probability(one, names) for one in estimator.estimators_]
-            weights = estimator._weights_not_none
-        else:
-            steps = [self._calibrated(one, names) for one in estimator.calibrated_classifiers_]
-        if len(steps) == 1:
-            return steps[0]
-        given = [1.0] * len(steps) if weights is None else [float(w) for w in weights]
-        return {"kind": "mean", "steps": steps, "weights": given}
-
-    def _calibrated(self, calibrated: Any, names: Names) -> Spec:
-        inner = self.response(calibrated.estimator, names)
-        if calibrated.method not in ("sigmoid", "isotonic"):
-            raise NotCompiledError(
-                f"CalibratedClassifierCV(method={calibrated.method!r}) has no compiled form"
-            )
-        (map_,) = calibrated.calibrators
-        if calibrated.method == "sigmoid":
-            shape = {"factor": -float(map_.a_), "shift": -float(map_.b_)}
-            return {**SIGMOID, **shape, "inner": inner}
-        x, y = self.draft.keep(map_.X_thresholds_), self.draft.keep(map_.y_thresholds_)
-        return {"kind": "stairs", "x": x, "y": y, "inner": inner}
+        if kind == "TransformedTargetRegressor":
+            link = INVERSES.get(estimator.inverse_func)
+            if estimator.transformer is not None or link is None:
+                raise NotCompiledError(f"{kind} turns back by no function that is known")
+            return _linked(link, self.number(estimator.regressor_, names))
+        if kind in TREES:
+            return compile_trees(estimator, names, self.draft, margin=False)
+        found = self._linear(estimator)
+        return _linked("exp", found) if kind in EXPONENTIAL else found
 
     def response(self, estimator: Any, names: Names) -> Spec:
         """Return the steps to what calibration looks at: the decision where there is one."""
@@ -161,73 +116,89 @@ class _Compiler:
             return self.decision(estimator, names)
         return self.probability(estimator, names)
 
-    def _dummy(self, estimator: Any) -> Spec:
+    def _within(self, estimator: Any, names: Names, go_on: GoOn) -> Spec | None:
+        """Look into what only holds another estimator; None where it is one itself."""
+        kind = named(estimator)
+        if kind == "Pipeline":
+            return self._pipeline(estimator, names, go_on)
+        held = getattr(estimator, HOLDERS.get(kind, "best_estimator_"), None)
+        return None if held is None else go_on(held, names)
+
+    def _pipeline(self, pipeline: Any, names: Names, go_on: GoOn) -> Spec:
+        steps: list[Spec] = []
+        for _, step in pipeline.steps[:-1]:
+            spec, names = compile_transformer(step, names, self.draft)
+            steps.append(spec)
+        return chained(*steps, go_on(pipeline.steps[-1][1], names))
+
+    def _averaged(self, estimator: Any, names: Names) -> Spec:
+        return _mean([self.probability(one, names) for one in estimator.classifiers])
+
+    def _voting(self, estimator: Any, names: Names) -> Spec:
+        if estimator.voting != "soft":
+            raise NotCompiledError("VotingClassifier gives no probabilities")
+        steps = [self.probability(one, names) for one in estimator.estimators_]
+        return _mean(steps, estimator._weights_not_none)
+
+    def _bagging(self, estimator: Any, names: Names) -> Spec:
+        steps = []
+        for one, features in zip(
+            estimator.estimators_, estimator.estimators_features_, strict=True
+        ):
+            places = [int(place) for place in features]
+            inner = self.probability(one, tuple(names[place] for place in places))
+            steps.append(chained({"kind": "take", "places": places}, inner))
+        return chained(checked(estimator), _mean(steps))
+
+    def _stacking(self, estimator: Any, names: Names) -> Spec:
+        made = {"predict_proba": self.probability, "decision_function": self.decision}
+        every, branches = list(range(len(names))), []
+        used = [one for one in estimator.estimators_ if one != "drop"]
+        for one, method in zip(used, estimator.stack_method_, strict=True):
+            if method not in made:
+                raise NotCompiledError(f"StackingClassifier over {method}")
+            branches.append([every, made[method](one, names)])
+        if estimator.passthrough:
+            branches.append([every, {"kind": "take"}])
+        final = self.probability(estimator.final_estimator_, tuple(map(str, range(len(branches)))))
+        return chained({"kind": "split", "branches": branches}, final)
+
+    def _all_calibrated(self, estimator: Any, names: Names) -> Spec:
+        return _mean([self._calibrated(one, names) for one in estimator.calibrated_classifiers_])
+
+    def _calibrated(self, calibrated: Any, names: Names) -> Spec:
+        inner, (map_, *_) = self.response(calibrated.estimator, names), calibrated.calibrators
+        if calibrated.method == "sigmoid":
+            return _linked("sigmoid", inner, factor=-float(map_.a_), shift=-float(map_.b_))
+        if calibrated.method == "isotonic":
+            x, y = self.draft.keep(map_.X_thresholds_), self.draft.keep(map_.y_thresholds_)
+            return {"kind": "stairs", "x": x, "y": y, "inner": inner}
+        raise NotCompiledError(
+            f"CalibratedClassifierCV(method={calibrated.method!r}) has no compiled form"
+        )
+
+    def _dummy(self, estimator: Any, names: Names) -> Spec:
         if estimator.strategy == "prior":
             return {"kind": "constant", "number": float(estimator.class_prior_[1])}
         if estimator.strategy == "most_frequent":
             return {"kind": "constant", "number": float(np.argmax(estimator.class_prior_))}
         raise NotCompiledError(f"DummyClassifier({estimator.strategy!r}) draws lots")
 
-    def _trees(self, estimator: Any, *, margin: bool) -> Spec:
-        kind = named(estimator)
-        try:
-            model = _TREE_KINDS[kind](estimator)
-        except Exception as error:  # treelite follows layouts that may have changed
-            words = " ".join(str(error).split())[:200]
-            raise NotCompiledError(f"{kind}: treelite cannot read it: {words}") from error
-        forest = kind.startswith(("RandomForest", "ExtraTrees"))
-        at = 1 if forest and is_classifier(estimator) else 0
-        spec = {
-            "kind": "trees",
-            "trees": self.draft.keep_trees(model),
-            "margin": margin,
-            "at": at,
-            "float32": model.input_type == "float32",
-        }
-        # a link of one's own: the same in all versions of treelite
-        return chained(_checked(estimator), spec)
-
     def _linear(self, estimator: Any) -> Spec:
-        weights = np.ravel(estimator.coef_)
-        start = np.ravel(np.asarray(estimator.intercept_, dtype=np.float64))[:1]
-        many = np.ndim(estimator.coef_) == 2 and np.shape(estimator.coef_)[0] != 1
-        if many or start.size != 1:
-            raise NotCompiledError(f"{named(estimator)} has more than one weighted sum")
-        spec = {
-            "kind": "linear",
-            "weights": self.draft.keep(weights),
-            "start": self.draft.keep(start),
-        }
-        return chained(_checked(estimator), spec)
+        if not (hasattr(estimator, "coef_") and hasattr(estimator, "intercept_")):
+            raise _none(estimator)
+        start = np.ravel(np.asarray(estimator.intercept_, dtype=np.float64))
+        rows = np.atleast_2d(estimator.coef_).shape[0]
+        if rows != 1 or start.size != 1 or hasattr(estimator.coef_, "toarray"):
+            raise NotCompiledError(f"{named(estimator)} is no single weighted sum")
+        weights, begin = self.draft.keep(np.ravel(estimator.coef_)), self.draft.keep(start)
+        return chained(checked(estimator), {"kind": "linear", "weights": weights, "start": begin})
 
 
-def _checked(estimator: Any) -> Spec:
-    """Return the step that refuses what an estimator refuses."""
-    kind = named(estimator)
-    if kind.startswith(("HistGradientBoosting", "LGBM", "XGB")):
-        return NOTHING
-    return {
-        "kind": "whole",
-        "words": kind,
-        "gaps": bool(get_tags(estimator).input_tags.allow_nan),
-        "single": kind.startswith(IN_SINGLE),
-    }
+def _mean(steps: Sequence[Spec], weights: Sequence[float] | None = None) -> Spec:
+    given = [1.0] * len(steps) if weights is None else [float(weight) for weight in weights]
+    return steps[0] if len(steps) == 1 else {"kind": "mean", "steps": steps, "weights": given}
 
 
-def _of_scikit_learn(estimator: Any) -> treelite.Model:
-    return treelite.sklearn.import_model(estimator)
-
-
-def _of_lightgbm(estimator: Any) -> treelite.Model:
-    return treelite.frontend.from_lightgbm(estimator.booster_)
-
-
-def _of_xgboost(estimator: Any) -> treelite.Model:
-    return treelite.frontend.from_xgboost(estimator.get_booster())
-
-
-_TREE_KINDS: dict[str, Callable[[Any], treelite.Model]] = {
-    **dict.fromkeys(TREES, _of_scikit_learn),
-    **dict.fromkeys(("LGBMClassifier", "LGBMRegressor"), _of_lightgbm),
-    **dict.fromkeys(("XGBClassifier", "XGBRegressor"), _of_xgboost),
-}
+def _linked(function: str, inner: Spec, **shape: float) -> Spec:
+    return {"kind": "link", "function": function, "inner": inner, **shape}

@@ -137,16 +137,18 @@ def _first_line(node: _Def) -> int:
 
 def _same(node: _Def, code: Any) -> bool:
     """Tell functions that begin on one line apart, by name and by what they compile to."""
-    name = node.name if isinstance(node, ast.FunctionDef) else "<lambda>"
-    if name != code.co_name:
-        return False
     if isinstance(node, ast.FunctionDef):
-        return True
+        return bool(node.name == code.co_name)
+    if code.co_name != "<lambda>":
+        return False
     again = compile(ast.Expression(node), "?", "eval").co_consts[0]
-    # of a closure the names are cells, so its code differs: its constants tell enough
-    return again.co_consts == code.co_consts and (
-        again.co_code == code.co_code or bool(code.co_freevars)
-    )
+    # of a closure the names are cells, so its code differs: what it reads tells enough
+    return bool(_reads(again) == _reads(code))
+
+
+def _reads(code: Any) -> tuple[Any, ...]:
+    names = {*code.co_names, *code.co_freevars}
+    return names, code.co_varnames, [c for c in code.co_consts if not hasattr(c, "co_code")]
 
 
 def _arguments(node: _Def) -> list[ast.arg]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import get_tags
 
+from kpi_gate.serving.export.checks import checked
 from kpi_gate.serving.export.draft import NOTHING, Draft, NotCompiledError, chained, named
 from kpi_gate.serving.export.encoders import compile_encoder
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program import FUNCTIONS, Spec
 
 Names = tuple[str, ...]
 Compiled = tuple[Spec, Names]
@@ -28,7 +28,8 @@ def compile_transformer(step: Any, names: Names, draft: Draft) -> Compiled:
     """
     if step in (None, "passthrough"):
         return NOTHING, names
-    made = _KINDS.get(named(step))
+    selects = _selected if hasattr(step, "get_support") else None
+    made = _KINDS.get(named(step), selects)
     if made is None:
         raise NotCompiledError(f"{named(step)} has no compiled form")
     return made(step, names, draft)
@@ -106,12 +107,7 @@ def _plain(value: Any) -> Any:
 
 def _arithmetic(step: Any, draft: Draft, *operations: tuple[str, Any]) -> Spec:
     made = [[name, draft.keep(numbers)] for name, numbers in operations if numbers is not None]
-    checked = {
-        "kind": "whole",
-        "words": named(step),
-        "gaps": bool(get_tags(step).input_tags.allow_nan),
-    }
-    return chained(checked, {"kind": "arithmetic", "operations": made})
+    return chained(checked(step), {"kind": "arithmetic", "operations": made})
 
 
 def _standard(step: Any, names: Names, draft: Draft) -> Compiled:
@@ -142,10 +138,59 @@ def _robust(step: Any, names: Names, draft: Draft) -> Compiled:
 
 
 def _function(step: Any, names: Names, draft: Draft) -> Compiled:
-    if step.func is None:
+    function = step.func
+    # what boosted trees do with their own numbers
+    inner = getattr(function, "func", None)
+    if function is None or getattr(inner, "__name__", "") == "check_array":
         return NOTHING, names
-    name = getattr(step.func, "__name__", named(step.func))
-    raise NotCompiledError(f"FunctionTransformer({name}) has no compiled form")
+    name = getattr(function, "__name__", named(function))
+    if FUNCTIONS.get(name) is not function:
+        raise NotCompiledError(f"FunctionTransformer({name}) has no compiled form")
+    arguments = {key: float(value) for key, value in (step.kw_args or {}).items()}
+    return {"kind": "apply", "function": name, "arguments": arguments}, names
+
+
+def _selected(step: Any, names: Names, draft: Draft) -> Compiled:
+    places = [int(place) for place in step.get_support(indices=True)]
+    spec = chained(checked(step), {"kind": "take", "places": places})
+    return spec, tuple(names[place] for place in places)
+
+
+def _components(step: Any, names: Names, draft: Draft) -> Compiled:
+    weights, mean = step.components_.T, getattr(step, "mean_", None)
+    if getattr(step, "whiten", False):
+        weights = weights / np.sqrt(step.explained_variance_)
+    shift = np.zeros(weights.shape[0]) if mean is None else mean
+    spec = {"kind": "project", "weights": draft.keep(weights), "shift": draft.keep(shift)}
+    return chained(checked(step), spec), tuple(map(str, step.get_feature_names_out()))
+
+
+def _polynomial(step: Any, names: Names, draft: Draft) -> Compiled:
+    powers = step.powers_
+    degree, one = int(powers.sum(axis=1).max(initial=0)), powers.shape[1]
+    places = np.full((len(powers), max(degree, 1)), one)
+    for row, power in enumerate(powers):
+        used = np.repeat(np.arange(one), power)
+        places[row, : len(used)] = used
+    spec = {"kind": "products", "places": draft.keep(places)}
+    return chained(checked(step), spec), tuple(map(str, range(len(powers))))
+
+
+def _bins(step: Any, names: Names, draft: Draft) -> Compiled:
+    spec = {"kind": "bins", "edges": [draft.keep(edges[1:-1]) for edges in step.bin_edges_]}
+    found = chained(checked(step), spec)
+    if step.encode == "ordinal":
+        return found, names
+    hot, given = compile_encoder(step._encoder, names, draft)
+    return chained(found, hot), given
+
+
+def _normalizer(step: Any, names: Names, draft: Draft) -> Compiled:
+    return chained(checked(step), {"kind": "scaled", "norm": step.norm}), names
+
+
+def _binarizer(step: Any, names: Names, draft: Draft) -> Compiled:
+    return chained(checked(step), {"kind": "above", "bound": float(step.threshold)}), names
 
 
 _KINDS: dict[str, Callable[[Any, Names, Draft], Compiled]] = {
@@ -158,6 +203,12 @@ _KINDS: dict[str, Callable[[Any, Names, Draft], Compiled]] = {
     "MaxAbsScaler": _max_abs,
     "RobustScaler": _robust,
     "FunctionTransformer": _function,
+    "PolynomialFeatures": _polynomial,
+    "KBinsDiscretizer": _bins,
+    "Normalizer": _normalizer,
+    "Binarizer": _binarizer,
+    "PCA": _components,
+    "TruncatedSVD": _components,
     "OrdinalEncoder": compile_encoder,
     "OneHotEncoder": compile_encoder,
     "TargetEncoder": compile_encoder,

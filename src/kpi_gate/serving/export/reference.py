@@ -62,7 +62,9 @@ class Reference:
         if pd.api.types.is_datetime64_any_dtype(like):
             found = pd.to_datetime(pd.Series(values, dtype=object), utc=True, format="ISO8601")
             return found if getattr(like, "tz", None) else found.dt.tz_localize(None)
-        if pd.api.types.is_numeric_dtype(like) and not any(isinstance(v, str) for v in values):
+        if pd.api.types.is_numeric_dtype(like):
+            if any(isinstance(value, str) for value in values):
+                return pd.Series(values)  # units have no type of their own
             column = pd.Series(values, dtype=np.float64)
             whole = not column.isna().any() and bool((column == np.floor(column)).all())
             return column.astype(like) if whole or like.kind == "f" else column
