@@ -8,7 +8,7 @@ import pytest
 
 from kpi_gate.serving.canary import CanaryWatch
 from kpi_gate.serving.traffic import Assigned
-from kpi_gate.serving.usual import usual
+from kpi_gate.serving.usual import comparable
 from kpi_gate.usecase.serving_settings import Canary
 
 SETTINGS = Canary()
@@ -39,6 +39,13 @@ def assigned(new, share, arm=""):
     return Assigned(arm, version, other, share, False, None, share)
 
 
+def made(score, action=0.0, advantage=0.0, fault=""):
+    return SimpleNamespace(score=score, action=action, advantage=advantage, fault=fault)
+
+
+FAILED = made(None, 0.0, None, "no x")
+
+
 def play(watch, seed=1, rows=3_000, looks=100, shares=(0.01, 0.1, 0.5), **harm):
     """Let units with habits come in steps; return what is told, and the rows until then."""
     rng, row = np.random.default_rng(seed), 0
@@ -51,10 +58,8 @@ def play(watch, seed=1, rows=3_000, looks=100, shares=(0.01, 0.1, 0.5), **harm):
             action = harm.get("action", float(score > ABOVE)) if new else float(score > ABOVE)
             worth = 100 * (score - ABOVE) - harm.get("loss", 0.0) * new
             fails = harm.get("fails", 0.0) * new + harm.get("all_fail", 0.001)
-            watch.add(
-                assigned(new, share), who, score=score, action=action, advantage=worth,
-                failed=bool(rng.random() < fails),
-            )  # fmt: skip
+            fault = "no x" if rng.random() < fails else ""
+            watch.add(assigned(new, share), who, made(score, action, worth, fault))
             told = watch.harm() if row % looks == 0 else ""
             if told:
                 return told, row
@@ -84,11 +89,9 @@ def test_harm_is_told_with_both_numbers_and_the_bound(harm, guard):
 def test_a_version_that_fails_on_every_row_is_seen_within_a_few_units():
     watch = watching()
     for who in range(400):
-        watch.add(assigned(False, 0.01), who, score=0.1, action=0, advantage=0)
+        watch.add(assigned(False, 0.01), who, made(0.1))
     for who in range(5):
-        watch.add(
-            assigned(True, 0.01), f"n{who}", score=None, action=0, advantage=None, failed=True
-        )
+        watch.add(assigned(True, 0.01), f"n{who}", FAILED)
     assert watch.harm() == (
         "failure rate: 100% not scored of 5 units with v2 (at 1%), 0% of 400 with v1; "
         "it may rise by 1%"
@@ -125,8 +128,8 @@ def test_versions_that_differ_on_the_golden_rows_may_differ_in_use():
 def test_a_unit_counts_once_a_step():
     watch = watching()
     for _ in range(500):
-        watch.add(assigned(False, 0.1), 7, score=0.1, action=0, advantage=0)
-        watch.add(assigned(True, 0.1), "7", score=None, action=0, advantage=0, failed=True)
+        watch.add(assigned(False, 0.1), 7, made(0.1))
+        watch.add(assigned(True, 0.1), "7", FAILED)
     assert watch.harm() == ""
     new, old = watch.tally()["seen"]["0.1"]
     assert (new[0], old[0]) == (1, 1)
@@ -135,8 +138,8 @@ def test_a_unit_counts_once_a_step():
 def test_only_canary_and_champion_count_and_only_before_all_have_it():
     watch, empty = watching(), watching().tally()
     for arm in ("holdout", "control", "treatment", "explore"):
-        watch.add(assigned(True, 0.1, arm), 1, score=0.5, action=1, advantage=1)
-    watch.add(assigned(False, 1.0), 1, score=0.5, action=1, advantage=1)
+        watch.add(assigned(True, 0.1, arm), 1, made(0.5, 1.0, 1.0))
+    watch.add(assigned(False, 1.0), 1, made(0.5, 1.0, 1.0))
     assert watch.tally() == empty
 
 
@@ -145,9 +148,9 @@ def test_what_other_workers_saw_is_taken_in_as_json():
     rng = np.random.default_rng(2)
     for who in range(900):
         new, score = who % 10 == 0, float(rng.beta(2, 5))
-        seen = {"score": score, "action": 0.0, "advantage": 0.0, "failed": new and who % 30 == 0}
+        seen = FAILED if who % 30 == 0 else made(score)
         for watch in (whole, parts[who % 3]):
-            watch.add(assigned(new, 0.1), who, **seen)
+            watch.add(assigned(new, 0.1), who, seen)
     others = [json.loads(json.dumps(one.tally())) for one in parts[1:]]
     assert whole.harm().startswith("failure rate: 33.3% not scored of 90 units")
     assert parts[0].harm(others) == whole.harm()
@@ -168,32 +171,18 @@ def test_actions_that_are_places_of_levels_are_shares_of_the_last():
     places = said(GOLDEN.score, action=[3.0 * (one > ABOVE) for one in GOLDEN.score])
     watch = watching(golden=(places, places), most_action=3.0)
     for who in range(300):
-        watch.add(assigned(who % 2 > 0, 0.5), who, score=0.2, action=3.0, advantage=0.0)
+        watch.add(assigned(who % 2 > 0, 0.5), who, made(0.2, 3.0))
     new, old = watch.tally()["seen"]["0.5"]
     assert new[3] == old[3] == 150
 
 
-def version(answer, ruled=None):
-    rows = [{"x": number} for number in range(6)]
-    return SimpleNamespace(
-        golden={"rows": rows, "real": 4},
-        decide=lambda given: answer(len(given)),
-        rule_of_thumb=lambda given: ruled,
-    )
-
-
-def test_both_versions_are_asked_about_the_same_real_golden_rows():
-    fine = version(lambda n: said([0.1] * n), ruled=[1.0] * 4)
-    found = usual(fine, version(lambda n: said([0.9] * n)))
-    assert [one.action for one in found] == [[0.0] * 4, [1.0] * 4]
-    ruled = usual(fine, None)
-    assert (ruled[1].action, ruled[1].score) == ([1.0] * 4, [None] * 4)
-    assert usual(version(lambda n: said([0.1] * n)), None) is None
-    for silent in ({"fault": ["no x"] * 4}, {"action": [-1.0] * 4}):
-        assert usual(fine, version(lambda n, silent=silent: said([0.1] * n, **silent))) is None
+def test_two_versions_are_compared_where_both_can_score_all_golden_rows():
+    assert comparable(GOLDEN, GOLDEN) == (GOLDEN, GOLDEN)
+    silent = said(GOLDEN.score, fault=["no x"] * 200)
+    assert comparable(GOLDEN, silent) is comparable(silent, GOLDEN) is None
 
 
 def test_a_canary_of_one_step_has_nothing_to_watch():
     watch = watching(Canary(steps=(1.0,)))
-    watch.add(assigned(False, 1.0), 1, score=0.5, action=1, advantage=1)
+    watch.add(assigned(False, 1.0), 1, made(0.5, 1.0, 1.0))
     assert watch.harm() == ""

@@ -8,7 +8,7 @@ most one case of a hundred, however long it is watched.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from kpi_gate.decision.stats.bounded_means import Mean, surely_above
 from kpi_gate.serving.traffic import CANARY, CHAMPION, Assigned
@@ -21,6 +21,26 @@ MOST_UNITS = 100_000  # that are told apart in one arm of one step
 GUARDS = 4  # each may err as often
 _UNITS, _FAILED, _ACTED, _ACTION, _RATED, _ADVANTAGE, _SCORED, _BELOW = range(8)
 _SIZE = _BELOW + len(CUTS)
+
+
+class Decided(Protocol):
+    """What a version said of one row."""
+
+    @property
+    def score(self) -> float | None:
+        """Its score; None where there is none."""
+
+    @property
+    def action(self) -> float:
+        """What it does."""
+
+    @property
+    def advantage(self) -> float | None:
+        """What acting is worth beyond not acting, as it sees it."""
+
+    @property
+    def fault(self) -> str:
+        """Why it could not score the row; empty where it could."""
 
 
 class _Check(NamedTuple):
@@ -64,8 +84,9 @@ class CanaryWatch:
         settings: Steps and guards.
         champion: The version that is tried.
         previous: What all others get meanwhile.
-        golden: What both say of rows that are usual, see `usual`; None where nobody knows, and only
-            failures are compared.
+        golden: What both say of rows that are usual, see `comparable`; None where nobody knows, and
+            only failures are compared.
+        since: When the champion was released: another canary of the same versions is another.
         most_action: The largest action: 1, or the place of the last level.
     """
 
@@ -76,9 +97,11 @@ class CanaryWatch:
         previous: str,
         golden: tuple[Scored, Scored] | None,
         *,
+        since: str = "",
         most_action: float = 1.0,
     ) -> None:
-        self.settings, self.champion, self.previous = settings, champion, previous
+        self.champion, self.previous, self.since = champion, previous, since
+        self._guards = settings.guards
         self._most_action = most_action if most_action > 0 else 1.0
         self._range = range_of(*golden) if golden else None
         self._cuts = (cuts_of(golden[0]), cuts_of(golden[1])) if golden else ((), ())
@@ -94,7 +117,7 @@ class CanaryWatch:
 
     def _compared(self, golden: Scored, before: Scored, alpha: float) -> Iterator[_Check]:
         """Yield what both versions say of the golden rows, and so can be compared."""
-        guards, action, worth = self.settings.guards, self._share_of_action, self._share_of_range
+        guards, action, worth = self._guards, self._share_of_action, self._share_of_range
         found = difference(map(action, golden.action), map(action, before.action))
         if found is not None:
             most = max(guards.action_rate_may_move_by, found[1])
@@ -125,25 +148,13 @@ class CanaryWatch:
         low, high = self._range
         return min(max((advantage - low) / (high - low), 0.0), 1.0)
 
-    def add(
-        self,
-        assigned: Assigned,
-        unit: object,
-        *,
-        score: float | None,
-        action: float,
-        advantage: float | None,
-        failed: bool = False,
-    ) -> None:
+    def add(self, assigned: Assigned, unit: object, made: Decided) -> None:
         """Take in one decision; a few microseconds.
 
         Args:
             assigned: How it was taken; only canary and champion count, while not all are canary.
             unit: Whom it is about.
-            score: Score of the version that decided; None where there is none.
-            action: What was done.
-            advantage: What acting is worth beyond not acting, as the version sees it.
-            failed: Whether the version could not score the row.
+            made: What the version that decided said of the row.
         """
         new, arms = assigned.arm == CANARY, self._sums.get(assigned.canary_share)
         if arms is None or not (new or assigned.arm == CHAMPION):
@@ -154,16 +165,17 @@ class CanaryWatch:
         seen.add(key)
         sums = arms[0] if new else arms[1]
         sums[_UNITS] += 1
-        acted = self._share_of_action(action)
-        if failed or acted is None:
+        acted = self._share_of_action(made.action)
+        if made.fault or acted is None:
             sums[_FAILED] += 1
             return
         sums[_ACTED] += 1
         sums[_ACTION] += acted
-        worth = self._share_of_range(advantage)
+        worth = self._share_of_range(made.advantage)
         if worth is not None:
             sums[_RATED] += 1
             sums[_ADVANTAGE] += worth
+        score = made.score
         if score is not None:
             sums[_SCORED] += 1
             for place, cut in enumerate(self._cuts[0 if new else 1], start=_BELOW):
@@ -173,7 +185,15 @@ class CanaryWatch:
     def tally(self) -> dict[str, Any]:
         """Return what this worker has seen, as JSON, for the other workers."""
         seen = {repr(share): [list(sums) for sums in arms] for share, arms in self._sums.items()}
-        return {"champion": self.champion, "previous": self.previous, "seen": seen}
+        return {**self._names, "seen": seen}
+
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"champion": self.champion, "previous": self.previous, "since": self.since}
+
+    def is_mine(self, tally: Mapping[str, Any]) -> bool:
+        """Tell whether a tally is of this canary."""
+        return all(tally.get(name) == said for name, said in self._names.items())
 
     def harm(self, others: Iterable[Mapping[str, Any]] = ()) -> str:
         """Return which guard is broken, with both numbers and the bound; empty where none is.
@@ -182,8 +202,7 @@ class CanaryWatch:
             others: What the watches of the other workers have seen, each by its `tally`; what is
                 about another canary does not count.
         """
-        ours = (self.champion, self.previous)
-        theirs = [one for one in others if (one.get("champion"), one.get("previous")) == ours]
+        theirs = [one for one in others if self.is_mine(one)]
         for share, arms in self._sums.items():
             seen = [_arms(mapping(one.get("seen")).get(repr(share))) for one in theirs]
             new, old = (

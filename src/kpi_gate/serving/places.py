@@ -43,3 +43,8 @@ def workers(workspace: Workspace) -> Path:
 def keys(workspace: Workspace) -> Path:
     """File of the hashed API keys."""
     return root(workspace) / "keys.json"
+
+
+def canary(workspace: Workspace, use_case: str) -> Path:
+    """Folder of what each worker saw of the canary of a use case."""
+    return root(workspace) / "state" / f"{use_case}.canary"

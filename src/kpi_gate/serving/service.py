@@ -9,16 +9,20 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.serving import places
 from kpi_gate.serving.budget import Budget
-from kpi_gate.serving.errors import NothingToServeError
+from kpi_gate.serving.canary_guard import CanaryGuard
+from kpi_gate.serving.errors import NothingToServeError, ServingError
 from kpi_gate.serving.follow import Standing
 from kpi_gate.serving.log.writer import DecisionLog
 from kpi_gate.serving.reports import Served
+from kpi_gate.serving.returning import Recorder
 from kpi_gate.serving.schema import Checker, RowFault
+from kpi_gate.serving.shadow import Shadow
 from kpi_gate.serving.state import Returns
 from kpi_gate.serving.traffic import (
     CONTROL,
@@ -30,10 +34,12 @@ from kpi_gate.serving.traffic import (
     Traffic,
     version_before,
 )
+from kpi_gate.serving.usual import Scored, comparable
 from kpi_gate.serving.versions import Made, One, Version, Versions
 from kpi_gate.usecase.serving_settings import ServingSettings
 
 Row = Mapping[str, Any]
+SHADOW_SECONDS = 10.0  # until a shadow in the model process is given up
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -94,6 +100,8 @@ class Service:
         current: What requests are answered by; None before the first look at the ledger.
         log: Where decisions are kept; None where that was chosen.
         returns: Versions that everybody was sent back from.
+        guard: Watches a canary.
+        recorder: Sees to it that a return is in the ledger.
         swapped: Is told of each change: champion before and after.
     """
 
@@ -104,9 +112,15 @@ class Service:
         versions: Versions,
         log: DecisionLog | None,
         swapped: Callable[[str, str], None] = lambda before, after: None,
+        worker: str = "worker",
     ) -> None:
         self.name, self.settings, self.versions, self.log = name, settings, versions, log
-        self.returns = Returns(places.state(versions.workspace, name))
+        workspace = versions.workspace
+        self.returns = Returns(places.state(workspace, name))
+        self.guard = CanaryGuard(places.canary(workspace, name), self.returns, worker)
+        self.recorder = Recorder(workspace.root, name, worker)
+        self._shadow = _shadow_of(self) if log is not None and settings.shadow != "none" else None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.swapped = swapped
         self.current: Current | None = None
         self._mark: object = None
@@ -120,11 +134,10 @@ class Service:
         mark = (standing, returned)
         if mark == self._mark and not self.versions.due:
             return
-        traffic = self._traffic(standing, returned)
-        await self.versions.load(traffic.versions, standing.known)
-        if self.versions.faults:
-            traffic = self._traffic(standing, returned)
-            await self.versions.load(traffic.versions, standing.known)
+        self._loop = asyncio.get_running_loop()
+        hoped = self._traffic(standing, returned, frozenset())
+        await self.versions.load(hoped.versions, standing.known)
+        traffic = await self._loaded(standing, returned)
         if not self.versions.held:  # the rule of thumb too is asked by the columns of an export
             await self._load_any(standing)
         champion = traffic.champion
@@ -142,7 +155,50 @@ class Service:
         self._settle_budget()
         if before is not None and before.traffic.champion != champion:
             self.swapped(before.traffic.champion, champion)
-        await self.versions.keep(kept or list(self.versions.held))
+        await self.versions.keep([*(kept or self.versions.held), *hoped.versions])
+
+    async def _loaded(self, standing: Standing, returned: frozenset[str]) -> Traffic:
+        """Return a split of what can be loaded: what cannot is nobody's, and one goes on back."""
+        while True:
+            faulty = frozenset(self.versions.faults)
+            traffic = self._traffic(standing, returned, faulty)
+            await self.versions.load(traffic.versions, standing.known)
+            if frozenset(self.versions.faults) == faulty:
+                return traffic
+
+    async def watch(self, standing: Standing) -> None:
+        """Watch a canary that has begun, and see to it that a return is on record."""
+        current, champion = self.current, standing.champion
+        if current is not None:
+            levels = () if current.usual is None else current.usual.predictor.manifest.levels
+            golden, last = partial(self._golden, current), max(len(levels) - 1, 1)
+            await self.guard.follow(current.traffic, time.time(), golden, float(last))
+        gone = champion in self.returns.active(champion, standing.since)
+        self.recorder.follow(self.returns.read()[champion] if gone else None)
+
+    async def _golden(self, current: Current) -> tuple[Scored, Scored] | None:
+        """Return what champion and version before do on the real golden rows of the champion."""
+        traffic = current.traffic
+        held = current.versions.get(traffic.champion)
+        if held is None:
+            return None
+        golden = held.predictor.golden
+        rows = golden["rows"][: golden["real"]]
+        ids = [f"golden {number}" for number in range(len(rows))]
+        try:
+            new = await self._by(current, traffic.champion, rows, ids)
+            return comparable(new, await self._by(current, traffic.previous, rows, ids))
+        except ServingError:  # the process is away: failures are watched all the same
+            return None
+
+    async def send_back(self, version: str, reason: str) -> None:
+        """Send everybody back from a version at once, in all workers.
+
+        Raises:
+            ServingError: If it cannot be written; this worker goes back all the same.
+        """
+        since = None if self.current is None else self.current.traffic.since
+        await self.guard.send_back(version, reason, since)
 
     def _settle_budget(self) -> None:
         """Count what the policy's budget has room for; a new champion goes on with the counts."""
@@ -160,6 +216,8 @@ class Service:
 
     def close(self) -> None:
         """Finish the log and close the counts."""
+        if self._shadow is not None:
+            self._shadow.close()
         if self.log is not None:
             self.log.close()
         if self._budget is not None:
@@ -175,9 +233,10 @@ class Service:
             if self.versions.held:
                 return
 
-    def _traffic(self, standing: Standing, returned: frozenset[str]) -> Traffic:
+    def _traffic(
+        self, standing: Standing, returned: frozenset[str], unavailable: frozenset[str]
+    ) -> Traffic:
         releases = [Release(*one) for one in standing.standing]
-        unavailable = frozenset(self.versions.faults)
         return Traffic(
             self.name,
             self.settings,
@@ -225,8 +284,10 @@ class Service:
         return "" if self.current is None else self.current.traffic.suspended
 
     def own_faults(self) -> list[str]:
-        """Return what is not as it should be of the log and the budget."""
-        found = [] if self.log is None else [self.log.state.fault]
+        """Return what is not as it should be of log, budget, shadow and returns."""
+        found = [self.recorder.fault]
+        found += [] if self.log is None else [self.log.state.fault]
+        found += [] if self._shadow is None else [self._shadow.state.fault]
         return found if self._budget is None else [*found, self._budget.fault]
 
     def told(self) -> dict[str, Any]:
@@ -293,13 +354,36 @@ class Service:
             _answer(current.traffic, rows[at], ids[at], dealt[at], own[at], other.get(at))
             for at in range(len(rows))
         ]
+        watch = self.guard.watch
+        if watch is not None:
+            for row, one, made in zip(rows, dealt, own, strict=True):
+                watch.add(one, row["unit"], made)
         if self.log is None:
             return answers, False
         records = [
             _record(current, rows[at], dealt[at], own[at], other.get(at), answers[at], now)
             for at in range(len(rows))
         ]
-        return answers, self.log.put(records)
+        if self._shadow is not None:
+            records = [
+                record
+                for record, one, row in zip(records, dealt, rows, strict=True)
+                if one.shadow is None or not self._shadow.put(one.shadow, record, row)
+            ]
+        return answers, self.log.put(records) if records else True
+
+    def shadow(self, version: str, rows: Sequence[Row]) -> Made | None:
+        """Let a version score rows for the log alone, in the shadow's own thread."""
+        current = self.current
+        held = None if current is None else current.versions.get(version)
+        if held is None or self._loop is None:
+            return None
+        made = held.decide_here(rows)
+        if made is not None:
+            return made
+        ids = [row.get("id") or secrets.token_hex(12) for row in rows]
+        asked = asyncio.run_coroutine_threadsafe(held.decide(_named(rows, ids)), self._loop)
+        return asked.result(SHADOW_SECONDS)
 
     async def _made(
         self, current: Current, versions: Sequence[str], rows: Sequence[Row], ids: Sequence[str]
@@ -350,6 +434,12 @@ class Service:
             [ids[place] for place in versions],
         )
         return {place: one.action for place, one in zip(versions, made, strict=True)}
+
+
+def _shadow_of(service: Service) -> Shadow:
+    log = service.log
+    assert log is not None  # noqa: S101  (nothing is scored for a log that is not there)
+    return Shadow(service.shadow, log.put)
 
 
 def _within(budget: Budget, rows: Sequence[Row], made: list[One], now: float) -> list[One]:

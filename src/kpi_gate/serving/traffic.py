@@ -128,7 +128,7 @@ class Traffic:
     ) -> None:
         if since.tzinfo is None:
             raise ServingError(f"since == {since}, must have an offset from UTC")
-        self.use_case, self.settings, self.actions = use_case, settings, actions
+        self.use_case, self.settings, self.actions, self.since = use_case, settings, actions, since
         self.champion, self.previous = champion or BASELINE, previous or BASELINE
         self.returned, self._barred = returned, returned | unavailable
         if self.previous in self._barred:

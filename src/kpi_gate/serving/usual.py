@@ -1,8 +1,8 @@
 """What two versions do on rows that are usual: the golden rows of the new one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from math import isfinite, sqrt
-from typing import Any, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -27,51 +27,17 @@ class Scored(Protocol):
         """What acting is worth beyond not acting, as it sees it; None where it does not say."""
 
 
-class _Faulty(Scored, Protocol):
+class Answered(Scored, Protocol):
+    """What a version says of rows that it may not be able to score."""
+
     @property
     def fault(self) -> Sequence[str]:
         """Why it could not score a row; empty where it could."""
 
 
-class Version(Protocol):
-    """A version that is loaded, with its golden rows."""
-
-    @property
-    def golden(self) -> Mapping[str, Any]:
-        """Its golden rows: `rows`, of which the first `real` ones are rows as they were."""
-
-    def decide(self, rows: Sequence[Mapping[str, Any]]) -> _Faulty:
-        """Decide rows."""
-
-    def rule_of_thumb(self, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
-        """Return what the rule of thumb does; None where it cannot be asked here."""
-
-
-class _Ruled(NamedTuple):
-    score: Sequence[float | None]
-    action: Sequence[float]
-    advantage: Sequence[float | None]
-
-
-def usual(new: Version, old: Version | None) -> tuple[Scored, Scored] | None:
-    """Return what two versions say of the golden rows of the new one; None where one is silent.
-
-    Args:
-        new: The version that is tried.
-        old: The one before; None of the rule of thumb.
-    """
-    rows = new.golden["rows"][: new.golden["real"]]
-    found = new.decide(rows)
-    if any(found.fault) or any(action < 0 for action in found.action):
-        return None
-    if old is None:
-        ruled = new.rule_of_thumb(rows)
-        none = [None] * len(rows)
-        return None if ruled is None else (found, _Ruled(none, ruled, none))
-    before = old.decide(rows)
-    if any(before.fault) or any(action < 0 for action in before.action):
-        return None
-    return found, before
+def comparable(new: Answered, old: Answered) -> tuple[Scored, Scored] | None:
+    """Return what two versions say of the same rows; None where one could not score them all."""
+    return None if any(new.fault) or any(old.fault) else (new, old)
 
 
 def difference(

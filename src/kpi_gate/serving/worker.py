@@ -23,6 +23,7 @@ from kpi_gate.usecase.settings import read_settings
 from kpi_gate.workspace import Workspace
 
 LOOK_SECONDS = 0.2  # between two looks at the ledger and at what was taken back
+GUARD_SECONDS = 0.5  # between two looks at whether a canary does harm
 RECHECK_SECONDS = 60.0  # between two scorings of the golden rows
 _TELLER = "kpi_gate.orchestration.serving_notice"
 logger = logging.getLogger("kpi_gate.serving")
@@ -45,6 +46,7 @@ class Worker:
         self.follower = Follower(workspace, options.use_cases)
         self.process = ProcessClient(workspace.root)
         self.draining = False
+        self._looking = asyncio.Lock()
         self.swaps: list[Callable[[str, str, str], None]] = []
         self.services = {name: self._service(name) for name in options.use_cases}
         self._standings: Mapping[str, Standing] = {}
@@ -63,11 +65,10 @@ class Worker:
             for each in self.swaps:
                 each(name, before, after)
 
-        return Service(name, settings, versions, log, swapped)
+        return Service(name, settings, versions, log, swapped, _name())
 
     def _log(self, name: str, values: tuple[str, ...]) -> DecisionLog:
-        worker = f"{socket.gethostname()}-{os.getpid()}"
-        return open_log(places.log(self.workspace, name), worker=worker, values=values)
+        return open_log(places.log(self.workspace, name), worker=_name(), values=values)
 
     @property
     def ready(self) -> bool:
@@ -107,6 +108,7 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._every(LOOK_SECONDS, self.look)),
             asyncio.create_task(self._every(reports.EVERY_SECONDS, self._repeat)),
+            asyncio.create_task(self._every(GUARD_SECONDS, self._guard)),
             asyncio.create_task(self._every(RECHECK_SECONDS, self._recheck)),
         ]
 
@@ -116,6 +118,7 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(one.recorder.stop() for one in self.services.values()))
         await asyncio.gather(*(asyncio.to_thread(one.close) for one in self.services.values()))
         await self.process.stop()
         reports.withdraw(self.workspace)
@@ -130,13 +133,21 @@ class Worker:
 
     async def look(self) -> None:
         """Take up what the ledger says by now."""
-        self._standings = await asyncio.to_thread(self.follower.look)
-        for name, service in self.services.items():
-            standing = self._standings.get(name)
-            if standing is not None:
-                await service.follow(standing)
-                self._tell_faults(name, service)
-        self._say()
+        async with self._looking:
+            self._standings = await asyncio.to_thread(self.follower.look)
+            for name, service in self.services.items():
+                standing = self._standings.get(name)
+                if standing is not None:
+                    await service.follow(standing)
+                    await service.watch(standing)
+                    self._tell_faults(name, service)
+            self._say()
+
+    async def _guard(self) -> None:
+        """Send everybody back from a canary that does harm."""
+        for service in self.services.values():
+            if await service.guard.look():
+                await self.look()
 
     async def _repeat(self) -> None:
         self._say(always=True)
@@ -170,3 +181,8 @@ class Worker:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+
+
+def _name() -> str:
+    """Return what this process is called."""
+    return f"{socket.gethostname()}-{os.getpid()}"

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -100,11 +99,8 @@ class Routes:
         standing = self.worker.standing(service.name)
         if standing is None or not standing.champion:
             raise Problem(409, f"{service.name}: the rule of thumb is in use already")
-        now = datetime.now(UTC)
         try:
-            service.returns.write(
-                standing.champion, reason, by="a person's key", now=now, since=standing.since
-            )
+            await service.send_back(standing.champion, reason)
         except ServingError as error:
             raise Problem(503, str(error)) from error
         await self.worker.look()
