@@ -55,6 +55,11 @@ def parts(action: Any, outcome: Any, columns: Any, parameters: Any) -> dict[str,
     return {"margin": margin, "cost": -action * parameters["cost_usd"]}
 
 
+def offer_to_everyone(rows: pd.DataFrame) -> Any:
+    """Return what the shop does without a model."""
+    return np.ones(len(rows))
+
+
 USE_CASE = UseCase(
     name="toy",
     title="Offers to visitors",
@@ -64,7 +69,7 @@ USE_CASE = UseCase(
     features=(Feature("taste", "number"),),
     estimator=estimator,
     value=ValueModel("offer_margin", parts),
-    baseline=lambda rows: np.ones(len(rows)),
+    baseline=offer_to_everyone,
     baseline_name="offer to everyone",
     limits=("Nobody shops here.",),
 )

@@ -164,7 +164,9 @@ def standing_of(view: LedgerView) -> Standing:
     promotions = tuple((str(done.body["version"]), done.at) for done in view.standing)
     sides = () if running is None else (running.control, running.treatment)
     waits = _candidate(view)
-    named = {version for version, _ in promotions} | {*sides, waits} - {BASELINE, ""}
+    # where none is in use the last one's columns and rule of thumb are
+    ever = [str(entry.body["version"]) for entry in view.entries if entry.kind == "done"][-1:]
+    named = {*(version for version, _ in promotions), *ever, *sides, waits} - {BASELINE, ""}
     end = view.entries[-1] if view.entries else None
     return Standing(
         champion=view.champion,
