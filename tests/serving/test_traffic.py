@@ -12,8 +12,8 @@ from kpi_gate.experiment.assignment import arms
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.serving.assignment import bucket
 from kpi_gate.serving.errors import ServingError
-from kpi_gate.serving.traffic import Release, RunningExperiment, Traffic, version_before
-from kpi_gate.usecase.serving_settings import Canary, ServingSettings
+from kpi_gate.serving.traffic import RunningExperiment, Traffic
+from kpi_gate.usecase.serving_settings import ServingSettings
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 NOW = START.timestamp()
@@ -111,19 +111,11 @@ def test_harm_and_what_cannot_be_loaded_give_everybody_the_version_before():
     assert gone.versions == ()
 
 
-def test_a_release_while_a_canary_runs_holds_the_last_one_that_was_proved():
-    canary = Canary(**STEPS)
-    hours = lambda n: START + timedelta(hours=n)  # noqa: E731
-    standing = [Release("v1", hours(0)), Release("v2", hours(5))]
-    assert version_before(standing, canary) == "v1"
-    assert version_before([*standing, Release("v3", hours(6))], canary) == "v2"
-    soon = [*standing, Release("v3", hours(5.2))]
-    assert version_before(soon, canary) == "v1"  # v2 had come to 10 % only
-    assert version_before(soon, None) == "v2"
-    assert version_before(soon, canary, frozenset(["v1"])) == "baseline"
-    assert version_before(standing[:1], canary) == version_before([], None) == "baseline"
-    # a rollback takes v2's row back: v1 stands since long ago, and is for all at once
-    again = traffic({"canary": STEPS}, champion="v1", previous="baseline", since=hours(-9))
+def test_what_stands_since_long_ago_is_for_all_at_once():
+    # as after a rollback: the row of before counts
+    again = traffic(
+        {"canary": STEPS}, champion="v1", previous="v0", since=START - timedelta(days=1)
+    )
     assert {one.version for one in dealt(again).values()} == {"v1", "baseline"}
 
 

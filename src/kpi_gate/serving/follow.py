@@ -21,6 +21,7 @@ from kpi_gate.record.prepared_databases import sqlite_file
 from kpi_gate.record.registered import ModelError
 from kpi_gate.serving import places
 from kpi_gate.serving.errors import ServingError
+from kpi_gate.serving.releases import Move, in_use
 from kpi_gate.serving.running_experiment import running_experiment
 from kpi_gate.serving.traffic import RunningExperiment
 from kpi_gate.text import mapping
@@ -49,7 +50,8 @@ class Standing(Frozen):
 
     Attributes:
         champion: Version in use; empty where the rule of thumb is.
-        standing: The promotions that no rollback has taken back, oldest first: versions, and when.
+        standing: The promotions that no rollback has taken back, oldest first: versions, and when,
+            see `in_use`.
         known: What is on record of each of these versions, and of an experiment's.
         experiment: What runs; None where nothing does.
         candidate: Version of the newest decision, where it is neither refused nor in use.
@@ -161,7 +163,12 @@ def standing_of(view: LedgerView) -> Standing:
         return Release(version=version, digest=judged.digest, export=exports.get(version, ""))
 
     running = running_experiment(view.experiments)
-    promotions = tuple((str(done.body["version"]), done.at) for done in view.standing)
+    moves = (
+        Move(str(entry.body["version"]), entry.at, entry.kind == "done")
+        for entry in view.entries
+        if entry.kind in MOVED and entry.number not in view.uncounted
+    )
+    promotions = in_use([str(done.body["version"]) for done in view.standing], moves)
     sides = () if running is None else (running.control, running.treatment)
     waits = _candidate(view)
     # where none is in use the last one's columns and rule of thumb are

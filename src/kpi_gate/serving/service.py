@@ -19,6 +19,7 @@ from kpi_gate.serving.canary_guard import CanaryGuard
 from kpi_gate.serving.errors import NothingToServeError, ServingError
 from kpi_gate.serving.follow import Standing
 from kpi_gate.serving.log.writer import DecisionLog
+from kpi_gate.serving.releases import Release, version_before
 from kpi_gate.serving.reports import Served
 from kpi_gate.serving.returning import Recorder
 from kpi_gate.serving.schema import Checker, RowFault
@@ -30,9 +31,7 @@ from kpi_gate.serving.traffic import (
     HOLDOUT,
     TREATMENT,
     Assigned,
-    Release,
     Traffic,
-    version_before,
 )
 from kpi_gate.serving.usual import Scored, comparable
 from kpi_gate.serving.versions import Made, One, Version, Versions

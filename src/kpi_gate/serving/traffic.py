@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kpi_gate.serving.assignment import bucket_of
 from kpi_gate.serving.errors import ServingError
-from kpi_gate.usecase.serving_settings import Canary, ServingSettings
+from kpi_gate.usecase.serving_settings import ServingSettings
 
 BASELINE = "baseline"  # the rule of thumb, as a version
 CHAMPION, CANARY, HOLDOUT, EXPLORE = "champion", "canary", "holdout", "explore"
@@ -60,40 +60,6 @@ class Assigned(NamedTuple):
     shadow: str | None
     canary_share: float = 1.0
     explored_share: float = 0.0
-
-
-class Release(NamedTuple):
-    """A promotion that no rollback has taken back.
-
-    Attributes:
-        version: What came into use.
-        since: When.
-    """
-
-    version: str
-    since: datetime
-
-
-def version_before(
-    standing: "list[Release]", canary: Canary | None, returned: frozenset[str] = frozenset()
-) -> str:
-    """Return the version that holds while the last release is a canary, and that one returns to.
-
-    It is the newest earlier one whose own canary had come to its end: what was replaced at 10 % has
-    not shown yet that it does no harm, and 99 % of the units must not get it now.
-
-    Args:
-        standing: Promotions that stand, the oldest first; the last one is the champion's.
-        canary: How releases come into use.
-        returned: Versions that did harm, or cannot be loaded.
-    """
-    minutes = 0.0 if canary is None else (len(canary.steps) - 1) * canary.step_minutes
-    for place in range(len(standing) - 2, -1, -1):
-        one, successor = standing[place], standing[place + 1]
-        lasted = (successor.since - one.since).total_seconds() / 60
-        if one.version not in returned and lasted >= minutes:
-            return one.version
-    return BASELINE
 
 
 class Traffic:
