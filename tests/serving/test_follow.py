@@ -44,7 +44,8 @@ def test_rows_that_come_are_followed_and_a_rollback_too(workspace, run_at, secon
     promotion.rollback(run_at(), "complaints")
     second = follower.look()["toy"]
     assert (first.champion, second.champion) == ("v2", "v1")
-    assert second.since < first.since
+    used = first.standing[1][1] - first.standing[0][1]  # time of v1, which it has behind it
+    assert run_at().ledger.entries()[-1].at - second.since == used
 
 
 def test_a_ledger_that_goes_away_changes_nothing_also_for_who_starts_then(
