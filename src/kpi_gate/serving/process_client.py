@@ -112,13 +112,18 @@ class ProcessClient:
 
     async def stop(self) -> None:
         """End the process."""
-        for task in self._tasks:
-            task.cancel()
         process, self._process = self._process, None
-        if process is not None and process.returncode is None:
+        if process is None:
+            return
+        if process.stdin is not None:
+            process.stdin.close()
+        if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+        batches, *answers = self._tasks
+        batches.cancel()
+        await asyncio.gather(batches, *answers, return_exceptions=True)
 
     async def _wait(self, do: str, key: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         future = asyncio.get_running_loop().create_future()
@@ -196,6 +201,7 @@ class ProcessClient:
             raise ProcessError(f"the model process has ended: {error}") from None
         finally:
             self._asked.pop(number, None)
+        del found["number"]
         if "error" in found:
             raise ProcessError(str(found["error"]))
         return found

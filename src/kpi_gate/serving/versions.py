@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kpi_gate.serving import places
-from kpi_gate.serving.errors import ExportError
+from kpi_gate.serving.errors import ExportError, ProcessError
 from kpi_gate.serving.follow import Release
 from kpi_gate.serving.manifest import MANIFEST_FILE
 from kpi_gate.serving.predictor import NEEDS_PROCESS, Predictor, load_export
@@ -91,12 +91,20 @@ class Version:
     async def decide(self, rows: Rows) -> Made:
         """Decide with the help of the model process.
 
+        Where it gives no answer the rule of thumb stands in, as for a row that cannot be scored.
+
         Raises:
-            ProcessError: If it gives no answer.
+            ProcessError: If it gives no answer, and the rule of thumb needs it too.
         """
         if not self.compiled:
-            found = await self._process.decide(self.key, rows)
-            return _made(found, len(rows))
+            try:
+                return _made(await self._process.decide(self.key, rows), len(rows))
+            except ProcessError as error:
+                light = self.predictor.rule_of_thumb(rows)
+                if light is None:
+                    raise
+                said = {"action": light, "propensity": [1.0] * len(rows)}
+                return _made({**said, "fault": [str(error)] * len(rows)}, len(rows))
         here = self.predictor.decide(rows)
         ask = [place for place, action in enumerate(here.action) if action == NEEDS_PROCESS]
         ruled = await self._process.rule(self.key, [rows[place] for place in ask])

@@ -183,9 +183,7 @@ def test_after_a_rollback_to_none_the_rule_of_thumb_answers(project, run_at, fir
     assert found["score"] is None
 
 
-def test_a_registry_and_a_ledger_that_are_away_at_the_start_change_nothing(
-    project, first_champion
-):
+def test_a_registry_and_a_ledger_that_are_away_at_the_start_change_nothing(project, first_champion):
     with served(project) as client:
         known = ask(client, ROW).json()
     (project / ".kpi-gate/mlflow.db").unlink()
