@@ -71,6 +71,7 @@ class Predictor:
         self.manifest, self.nbytes = manifest, BEHIND_A_LINK
         self._folder, self._policy = folder, manifest.policy
         self._margin = manifest.policy.settings.margin
+        self._reader = wire.Reader(manifest.columns)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._score: Step | None = None
         self._amounts: dict[str, tuple[Step, Step]] = {}
@@ -119,7 +120,7 @@ class Predictor:
 
         A row that cannot be scored or weighed gets the action of the rule of thumb.
         """
-        given = wire.arrays(self.manifest.columns, rows)
+        given = {} if self._score is None else self._reader.arrays(rows)
         found = self._decided(given, len(rows), rows)
         return Decided(
             [None if x != x else x for x in found.score.tolist()],  # NaN  # noqa: PLR0124
@@ -143,31 +144,36 @@ class Predictor:
         """Return what the business does without a model; None where pandas is needed to say."""
         if self._rule is None:
             return None
-        given = wire.arrays(self.manifest.columns, rows)
+        given = self._reader.arrays(rows)
         found = self._ruled(given, len(rows), rows)
         return None if np.isnan(found).any() else found.tolist()
 
     def _decided(self, given: wire.Arrays, count: int, said: Any) -> DecidedColumns:
+        if self._score is None or not count:
+            nothing, ask = np.full(count, np.nan), np.full(count, NEEDS_PROCESS)
+            return DecidedColumns(nothing, ask, np.ones(count), [""] * count, nothing)
         faults: Faults = {}
-        score, advantage = np.full(count, np.nan), np.full(count, np.nan)
-        action = np.full(count, NEEDS_PROCESS)
-        if self._score is not None and count:
-            inputs = [given[name] for name in self._features]
-            score = np.array(self._score(inputs, faults), dtype=np.float64)
-            amounts = self._expect(inputs, faults)
-            if faults:
-                score[list(faults)] = np.nan
-            self._mark(faults, ~np.isfinite(score), given, "the model gives no finite number")
-            action = score.copy()
-            if self._value is not None:
-                advantage = self._advantage(self._value, score, amounts, given)
-                self._mark(faults, ~np.isfinite(advantage), given, "the value gives no number")
-                action = (advantage > self._margin).astype(np.float64)
-            if faults:
-                self._stand_in(action, faults, given, said)
+        inputs = [given[name] for name in self._features]
+        score = self._score(inputs, faults)
+        amounts = self._expect(inputs, faults)
+        if faults:
+            score[list(faults)] = np.nan
+        sound = np.isfinite(score)
+        if not sound.all():
+            self._mark(faults, ~sound, given, "the model gives no finite number")
+        if self._value is None:
+            action, advantage = score.copy(), np.full(count, np.nan)
+        else:
+            advantage = self._advantage(self._value, score, amounts, given)
+            weighed = np.isfinite(advantage)
+            if not weighed.all():
+                self._mark(faults, sound & ~weighed, given, "the value gives no number")
+            action = (advantage > self._margin).astype(np.float64)
         fault = [""] * count
-        for row, words in faults.items():
-            fault[row] = words
+        if faults:
+            self._stand_in(action, faults, given, said)
+            for row, words in faults.items():
+                fault[row] = words
         return DecidedColumns(score, action, np.ones(count), fault, advantage)
 
     def _expect(self, inputs: list[Any], faults: Faults) -> dict[str, tuple[Floats, Floats]]:
@@ -195,7 +201,8 @@ class Predictor:
     def _mark(
         self, faults: Faults, wrong: NDArray[np.bool_], given: wire.Arrays, words: str
     ) -> None:
-        for row in np.flatnonzero(wrong).tolist() if wrong.any() else ():
+        """Say of each row why it has no number, and what of it is null."""
+        for row in np.flatnonzero(wrong).tolist():
             missing = [name for name, column in given.items() if _is_gap(column[row])]
             null = f"; null is {', '.join(missing)}" if missing else ""
             faults[row] = f"{faults.get(row, words)}{null}"

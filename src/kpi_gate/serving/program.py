@@ -134,7 +134,7 @@ def flags(spec: Spec, parts: Parts) -> Step:
         columns = _columns(table)
         found = np.zeros((len(columns[0]), int(starts[-1])))
         for place, (column, look) in enumerate(zip(columns, tables, strict=True)):
-            at = look(column, faults)
+            at = np.asarray(look(column, faults))
             rows = np.flatnonzero(at >= 0)
             found[rows, starts[place] + at[rows].astype(np.intp)] = 1.0
         return found
@@ -142,28 +142,30 @@ def flags(spec: Spec, parts: Parts) -> Step:
     return run
 
 
-def _levels(spec: Spec) -> Callable[[NDArray[Any], Faults], Floats]:
+def _levels(spec: Spec) -> Callable[[NDArray[Any], Faults], Sequence[float]]:
     """Return what looks up a column's levels; a code of None is a refusal."""
-    table = dict(zip(spec["levels"], spec["codes"], strict=True))
+    # JSON has no NaN: it is spelled
+    codes = [None if code is None else float(code) for code in spec["codes"]]
+    table = dict(zip(spec["levels"], codes, strict=True))
     missing, unknown, name = spec["missing"], spec["unknown"], spec["name"]
-    if isinstance(missing, str):
-        missing = float(missing)  # JSON has no NaN
-    if isinstance(unknown, str):
-        unknown = float(unknown)
-    table = {level: np.nan if code == "nan" else code for level, code in table.items()}
+    table[None] = None if missing is None else float(missing)
+    otherwise = None if unknown is None else float(unknown)
 
     def code(value: Any, row: int, faults: Faults) -> float:
-        if value is None or value != value:  # NaN  # noqa: PLR0124
-            found, words = missing, f"{name} is null, which the model does not take"
-        else:
-            found, words = table.get(value, unknown), f"{name} {value!r:.80} is new to the model"
+        gap = value is None or value != value  # NaN  # noqa: PLR0124
+        found = table[None] if gap else table.get(value, otherwise)
         if found is None:
-            faults.setdefault(row, words)
+            new = f"{name} {value!r:.80} is new to the model"
+            faults.setdefault(row, f"{name} is null" if gap else new)
             return np.nan
         return float(found)
 
-    def look(column: NDArray[Any], faults: Faults) -> Floats:
-        return np.array([code(value, row, faults) for row, value in enumerate(column.tolist())])
+    def look(column: NDArray[Any], faults: Faults) -> Sequence[float]:
+        values = column.tolist()
+        found = [table.get(value) for value in values]
+        if None in found:
+            found = [code(value, row, faults) for row, value in enumerate(values)]
+        return found  # type: ignore[return-value]
 
     return look
 

@@ -11,27 +11,32 @@ from kpi_gate.serving.manifest import Column
 
 Arrays = dict[str, NDArray[Any]]
 NUMBERS = ("number", "whole", "truth")
+NAMES = ("unit", "item")  # roles
 
 
-def arrays(columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> Arrays:
-    """Return the rows' columns; one that no row names is left out.
+class Reader:
+    """Reads rows of JSON that have passed the check of some columns."""
 
-    Args:
-        columns: Of the manifest.
-        rows: They have passed the check.
-    """
-    found = {}
-    for column in columns:
-        name = column.name
-        values = [row.get(name) for row in rows]
-        if column.required or any(value is not None for value in values):
-            found[name] = array(column, values)
-    return found
+    def __init__(self, columns: Sequence[Column]) -> None:
+        numbers = [c for c in columns if c.kind in NUMBERS and c.role not in NAMES and c.required]
+        self._numbers = [column.name for column in numbers]
+        self._others = [column for column in columns if column not in numbers]
+
+    def arrays(self, rows: Sequence[Mapping[str, Any]]) -> Arrays:
+        """Return the rows' columns; one that no row names is left out."""
+        names = self._numbers
+        table = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
+        found: Arrays = dict(zip(names, table.reshape(len(rows), len(names)).T, strict=True))
+        for column in self._others:
+            values = [row.get(column.name) for row in rows]
+            if column.required or any(value is not None for value in values):
+                found[column.name] = array(column, values)
+        return found
 
 
 def array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
     """Return the values of one column."""
-    if column.role in ("unit", "item"):
+    if column.role in NAMES:
         return _objects(values)
     if column.kind in NUMBERS:
         return np.array(values, dtype=np.float64)
@@ -66,7 +71,7 @@ def from_arrays(columns: Sequence[Column], given: Mapping[str, Any]) -> Arrays:
         if column.name not in given:
             continue
         values = np.asarray(given[column.name])
-        if column.kind in NUMBERS and column.role not in ("unit", "item"):
+        if column.kind in NUMBERS and column.role not in NAMES:
             values = values.astype(np.float64)
         elif column.kind == "time":
             values = values.astype("datetime64[us]")

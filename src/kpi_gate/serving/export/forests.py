@@ -37,7 +37,8 @@ def compile_trees(estimator: Any, names: tuple[str, ...], draft: Draft, *, margi
     own = getattr(estimator, "_preprocessor", None)
     before = NOTHING
     if own is not None:
-        before, _ = compile_transformer(own, names, draft)
+        if not _changes_nothing(own):
+            before, _ = compile_transformer(own, names, draft)
         estimator = copy.copy(estimator)
         estimator._preprocessor = None
     if kind.startswith("XGB"):
@@ -55,6 +56,15 @@ def compile_trees(estimator: Any, names: tuple[str, ...], draft: Draft, *, margi
         "float32": model.input_type == "float32",
     }
     return chained(before, checked(estimator), spec)
+
+
+def _changes_nothing(own: Any) -> bool:
+    """Whether categories are numbered as they should be already, and stand first."""
+    (_, encoder, marked), *_ = own.transformers_
+    first = np.flatnonzero(marked).tolist() == list(range(int(np.sum(marked))))
+    levels = [np.asarray(found, dtype=object) for found in encoder.categories_]
+    known = [[level for level in found if level == level] for found in levels]  # noqa: PLR0124
+    return first and all(found == list(range(len(found))) for found in known)
 
 
 def _of_one_tree(tree: Any) -> treelite.Model:
