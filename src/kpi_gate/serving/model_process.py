@@ -100,7 +100,7 @@ def _choose(held: Reference, rows: Sequence[Row]) -> Answer:
         )
     answer = _drawn(chances, use_case, rows)
     picked = found.scores[np.arange(len(table)), np.asarray(answer["action"], dtype=int)]
-    faults = [found.words if wrong else "" for wrong in found.failed]
+    faults = held.faults(table, found.failed).tolist()
     return {**answer, "score": _listed(picked), "fault": faults, "advantage": None}
 
 

@@ -12,6 +12,7 @@ from kpi_gate.evaluation.views import at_decision, rule_of_thumb
 from kpi_gate.learning.expected import Amounts, Expected, value_columns
 from kpi_gate.learning.policy import expected_advantage
 from kpi_gate.learning.row_scoring import score_partly
+from kpi_gate.learning.scoring import ScoringError
 from kpi_gate.record.model_files import Model
 from kpi_gate.serving.predictor import Decided
 from kpi_gate.usecase.contract import UseCase
@@ -19,6 +20,9 @@ from kpi_gate.usecase.refusal import Refusal
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
+
+
+MOST_TOLD = 5  # rows of which it is asked why, each by itself
 
 
 class Reference:
@@ -77,7 +81,7 @@ class Reference:
         found = score_partly(self._scores, table, self._features, nothing)
         scored = ~found.failed
         advantage = nothing.copy()
-        faults = np.where(scored, "", self._why(found.words))
+        faults = self.faults(table, found.failed)
         action = found.scores.copy()
         if self.policy.settings.kind != "probability":
             if scored.any():
@@ -108,9 +112,22 @@ class Reference:
         expect(estimator, table, features, self.use_case)
         return score(estimator, table, features, self.use_case)
 
-    def _why(self, words: str) -> str:
-        # "3 of 9 rows, the first of them row 2 (unit a): ValueError: …": the cause alone
-        return words.partition(": ")[2][:300] or "the model cannot score it"
+    def faults(self, table: pd.DataFrame, failed: NDArray[np.bool_]) -> NDArray[Any]:
+        """Return why each row that failed did; it names no other row.
+
+        Args:
+            table: The rows.
+            failed: Marks those that the model could not score.
+        """
+        found = np.full(len(table), "", dtype=object)
+        found[failed] = "the model cannot score it"
+        for row in np.flatnonzero(failed)[:MOST_TOLD]:
+            try:
+                self._scores(table.iloc[[row]])
+                found[row] = "the model gives no finite number"
+            except ScoringError as error:
+                found[row] = str(error)
+        return found
 
     def _advantage(self, table: pd.DataFrame, scores: Floats) -> Floats:
         amounts = expect(self.model.estimator, table, self._features, self.use_case)
