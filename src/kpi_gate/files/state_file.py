@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any
 
 
-def write_state(path: Path, content: Mapping[str, Any]) -> None:
+def write_state(path: Path, content: Mapping[str, Any], mode: int = 0o666) -> None:
     """Write a file in the place of what was there: a reader sees the one or the other.
+
+    Args:
+        path: The file.
+        content: What it says.
+        mode: Who may read and write it, as far as this process gives rights away at all.
 
     Raises:
         OSError: If it cannot be written; what was there stays.
@@ -17,7 +22,8 @@ def write_state(path: Path, content: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        whole.write_text(json.dumps(content), encoding="utf-8")
+        with os.fdopen(os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(json.dumps(content))
         os.replace(whole, path)  # noqa: PTH105  (as one act)
     finally:
         whole.unlink(missing_ok=True)

@@ -24,7 +24,7 @@ from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.releases import Move, in_use
 from kpi_gate.serving.running_experiment import running_experiment
 from kpi_gate.serving.traffic import RunningExperiment
-from kpi_gate.text import mapping
+from kpi_gate.text import finite, mapping
 from kpi_gate.workspace import Workspace
 
 MOVED = ("done", "rollback")  # rows that say that the champion is another now
@@ -45,6 +45,20 @@ class Release(Frozen):
     export: str = ""
 
 
+class Earned(Frozen):
+    """What a champion has earned since its promotion.
+
+    Attributes:
+        champion: Its name.
+        per_decision: Money per decision.
+        unit: Unit of the KPI, such as EUR.
+    """
+
+    champion: str
+    per_decision: float
+    unit: str
+
+
 class Standing(Frozen):
     """What the ledger says of one use case.
 
@@ -57,6 +71,8 @@ class Standing(Frozen):
         candidate: Version of the newest decision, where it is neither refused nor in use.
         row: Number of the ledger's last row of the use case.
         row_hash: Its hash.
+        worth: What the newest look at the champion found a decision to earn; None where no look
+            could say.
     """
 
     champion: str = ""
@@ -66,6 +82,7 @@ class Standing(Frozen):
     candidate: str = ""
     row: int = 0
     row_hash: str = ""
+    worth: Earned | None = None
 
     @property
     def since(self) -> datetime | None:
@@ -183,7 +200,19 @@ def standing_of(view: LedgerView) -> Standing:
         candidate=waits,
         row=0 if end is None else end.number,
         row_hash="" if end is None else end.hash,
+        worth=_worth(view),
     )
+
+
+def _worth(view: LedgerView) -> Earned | None:
+    looks = view.of_kind("monitor")
+    realised = mapping(looks[-1].body.get("realised")) if looks else {}
+    worth = mapping(realised.get("worth"))
+    money = finite(worth.get("per_decision"))
+    if money is None:
+        return None
+    champion, unit = (str(each) for each in (realised.get("champion"), worth.get("unit")))
+    return Earned(champion=champion, per_decision=money, unit=unit)
 
 
 def _candidate(view: LedgerView) -> str:

@@ -277,6 +277,14 @@ class Service:
         """What the champion's share of the decisions gets now; `baseline` for the rule of thumb."""
         return BASELINE if self.current is None else self.current.traffic.champion
 
+    def golden_scores(self, version: str) -> list[float]:
+        """Return the scores of a version's golden rows, as they were; none where it has none."""
+        held = self.versions.held.get(version)
+        if held is None:
+            return []
+        golden = held.predictor.golden
+        return [score for score in golden["score"][: golden["real"]] if score is not None]
+
     @property
     def suspended(self) -> str:
         """Why an experiment that runs is not dealt; empty where it is, or none runs."""

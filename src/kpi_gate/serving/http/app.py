@@ -1,5 +1,6 @@
 """The server's routes over one worker: decisions, what is served, whether it is well."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,9 +10,15 @@ from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from kpi_gate import __version__
+from kpi_gate.serving import places
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.http import problems
+from kpi_gate.serving.http.asgi import App
+from kpi_gate.serving.http.door import door
+from kpi_gate.serving.http.log_lines import write_json_lines
+from kpi_gate.serving.http.metrics import Counts
 from kpi_gate.serving.http.problems import Problem
+from kpi_gate.serving.http.scrape import MEDIA_TYPE, Scrape
 from kpi_gate.serving.options import ServeOptions
 from kpi_gate.serving.service import Answer, Service
 from kpi_gate.serving.worker import Worker
@@ -21,20 +28,38 @@ JSON = "application/json"
 FIELDS = Answer._fields
 
 
-def create() -> FastAPI:
+def create() -> App:
     """Return the app that the command line asked for: what each worker process runs."""
-    return app_of(Worker(ServeOptions.handed_on(), Workspace()))
+    write_json_lines()
+    return served(Worker(ServeOptions.handed_on(), Workspace()))
 
 
-def app_of(worker: Worker) -> FastAPI:
-    """Return the app over a worker, which it starts and stops."""
+def served(worker: Worker) -> App:
+    """Return the app over a worker, behind its door."""
+    counts = Counts(worker.services)
+    return door(app_of(worker, counts), worker, counts)
+
+
+def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
+    """Return the app over a worker, which it starts and stops.
+
+    Args:
+        worker: What decides.
+        counts: Where decisions are counted; by default anew.
+    """
+    if counts is None:
+        counts = Counts(worker.services)
+    worker.swaps.append(counts.swapped)
+    scrape = Scrape(worker, counts, places.root(worker.workspace) / "metrics")
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await worker.start()
+        leaving = asyncio.create_task(scrape.keep_leaving())
         try:
             yield
         finally:
+            leaving.cancel()
             await worker.stop()
 
     app = FastAPI(
@@ -46,13 +71,14 @@ def app_of(worker: Worker) -> FastAPI:
         redoc_url=None,
     )
     problems.handle(app)
-    routes = Routes(worker)
+    routes = Routes(worker, counts, scrape)
     app.add_route("/{use_case}/decisions", routes.decide, methods=["POST"])
     app.add_route("/{use_case}/return", routes.send_back, methods=["POST"])
     for path, answer in (
         ("/version", routes.version),
         ("/health", routes.health),
         ("/ready", routes.ready),
+        ("/metrics", routes.metrics),
     ):
         app.add_route(path, answer, methods=["GET"])
     return app
@@ -61,8 +87,8 @@ def app_of(worker: Worker) -> FastAPI:
 class Routes:
     """What is answered on each path."""
 
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
+    def __init__(self, worker: Worker, counts: Counts, scrape: Scrape) -> None:
+        self.worker, self.counts, self.scrape = worker, counts, scrape
 
     def _service(self, request: Request) -> Service:
         name = request.path_params["use_case"]
@@ -86,6 +112,7 @@ class Routes:
         if faults:
             raise problems.of_rows(faults)
         answers, logged = await service.decide(rows)
+        self.counts.decided(service.name, answers, service.golden_scores)
         told = [{**dict(zip(FIELDS, one, strict=True)), "logged": logged} for one in answers]
         return _json({"decisions": told} if many else told[0])
 
@@ -120,6 +147,10 @@ class Routes:
         if not self.worker.ready:
             raise Problem(503, "; ".join(self.worker.faults()) or "it is starting or ending")
         return _json({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Give the numbers of all workers to Prometheus."""
+        return Response(self.scrape.page(), media_type=MEDIA_TYPE)
 
 
 def _parsed(body: bytes) -> Any:

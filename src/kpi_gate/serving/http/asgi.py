@@ -1,0 +1,42 @@
+"""What the pieces of the door have in common: the types of ASGI, and what a path is about."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+OF_USE_CASE = ("decisions", "return")
+ALONE = {
+    "/version": "version",
+    "/health": "health",
+    "/ready": "ready",
+    "/metrics": "metrics",
+    "/openapi.json": "openapi",
+}
+OTHER = "other"
+
+
+def route_of(path: str) -> tuple[str, str]:
+    """Return the route of a path, `other` where there is none, and the use case it names."""
+    alone = ALONE.get(path)
+    if alone is not None:
+        return alone, ""
+    use_case, _, route = path[1:].partition("/")
+    return (route, use_case) if route in OF_USE_CASE else (OTHER, "")
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return a header of a request; empty where it has none.
+
+    Args:
+        scope: Of the request.
+        name: In lower case.
+    """
+    for each, value in scope["headers"]:
+        if each == name:
+            return str(value, "latin-1")
+    return ""

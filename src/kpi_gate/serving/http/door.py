@@ -1,0 +1,33 @@
+"""Everything that a request passes before it is answered, from the outside in."""
+
+from kpi_gate.serving import places
+from kpi_gate.serving.http.asgi import App
+from kpi_gate.serving.http.keys import Keyed, Keys
+from kpi_gate.serving.http.limits import Bounds, Limited, OwnNameOnly, own_names
+from kpi_gate.serving.http.log_lines import Told
+from kpi_gate.serving.http.metrics import Counted, Counts
+from kpi_gate.serving.http.tracing import Traced, tracer
+from kpi_gate.serving.worker import Worker
+
+
+def door(app: App, worker: Worker, counts: Counts) -> App:
+    """Return the app behind traces, log, metrics, names, keys and limits.
+
+    Args:
+        app: What answers.
+        worker: Its options say what is asked of a request.
+        counts: Where requests are counted.
+    """
+    options = worker.options
+    bounds = Bounds(
+        body_bytes=options.body_bytes,
+        per_second=options.per_second / options.workers,  # each sees its share
+        request_seconds=options.request_seconds,
+    )
+    guarded: App = Limited(app, bounds)
+    if options.keys:
+        guarded = Keyed(guarded, Keys(places.keys(worker.workspace)))
+    guarded = OwnNameOnly(guarded, own_names(options.host, options.hosts))
+    guarded = Told(Counted(guarded, counts))
+    traces = tracer()
+    return guarded if traces is None else Traced(guarded, traces)

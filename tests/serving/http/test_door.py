@@ -1,0 +1,91 @@
+"""The whole door over a worker with a real champion, as a caller meets it."""
+
+import json
+from contextlib import contextmanager
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from kpi_gate.serving import places
+from kpi_gate.serving.http.app import served as behind_door
+from kpi_gate.serving.http.keys import new_key
+from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.worker import Worker
+from kpi_gate.workspace import Workspace
+
+ROW = {"unit": "v17", "taste": 1.5, "region": "north"}
+
+
+@contextmanager
+def served(project, **options):
+    workspace = Workspace(root=project)
+    worker = Worker(ServeOptions(use_cases=("toy",), **options), workspace)
+    _, written = new_key(places.keys(workspace), "test", ["decide", "read", "admin"])
+    client = TestClient(behind_door(worker), "http://localhost", raise_server_exceptions=False)
+    with client:
+        client.headers["authorization"] = f"Bearer {written}"
+        yield client
+
+
+def decide(client, content=ROW, **headers):
+    body = content if isinstance(content, bytes) else json.dumps(content)
+    return client.post("/toy/decisions", content=body, headers=headers)
+
+
+@pytest.fixture
+def client(project, first_champion):
+    with served(project, body_bytes=100_000) as found:
+        yield found
+
+
+def test_a_row_is_decided_for_a_key_and_counted(client):
+    found = decide(client, **{"x-request-id": "r1"})
+    assert (found.status_code, found.headers["x-request-id"]) == (200, "r1")
+    assert decide(client, authorization="").status_code == 401
+    assert decide(client, host="evil.example").status_code == 421
+    assert decide(client, b"[" * 200_000).status_code == 413
+    deep = decide(client, b'{"unit": ' + b"[" * 40_000 + b"]" * 40_000 + b"}")
+    assert deep.status_code == 400
+    assert decide(client, b'{"unit": "a", "taste": 1e999, "region": "n"}').status_code == 400
+    found = scraped(client)
+    assert found("requests_total", route="decisions", use_case="toy", status="200") == 1
+    assert found("decisions_total", use_case="toy", version="v1", arm="champion") == 1
+    assert found("failures_total", use_case="toy", kind="no key") == 1
+    assert found("failures_total", use_case="toy", kind="foreign host") == 1
+
+
+def test_what_is_served_is_in_the_metrics(client):
+    found = scraped(client)
+    assert found("champion", use_case="toy", version="v1", compiled="yes") == 1
+    for name in ("golden_rows_hold", "ledger_followed", "log_works", "versions_loaded"):
+        assert found(name, use_case="toy") == 1, name
+    assert found("model_age_seconds", use_case="toy") > 0
+    assert found("versions_bytes", use_case="toy") > 1_000
+
+
+def test_one_worker_gives_the_numbers_of_all(project, first_champion):
+    with served(project, workers=2) as client:
+        folder = places.root(Workspace(root=project)) / "metrics"
+        (own,) = folder.glob("*.json")
+        host = own.stem.rpartition("-")[0]
+        (folder / f"{host}-1.json").write_bytes(own.read_bytes())  # a process that runs
+        (folder / f"{host}-999999999.json").write_bytes(own.read_bytes())
+        workers = {one.labels["worker"] for one in samples(client)}
+        assert workers == {"1", own.stem.rpartition("-")[2]}
+    assert [path.stem for path in folder.glob("*.json")] == [f"{host}-1"]
+
+
+def samples(client):
+    page = client.get("/metrics")
+    assert page.headers["content-type"].startswith("text/plain")
+    return [one for each in text_string_to_metric_families(page.text) for one in each.samples]
+
+
+def scraped(client):
+    """Return what gives a number of the page by its name and labels."""
+    numbers = {}
+    for one in samples(client):
+        labels = {name: value for name, value in one.labels.items() if name != "worker"}
+        numbers[one.name, frozenset(labels.items())] = one.value
+    return lambda name, **labels: numbers[f"kpi_gate_{name}", frozenset(labels.items())]
