@@ -67,6 +67,7 @@ def test_where_the_rule_of_thumb_needs_pandas_the_process_is_asked(tmp_path):
     use_case = replace(TOY, baseline=lambda rows: rows["taste"].rank(pct=True).fillna(0).to_numpy())
     loaded = export_of(use_case, strict(), ROWS, tmp_path / "export")
     assert not loaded.manifest.light_rule
+    assert "no attribute 'rank'" in loaded.manifest.why_heavy_rule
     assert loaded.rule_of_thumb([row(1.0)]) is None
     assert loaded.decide([row(None), row(2.0)]).action[0] == NEEDS_PROCESS
 

@@ -31,7 +31,7 @@ def example(name):
     return module.USE_CASE
 
 
-def made_up(use_case, count=400, seed=3):
+def made_up(use_case, count=400, seed=3, kind=float):
     """Return rows that have what the use case declares, some cells of the features missing."""
     random = np.random.default_rng(seed)
     rows = pd.DataFrame({"unit": [f"u{place}" for place in range(count)]})
@@ -41,7 +41,7 @@ def made_up(use_case, count=400, seed=3):
         if feature.kind == "category":
             rows[feature.name] = random.choice(LEVELS, count)
         else:
-            rows[feature.name] = random.normal(20, 30, count).round(2)
+            rows[feature.name] = random.normal(20, 30, count).round(2).astype(kind)
         rows.loc[random.random(count) < 0.05, feature.name] = None
     for name in use_case.times.at_decision:
         if name not in rows:

@@ -15,6 +15,7 @@ from kpi_gate.serving.errors import ExportError
 from kpi_gate.serving.light_rows import LightRows
 
 Floats = NDArray[np.float64]
+LONGEST_FAULT = 200  # letters
 VALUE_FILE, RULE_FILE = "value.py", "rule_of_thumb.py"
 BUILTINS = (
     *("abs", "all", "any", "bool", "dict", "enumerate", "float", "frozenset", "int", "isinstance"),
@@ -83,18 +84,22 @@ def _four_ways(with_1: Floats, with_0: Floats) -> Floats:
 
 
 class LightRule:
-    """What the business does without a model."""
+    """What the business does without a model.
+
+    Attributes:
+        fault: Why it last failed; empty while it has not.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+        self._function, self.fault = function, ""
 
     def actions(self, columns: Mapping[str, NDArray[Any]], count: int) -> Floats:
         """Return the actions, shape `(n,)`; NaN where it fails."""
         try:
             answer = self._function(LightRows(columns, count))
             found = np.array(answer, dtype=np.float64)
-        except Exception:  # noqa: BLE001  (the owner's code may fail in any way)
-            found = np.empty(0)
+        except Exception as error:  # noqa: BLE001  (the owner's code may fail in any way)
+            found, self.fault = np.empty(0), " ".join(str(error).split())[:LONGEST_FAULT]
         if found.shape != (count,):
             return np.full(count, np.nan)
         return np.where((found >= 0) & (found <= 1), found, np.nan)

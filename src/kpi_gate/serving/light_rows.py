@@ -66,7 +66,7 @@ class LightRows(Mapping[str, LightColumn]):
         self._columns, self._rows = columns, rows
 
     def __getitem__(self, name: str) -> LightColumn:
-        return self._columns[name].view(LightColumn)
+        return self._columns[name].copy().view(LightColumn)  # what is written there stays there
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)

@@ -31,6 +31,7 @@ class Column(Frozen):
         nullable: Whether its value may be null.
         example: A value of the golden rows.
         levels: Of categories those that are known, 50 at most.
+        single: Whether its numbers are rounded to single precision, as the model has seen them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column(Frozen):
     nullable: bool = True
     example: Any = None
     levels: tuple[Any, ...] = ()
+    single: bool = False
 
 
 class Manifest(Frozen):

@@ -148,6 +148,11 @@ class Predictor:
         found = self._ruled(given, len(rows), rows)
         return None if np.isnan(found).any() else found.tolist()
 
+    @property
+    def rule_fault(self) -> str:
+        """Why the rule of thumb last failed here; empty while it has not."""
+        return "" if self._rule is None else self._rule.fault
+
     def _decided(self, given: wire.Arrays, count: int, said: Any) -> DecidedColumns:
         if self._score is None or not count:
             nothing, ask = np.full(count, np.nan), np.full(count, NEEDS_PROCESS)

@@ -20,13 +20,17 @@ class Reader:
     def __init__(self, columns: Sequence[Column]) -> None:
         numbers = [c for c in columns if c.kind in NUMBERS and c.role not in NAMES and c.required]
         self._numbers = [column.name for column in numbers]
+        self._single = [place for place, column in enumerate(numbers) if column.single]
         self._others = [column for column in columns if column not in numbers]
 
     def arrays(self, rows: Sequence[Mapping[str, Any]]) -> Arrays:
         """Return the rows' columns; one that no row names is left out."""
         names = self._numbers
         table = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
-        found: Arrays = dict(zip(names, table.reshape(len(rows), len(names)).T, strict=True))
+        table = table.reshape(len(rows), len(names))
+        if self._single:
+            table[:, self._single] = rounded(table[:, self._single])
+        found: Arrays = dict(zip(names, table.T, strict=True))
         for column in self._others:
             values = [row.get(column.name) for row in rows]
             if column.required or any(value is not None for value in values):
@@ -39,10 +43,17 @@ def array(column: Column, values: Sequence[Any]) -> NDArray[Any]:
     if column.role in NAMES:
         return _objects(values)
     if column.kind in NUMBERS:
-        return np.array(values, dtype=np.float64)
+        numbers = np.array(values, dtype=np.float64)
+        return rounded(numbers) if column.single else numbers
     if column.kind == "time":
         return np.array([_instant(value) for value in values], dtype="datetime64[us]")
     return _objects(values)
+
+
+def rounded(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers as single precision holds them."""
+    with np.errstate(over="ignore"):
+        return numbers.astype(np.float32).astype(np.float64)
 
 
 def _objects(values: Sequence[Any]) -> NDArray[Any]:
@@ -73,6 +84,7 @@ def from_arrays(columns: Sequence[Column], given: Mapping[str, Any]) -> Arrays:
         values = np.asarray(given[column.name])
         if column.kind in NUMBERS and column.role not in NAMES:
             values = values.astype(np.float64)
+            values = rounded(values) if column.single else values
         elif column.kind == "time":
             values = values.astype("datetime64[us]")
         elif values.dtype != object:

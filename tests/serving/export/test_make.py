@@ -8,6 +8,7 @@ import pytest
 from exports import example, export_of, made_up, model_of, trained
 
 from kpi_gate.learning.averaged import Averaged
+from kpi_gate.record.model_files import Model
 from kpi_gate.serving.errors import ExportError
 from kpi_gate.serving.export import make_export
 from kpi_gate.serving.export.reference import Reference
@@ -66,6 +67,14 @@ def test_the_mean_of_two_models_is_compiled(tmp_path):
     assert loaded.manifest.compiled, loaded.manifest.why
 
 
+def test_numbers_in_single_precision_are_read_as_such(tmp_path):
+    use_case = example("recommend")
+    rows = made_up(use_case, kind=np.float32)
+    loaded = export_of(use_case, trained(use_case, rows), rows, tmp_path / "export")
+    assert loaded.manifest.compiled, loaded.manifest.why
+    assert all(c.single for c in loaded.manifest.columns if c.role == "feature")
+
+
 def test_choices_are_served_by_the_model_process(tmp_path):
     use_case = example("ads")
     rows = made_up(use_case).assign(ad=0, slot=1, group=0, ad_in_group=0, item="ad00")
@@ -89,6 +98,28 @@ def test_an_export_is_made_once_and_says_so_of_another_model(made, tmp_path):
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     with pytest.raises(ExportError, match=r"it is of case 1 \(abcdef01\), not of case 2"):
         make_export(reference.model, reference.use_case, copy, version="2")
+
+
+@pytest.mark.parametrize("name", ["model.tl", "golden.json", "manifest.json"])
+def test_a_broken_export_is_made_anew_as_it_was(made, tmp_path, name):
+    loaded, reference, folder = made("case")
+    copy = tmp_path / "export"
+    shutil.copytree(folder, copy)
+    (copy / name).write_bytes(b"")
+    again = make_export(reference.model, reference.use_case, copy, version="1")
+    assert again.fingerprint() == loaded.manifest.fingerprint()
+    assert load_export(copy, fingerprint=again.fingerprint()).recheck() == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+def test_golden_rows_of_old_models_hold_features_alone(made, tmp_path):
+    _, reference, _ = made("case")
+    model = reference.model
+    old = Model(model.folder, card=model.card, estimator=model.estimator)
+    old.golden = model.golden[list(model.card.features)]
+    loaded = make_export(old, reference.use_case, tmp_path / "export", version="1")
+    assert loaded.compiled
+    assert [column.name for column in loaded.columns] == ["unit", "interest", "basket_eur"]
 
 
 def test_the_same_model_gives_the_same_fingerprint(made, tmp_path):

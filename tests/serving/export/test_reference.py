@@ -83,3 +83,13 @@ def test_null_in_whole_numbers_and_new_levels_are_kept_apart(tmp_path):
     assert found["kind"].isna().tolist() == [False, True]
     assert found["flag"].isna().tolist() == [True, False]
     assert found["unit"].tolist() == ["u", 7]
+
+
+def test_a_number_beyond_its_type_is_not_wrapped_round(tmp_path):
+    table = ROWS.assign(count=np.int8(1))
+    use_case = replace(USE_CASE, known=("count",))
+    estimator = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    reference = Reference(model_of(use_case, estimator, table, tmp_path / "model"), use_case)
+    for number in (127, 128, 1e12, 2.5):
+        found = reference.frame([{"unit": "u", "taste": 1, "count": number}])
+        assert found["count"].tolist() == [number]

@@ -25,7 +25,7 @@ def described(
         use_case: Whose rows.
         features: That the model reads, in order.
     """
-    rows = golden[[name for name in golden if not name.startswith("golden_")]]
+    rows = as_rows(golden)
     numbers = {feature.name for feature in use_case.features if feature.kind == "number"}
     roles = _roles(rows, use_case, features)
     optional = _optional(rows, use_case, roles)
@@ -33,6 +33,12 @@ def described(
         _column(rows[name], role, name in numbers, required=name not in optional)
         for name, role in roles.items()
     )
+
+
+def as_rows(golden: pd.DataFrame) -> pd.DataFrame:
+    """Return golden rows without what was said of them; those of old models have no unit."""
+    rows = golden[[name for name in golden if not name.startswith("golden_")]]
+    return rows if "unit" in rows else rows.assign(unit="somebody")
 
 
 def _roles(rows: pd.DataFrame, use_case: UseCase, features: Sequence[str]) -> dict[str, Role]:
@@ -85,7 +91,9 @@ def _chosen(rows: pd.DataFrame, use_case: UseCase) -> set[str]:
 
 
 def _column(values: pd.Series, role: Role, number: bool, *, required: bool) -> Column:
-    kind = "number" if number and _kind(values) == "whole" else _kind(values)
+    kind = _kind(values)
+    if number and kind in ("whole", "text"):  # of a column without a value: text
+        kind = "number"
     known = values.dropna()
     levels: tuple[Any, ...] = ()
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -101,6 +109,7 @@ def _column(values: pd.Series, role: Role, number: bool, *, required: bool) -> C
         nullable=role not in ROLES,
         example=example,
         levels=levels,
+        single=values.dtype == np.float32,
     )
 
 

@@ -120,6 +120,6 @@ def rule_difference(predictor: Predictor, reference: Reference, rows: Sequence[R
     if np.isnan(expected).all():
         return ""
     if found is None:
-        return "it fails on plain arrays"
+        return f"it needs pandas: {predictor.rule_fault or 'it gives no chance in [0, 1]'}"
     wrong = int((np.abs(np.array(found) - expected) > TOLERANCE).sum())
     return f"it acts otherwise on {wrong} of {len(rows):,} rows" if wrong else ""

@@ -15,7 +15,7 @@ from kpi_gate.decision.value.model import ValueModel
 from kpi_gate.record.model_files import CARD_FILE, MODEL_FILE, Model
 from kpi_gate.record.model_files import GOLDEN_FILE as STORED_GOLDEN
 from kpi_gate.serving.errors import ExportError
-from kpi_gate.serving.export.columns import described, wire_rows
+from kpi_gate.serving.export.columns import as_rows, described, wire_rows
 from kpi_gate.serving.export.compiling import compile_number, compile_probability
 from kpi_gate.serving.export.draft import Draft, NotCompiledError
 from kpi_gate.serving.export.equality import difference, mixtures, rule_difference
@@ -40,7 +40,7 @@ Program = dict[str, Any]
 
 
 def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) -> Manifest:
-    """Write an export of a model, or find the one that is there.
+    """Write an export of a model, or find the one that is there; one that is broken is made anew.
 
     Args:
         model: Loaded, verified.
@@ -49,12 +49,12 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
         version: The model's in the registry.
 
     Raises:
-        ExportError: If what is there already is another model's, or was changed.
+        ExportError: If what is there already is another model's.
         ModelError: If the model cannot be read.
     """
+    there = _standing(folder)
     digest = model.card.contender.digest
-    if (folder / MANIFEST_FILE).exists():
-        there = load_export(folder).manifest
+    if there is not None:
         if (there.use_case, there.version, there.digest) != (use_case.name, version, digest):
             raise ExportError(
                 f"{folder}: it is of {there.use_case} {there.version} ({there.digest[:8]}), not of "
@@ -70,16 +70,27 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
             manifest = _Export(model, use_case, scratch, version).write()
         for path in (*scratch.iterdir(), scratch):
             _sync(path)
+        broken = folder.with_name(f".{folder.name}.broken-{os.getpid()}")
+        if folder.exists() and _standing(folder) is None:  # made anew it is the same
+            folder.replace(broken)
         try:
             scratch.replace(folder)
         except OSError:  # another process was faster
-            if not (folder / MANIFEST_FILE).exists():
-                raise
             return load_export(folder).manifest
+        finally:
+            shutil.rmtree(broken, ignore_errors=True)
         _sync(folder.parent)
         return manifest
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _standing(folder: Path) -> Manifest | None:
+    """Return the manifest of an export that is whole; None where there is none."""
+    try:
+        return load_export(folder).manifest
+    except ExportError:
+        return None
 
 
 def _sync(path: Path) -> None:
@@ -102,7 +113,7 @@ class _Export:
     def write(self) -> Manifest:
         """Write it, compare it with the library, and let out what differs."""
         program = self._program()
-        real = wire_rows(self.model.golden, self.columns)
+        real = wire_rows(as_rows(self.model.golden), self.columns)
         mixed = mixtures(real, self.columns)
         self._write_files(program, real, mixed[:MIXED_GOLDEN])
         manifest = self._manifest(program)

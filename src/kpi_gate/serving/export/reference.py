@@ -70,8 +70,7 @@ class Reference:
             if any(isinstance(value, str) for value in values):
                 return pd.Series(values)  # units have no type of their own
             column = pd.Series(values, dtype=np.float64)
-            whole = not column.isna().any() and bool((column == np.floor(column)).all())
-            return column.astype(like) if whole or like.kind == "f" else column
+            return column.astype(like) if like.kind == "f" or _fits(column, like) else column
         return pd.Series(values, dtype=like)
 
     def decide(self, rows: Sequence[Row]) -> Decided:
@@ -149,6 +148,16 @@ class Reference:
         value = self.use_case.value
         columns, otherwise = value_columns(view, value, self.use_case.expected, amounts)
         return expected_advantage(scores, columns, value, self.policy.parameters, otherwise)
+
+
+def _fits(column: pd.Series, like: Any) -> bool:
+    """Whether numbers are whole, none is missing, and all lie within a type."""
+    if column.isna().any() or (column != np.floor(column)).any():
+        return False
+    if like.kind == "b":
+        return bool(column.isin([0, 1]).all())
+    bounds = np.iinfo(getattr(like, "numpy_dtype", like))
+    return bool(column.between(float(bounds.min), float(bounds.max)).all())
 
 
 def _plain(numbers: Floats) -> list[float | None]:
