@@ -48,9 +48,12 @@ def read_step(spec: Spec, parts: Parts) -> Step:
 
 def matrix(table: Table) -> Floats:
     """Return columns as a table of doubles, shape `(n, k)`."""
-    if isinstance(table, list):
+    if not isinstance(table, list):
+        return table
+    try:
         return np.column_stack(table).astype(np.float64, copy=False)
-    return table
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a column of text reaches what reads numbers: {error}") from error
 
 
 def picked(table: Table, places: Sequence[int]) -> Table:

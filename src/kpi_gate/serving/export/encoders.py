@@ -40,7 +40,7 @@ def compile_encoder(
                 "name": names[at],
                 "levels": [_plain(level) for level in seen],
                 "codes": [_code(code) for code in ask.levels(seen)],
-                "missing": _code(ask.one(None)),
+                "missing": _code(ask.one(_gap(levels))),
                 "unknown": _code(ask.one(_unseen(seen))),
             }
         )
@@ -93,6 +93,11 @@ class _Asked:
         if found.shape[1] == 0:
             return [-1.0] * len(found)
         return [float(row.argmax()) if row.any() else -1.0 for row in found]
+
+
+def _gap(levels: Sequence[Any]) -> Any:
+    """Return what stands for a missing value among the levels."""
+    return None if any(level is None for level in levels) else np.nan
 
 
 def _unseen(levels: Sequence[Any]) -> Any:

@@ -43,6 +43,8 @@ def compile_trees(estimator: Any, names: tuple[str, ...], draft: Draft, *, margi
         estimator._preprocessor = None
     if kind.startswith("XGB"):
         return _xgboost(estimator, draft)
+    if kind.startswith("LGBM") and estimator.booster_.pandas_categorical:
+        before = _own_codes(estimator.booster_, names)
     try:
         model = TREES[kind](estimator)
     except Exception as error:  # treelite follows layouts that may have changed
@@ -79,6 +81,30 @@ def _of_one_tree(tree: Any) -> treelite.Model:
 
 def _of_lightgbm(estimator: Any) -> treelite.Model:
     return treelite.frontend.from_lightgbm(estimator.booster_)
+
+
+def _own_codes(booster: Any, names: tuple[str, ...]) -> Spec:
+    """Return the step that numbers LightGBM's own categories, in the order of their columns."""
+    infos, levels = booster.dump_model()["feature_infos"], list(booster.pandas_categorical)
+    own = [
+        at for at, name in enumerate(booster.feature_name()) if infos.get(name, {}).get("values")
+    ]
+    if len(own) != len(levels):
+        raise NotCompiledError("LightGBM with a category that is always the same")
+    columns = [
+        {
+            "name": names[at],
+            "levels": list(known),
+            "codes": list(range(len(known))),
+            "missing": "nan",
+            "unknown": "nan",
+        }
+        for at, known in zip(own, levels, strict=True)
+    ]
+    others = [at for at in range(len(names)) if at not in own]
+    order = np.argsort([*own, *others]).tolist()
+    branches = [[own, {"kind": "codes", "columns": columns}], [others, NOTHING]]
+    return chained({"kind": "split", "branches": branches}, {"kind": "take", "places": order})
 
 
 def _of_booster(estimator: Any) -> treelite.Model:
