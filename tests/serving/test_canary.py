@@ -8,7 +8,7 @@ import pytest
 
 from kpi_gate.serving.canary import CanaryWatch
 from kpi_gate.serving.traffic import Assigned
-from kpi_gate.serving.usual import comparable
+from kpi_gate.serving.usual import Usual, comparable
 from kpi_gate.usecase.serving_settings import Canary
 
 SETTINGS = Canary()
@@ -29,8 +29,8 @@ def said(score, **changed):
 GOLDEN = said(np.random.default_rng(1).beta(2, 5, 200).tolist())
 
 
-def watching(settings=SETTINGS, golden=(GOLDEN, GOLDEN), **changed):
-    return CanaryWatch(settings, "v2", "v1", golden, **changed)
+def watching(settings=SETTINGS, golden=(GOLDEN, GOLDEN), **known):
+    return CanaryWatch(settings, "v2", "v1", Usual(golden, **known))
 
 
 def assigned(new, share, arm=""):
@@ -125,6 +125,12 @@ def test_versions_that_differ_on_the_golden_rows_may_differ_in_use():
     assert play(watching(golden=(bolder, GOLDEN)), action=0.0)[0].startswith("action rate")
 
 
+def test_what_the_gate_saw_of_the_actions_counts_more_than_few_golden_rows():
+    few = said(GOLDEN.score[:20])
+    assert play(watching(golden=(few, few), acts_more=0.7), action=1.0)[0] == ""
+    assert play(watching(golden=None, acts_more=0.0), action=1.0)[0].startswith("action rate")
+
+
 def test_a_unit_counts_once_a_step():
     watch = watching()
     for _ in range(500):
@@ -169,7 +175,7 @@ def test_without_golden_rows_failures_alone_are_watched():
 
 def test_actions_that_are_places_of_levels_are_shares_of_the_last():
     places = said(GOLDEN.score, action=[3.0 * (one > ABOVE) for one in GOLDEN.score])
-    watch = watching(golden=(places, places), most_action=3.0)
+    watch = watching(golden=(places, places), last_action=3.0)
     for who in range(300):
         watch.add(assigned(who % 2 > 0, 0.5), who, made(0.2, 3.0))
     new, old = watch.tally()["seen"]["0.5"]

@@ -29,7 +29,9 @@ class Loaded:
         self.name, self.compiled = name, not process
         self.fails, self.action, self.key = fails, action, name
         policy = SimpleNamespace(settings=PolicySettings())
-        manifest = SimpleNamespace(columns=(), levels=(), policy=policy, why="")
+        manifest = SimpleNamespace(
+            columns=(), levels=(), policy=policy, policy_kind="expected_value", why=""
+        )
         self.predictor = SimpleNamespace(
             manifest=manifest, golden={"rows": GOLDEN, "real": 100}, golden_advantages=[],
             digest="d", nbytes=1,

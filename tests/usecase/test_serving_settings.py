@@ -1,6 +1,7 @@
 """The section `serving` of a use case's YAML: defaults, ranges, and what a fault is told as."""
 
 import pytest
+from champions import use_case_with
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.faults import checked
@@ -47,6 +48,7 @@ def test_no_decision_hangs_on_it():
         ({"holdout": {"share": float("nan")}}, "serving.holdout.share: must be"),
         ({"holdout": True}, "serving.holdout: must"),
         ({"exploration": {"share": 0.6}}, "serving.exploration.share: must be .* 0.5"),
+        ({"exploration": {"action": 2}}, "serving.exploration.action: must be 0 or 1 .*2"),
         ({"exploration": {"cap": {"column": "x"}}}, "serving.exploration.cap.most: .*needed"),
         ({"canary": {"steps": []}}, "serving.canary.steps: at least 1"),
         ({"canary": {"steps": [0.1, 0.1, 1]}}, "goes from 0.1 to 0.1, must rise"),
@@ -67,12 +69,27 @@ def test_a_fault_names_key_value_and_bound(serving, told):
         settings(serving)
 
 
-def test_a_policy_that_acts_by_a_number_has_nothing_to_draw():
-    with pytest.raises(ConfigurationError, match=r"exploration.share == 0.1: .* leave it out"):
-        settings({"exploration": 0.1}, policy={"kind": "probability"})
-    assert settings({}, policy={"kind": "probability"}).served().exploration.share == 0
+@pytest.mark.parametrize("kind", ["probability", "choice"])
+def test_where_there_is_no_action_to_draw_nothing_is_explored(kind):
+    with pytest.raises(ConfigurationError, match=r"exploration.share == 0.1: .* leave \w+ out"):
+        settings({"exploration": 0.1}, policy={"kind": kind})
+    assert settings({}, policy={"kind": kind}).served().exploration.share == 0
+    assert settings({"exploration": 0}, policy={"kind": kind}).served().exploration.share == 0
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValueError, match="frozen"):
         ServingSettings().keep_versions = 3
+
+
+@pytest.mark.parametrize(
+    ("serving", "told"),
+    [
+        ({"log": {"values": ["taste", "mood"]}}, "serving.log.values: 'mood' is no column known"),
+        ({"exploration": {"cap": {"column": "spent", "most": 5}}}, "cap.column: 'spent' is no col"),
+    ],
+)
+def test_columns_that_nobody_sends_are_refused(serving, told):
+    with pytest.raises(ConfigurationError, match=told):
+        use_case_with(serving=ServingSettings(**serving))
+    use_case_with(serving=ServingSettings(log={"values": ["taste", "unit"]}))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kpi_gate.decision.stats.bounded_means import Mean, surely_above
 from kpi_gate.serving.traffic import CANARY, CHAMPION, Assigned
-from kpi_gate.serving.usual import CUTS, Scored, cuts_of, difference, range_of
+from kpi_gate.serving.usual import CUTS, Scored, Usual, cuts_of, difference, range_of
 from kpi_gate.text import finite, mapping, percent, sequence
 from kpi_gate.usecase.serving_settings import Canary
 
@@ -84,10 +84,8 @@ class CanaryWatch:
         settings: Steps and guards.
         champion: The version that is tried.
         previous: What all others get meanwhile.
-        golden: What both say of rows that are usual, see `comparable`; None where nobody knows, and
-            only failures are compared.
+        usual: What is known of both; of nothing, only failures are compared.
         since: When the champion was released: another canary of the same versions is another.
-        most_action: The largest action: 1, or the place of the last level.
     """
 
     def __init__(
@@ -95,35 +93,45 @@ class CanaryWatch:
         settings: Canary,
         champion: str,
         previous: str,
-        golden: tuple[Scored, Scored] | None,
+        usual: Usual,
         *,
         since: str = "",
-        most_action: float = 1.0,
     ) -> None:
         self.champion, self.previous, self.since = champion, previous, since
         self._guards = settings.guards
-        self._most_action = most_action if most_action > 0 else 1.0
+        self._last_action, golden = usual.last_action, usual.golden
         self._range = range_of(*golden) if golden else None
         self._cuts = (cuts_of(golden[0]), cuts_of(golden[1])) if golden else ((), ())
         steps = [share for share in settings.steps if share < 1]
-        alpha = FALSE_ALARMS / max(len(steps), 1) / GUARDS
-        rise = settings.guards.failure_rate_may_rise_by
-        failures = _Check("failure rate", _UNITS, _FAILED, 0.0, rise, (1,), alpha, "not scored")
-        self._checks = [failures, *(self._compared(*golden, alpha) if golden else ())]
+        self._alpha = FALSE_ALARMS / max(len(steps), 1) / GUARDS
+        rise = self._guards.failure_rate_may_rise_by
+        failures = _Check(
+            "failure rate", _UNITS, _FAILED, 0.0, rise, (1,), self._alpha, "not scored"
+        )
+        self._checks = [
+            failures,
+            *self._action_check(usual),
+            *(self._score_checks(*golden) if golden else ()),
+        ]
         self._sums = {share: ([0.0] * _SIZE, [0.0] * _SIZE) for share in steps}
         self._seen: dict[tuple[float, bool], set[int]] = {
             (share, new): set() for share in steps for new in (True, False)
         }
 
-    def _compared(self, golden: Scored, before: Scored, alpha: float) -> Iterator[_Check]:
-        """Yield what both versions say of the golden rows, and so can be compared."""
-        guards, action, worth = self._guards, self._share_of_action, self._share_of_range
-        found = difference(map(action, golden.action), map(action, before.action))
+    def _action_check(self, usual: Usual) -> Iterator[_Check]:
+        """Yield how the actions are compared: the gate has seen more rows than are golden."""
+        found = None if usual.acts_more is None else (usual.acts_more, 0.0)
+        if found is None and usual.golden is not None:
+            new, old = (map(self._share_of_action, each.action) for each in usual.golden)
+            found = difference(new, old)
         if found is not None:
-            most = max(guards.action_rate_may_move_by, found[1])
-            yield _Check(
-                "action rate", _ACTED, _ACTION, found[0], most, (1, -1), alpha / 2, "acted"
-            )
+            most, both, alpha = self._guards.action_rate_may_move_by, (1, -1), self._alpha / 2
+            margin = max(most, found[1])
+            yield _Check("action rate", _ACTED, _ACTION, found[0], margin, both, alpha, "acted")
+
+    def _score_checks(self, golden: Scored, before: Scored) -> Iterator[_Check]:
+        """Yield what else both versions say of the golden rows, and so can be compared."""
+        guards, worth, alpha = self._guards, self._share_of_range, self._alpha
         found = difference(map(worth, golden.advantage), map(worth, before.advantage))
         if found is not None:
             most, words = max(guards.advantage_may_fall_by, found[1]), "of the range of advantages"
@@ -140,7 +148,7 @@ class CanaryWatch:
                 yield _Check("score", _SCORED, place, found[0], most, (1, -1), level, words)
 
     def _share_of_action(self, action: float) -> float | None:
-        return min(max(action / self._most_action, 0.0), 1.0) if isfinite(action) else None
+        return min(max(action / self._last_action, 0.0), 1.0) if isfinite(action) else None
 
     def _share_of_range(self, advantage: float | None) -> float | None:
         if self._range is None or advantage is None or not isfinite(advantage):

@@ -17,10 +17,9 @@ from kpi_gate.serving.canary import CanaryWatch
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.state import Returns
 from kpi_gate.serving.traffic import Traffic
-from kpi_gate.serving.usual import Scored
+from kpi_gate.serving.usual import Usual
 
 logger = logging.getLogger("kpi_gate.serving")
-Golden = Callable[[], Awaitable[tuple[Scored, Scored] | None]]
 
 
 class CanaryGuard:
@@ -44,15 +43,14 @@ class CanaryGuard:
         self._of: tuple[str, str, datetime] | None = None
 
     async def follow(
-        self, traffic: Traffic, now: float, golden: Golden, last_action: float
+        self, traffic: Traffic, now: float, usual: Callable[[], Awaitable[Usual]]
     ) -> None:
         """Watch the canary that runs now; forget one that has ended.
 
         Args:
             traffic: Who gets which version.
             now: Seconds since 1970.
-            golden: Says what champion and version before do on the golden rows.
-            last_action: The largest action that there is.
+            usual: Says what is known of champion and version before.
         """
         canary = traffic.settings.canary
         if canary is None or traffic.experiment is not None or traffic.canary_share(now) >= 1:
@@ -64,14 +62,8 @@ class CanaryGuard:
         if of == self._of:
             return
         self.watch = None  # until what is usual is known
-        watch = CanaryWatch(
-            canary,
-            traffic.champion,
-            traffic.previous,
-            await golden(),
-            since=traffic.since.isoformat(),
-            most_action=last_action,
-        )
+        names, since = (traffic.champion, traffic.previous), traffic.since.isoformat()
+        watch = CanaryWatch(canary, *names, await usual(), since=since)
         await asyncio.to_thread(self._clear, watch)
         self._of, self.watch = of, watch
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pydantic import AwareDatetime, ValidationError
 
@@ -59,6 +60,20 @@ class Earned(Frozen):
     unit: str
 
 
+class Acted(NamedTuple):
+    """How often two versions acted on the same rows.
+
+    Attributes:
+        before: The version that the champion was compared with; `baseline` for the rule of thumb.
+        rate: Share of the rows on which the champion acted.
+        rate_before: Share of the rows on which that one did.
+    """
+
+    before: str
+    rate: float
+    rate_before: float
+
+
 class Standing(Frozen):
     """What the ledger says of one use case.
 
@@ -67,6 +82,8 @@ class Standing(Frozen):
         standing: The promotions that no rollback has taken back, oldest first: versions, and when,
             see `in_use`.
         known: What is on record of each of these versions, and of an experiment's.
+        acted: How often champion and version before acted as the gate saw it; None where it does
+            not say.
         experiment: What runs; None where nothing does.
         candidate: Version of the newest decision, where it is neither refused nor in use.
         row: Number of the ledger's last row of the use case.
@@ -78,6 +95,7 @@ class Standing(Frozen):
     champion: str = ""
     standing: tuple[tuple[str, AwareDatetime], ...] = ()
     known: Mapping[str, Release] = {}
+    acted: Acted | None = None
     experiment: RunningExperiment | None = None
     candidate: str = ""
     row: int = 0
@@ -195,6 +213,7 @@ def standing_of(view: LedgerView) -> Standing:
     return Standing(
         champion=view.champion,
         standing=promotions,
+        acted=_acted(view),
         known={version: release(version) for version in sorted(named)},
         experiment=running,
         candidate=waits,
@@ -213,6 +232,18 @@ def _worth(view: LedgerView) -> Earned | None:
         return None
     champion, unit = (str(each) for each in (realised.get("champion"), worth.get("unit")))
     return Earned(champion=champion, per_decision=money, unit=unit)
+
+
+def _acted(view: LedgerView) -> Acted | None:
+    """Return what the gate saw of the actions when it decided on the champion."""
+    subject = view.standing[-1].subject if view.standing else ""
+    for made in view.of_kind("decision", subject):
+        measures = mapping(mapping(made.body["decision"]).get("measures"))
+        sides = (mapping(measures.get(side)) for side in ("candidate", "champion"))
+        rate, before = (finite(side.get("action_rate")) for side in sides)
+        if rate is not None and before is not None:
+            return Acted(str(made.body["champion"]), rate, before)
+    return None
 
 
 def _candidate(view: LedgerView) -> str:

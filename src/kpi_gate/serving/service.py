@@ -17,7 +17,7 @@ from kpi_gate.serving import places
 from kpi_gate.serving.budget import Budget
 from kpi_gate.serving.canary_guard import CanaryGuard
 from kpi_gate.serving.errors import NothingToServeError, ServingError
-from kpi_gate.serving.follow import Standing
+from kpi_gate.serving.follow import Acted, Standing
 from kpi_gate.serving.log.writer import DecisionLog
 from kpi_gate.serving.releases import Release, version_before
 from kpi_gate.serving.reports import Served
@@ -33,12 +33,13 @@ from kpi_gate.serving.traffic import (
     Assigned,
     Traffic,
 )
-from kpi_gate.serving.usual import Scored, comparable
+from kpi_gate.serving.usual import Usual, comparable
 from kpi_gate.serving.versions import Made, One, Version, Versions
 from kpi_gate.usecase.serving_settings import ServingSettings
 
 Row = Mapping[str, Any]
 SHADOW_SECONDS = 10.0  # until a shadow in the model process is given up
+ACTS = "expected_value"  # the kind of policy whose actions are 0 and 1
 NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -169,26 +170,29 @@ class Service:
         """Watch a canary that has begun, and see to it that a return is on record."""
         current, champion = self.current, standing.champion
         if current is not None:
-            levels = () if current.usual is None else current.usual.predictor.manifest.levels
-            golden, last = partial(self._golden, current), max(len(levels) - 1, 1)
-            await self.guard.follow(current.traffic, time.time(), golden, float(last))
+            usual = partial(self._usual, current, standing.acted)
+            await self.guard.follow(current.traffic, time.time(), usual)
         gone = champion in self.returns.active(champion, standing.since)
         self.recorder.follow(self.returns.read()[champion] if gone else None)
 
-    async def _golden(self, current: Current) -> tuple[Scored, Scored] | None:
-        """Return what champion and version before do on the real golden rows of the champion."""
+    async def _usual(self, current: Current, acted: Acted | None) -> Usual:
+        """Return what is known of champion and version before, before anybody gets it."""
         traffic = current.traffic
         held = current.versions.get(traffic.champion)
         if held is None:
-            return None
-        golden = held.predictor.golden
+            return Usual()
+        manifest, golden = held.predictor.manifest, held.predictor.golden
+        acts_more = None
+        if acted is not None and manifest.policy_kind == ACTS and acted.before == traffic.previous:
+            acts_more = acted.rate - acted.rate_before
         rows = golden["rows"][: golden["real"]]
         ids = [f"golden {number}" for number in range(len(rows))]
         try:
             new = await self._by(current, traffic.champion, rows, ids)
-            return comparable(new, await self._by(current, traffic.previous, rows, ids))
+            both = comparable(new, await self._by(current, traffic.previous, rows, ids))
         except ServingError:  # the process is away: failures are watched all the same
-            return None
+            both = None
+        return Usual(both, acts_more, float(max(len(manifest.levels) - 1, 1)))
 
     async def send_back(self, version: str, reason: str) -> None:
         """Send everybody back from a version at once, in all workers.

@@ -16,7 +16,7 @@ from kpi_gate.usecase.serving_settings import ServingSettings
 BASELINE = "baseline"  # the rule of thumb, as a version
 CHAMPION, CANARY, HOLDOUT, EXPLORE = "champion", "canary", "holdout", "explore"
 CONTROL, TREATMENT = "control", "treatment"
-BINARY = (0.0, 1.0)
+ACTIONS = (0.0, 1.0)  # that can be drawn where a decision is explored
 _Key = tuple[str, str, float, float, bool]  # arm, version, canary's share, explored share, explore
 
 
@@ -75,7 +75,6 @@ class Traffic:
         returned: Versions that did harm: nobody gets them.
         candidate: Version that waits; it is the shadow, where the settings ask for one.
         unavailable: Versions that cannot be loaded: nobody gets them either.
-        actions: What can be drawn where a decision is explored.
     """
 
     def __init__(  # noqa: PLR0913  (all by name)
@@ -90,11 +89,10 @@ class Traffic:
         returned: frozenset[str],
         candidate: str = "",
         unavailable: frozenset[str] = frozenset(),
-        actions: tuple[float, ...] = BINARY,
     ) -> None:
         if since.tzinfo is None:
             raise ServingError(f"since == {since}, must have an offset from UTC")
-        self.use_case, self.settings, self.actions, self.since = use_case, settings, actions, since
+        self.use_case, self.settings, self.since = use_case, settings, since
         self.champion, self.previous = champion or BASELINE, previous or BASELINE
         self.returned, self._barred = returned, returned | unavailable
         if self.previous in self._barred:
@@ -232,8 +230,8 @@ class Traffic:
         """Return the action of a decision that is explored; asked again, the same."""
         said = self.settings.exploration.action
         if said is not None:
-            return said
-        return self.actions[int(self._drawn(decision) * len(self.actions))]
+            return float(said)
+        return ACTIONS[int(self._drawn(decision) * len(ACTIONS))]
 
     def propensity(
         self,
@@ -278,4 +276,4 @@ class Traffic:
         said = self.settings.exploration.action
         if said is not None:
             return float(action == said)
-        return float(action in self.actions) / len(self.actions)
+        return float(action in ACTIONS) / len(ACTIONS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from math import isfinite, sqrt
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -33,6 +33,21 @@ class Answered(Scored, Protocol):
     @property
     def fault(self) -> Sequence[str]:
         """Why it could not score a row; empty where it could."""
+
+
+class Usual(NamedTuple):
+    """What is known of a version and the one before it, before anybody gets it.
+
+    Attributes:
+        golden: What both say of the same golden rows; None where nobody knows.
+        acts_more: By how much more often the gate saw the new one act than the one before, on the
+            same rows; None where it did not compare these two.
+        last_action: The largest action: 1, or the place of the last level.
+    """
+
+    golden: tuple[Scored, Scored] | None = None
+    acts_more: float | None = None
+    last_action: float = 1.0
 
 
 def comparable(new: Answered, old: Answered) -> tuple[Scored, Scored] | None:

@@ -42,6 +42,7 @@ def faults(
     """
     yield from _wrong_amounts(settings, times, learns=learns and choices is not None)
     yield from _wrong_exceptions(settings, times)
+    yield from _wrong_served(settings, times)
     yield from _unmeasured(settings, measures)
     yield from _wrong_parameters(settings, value)
     yield from _wrong_estimator(settings, value, choices)
@@ -95,6 +96,19 @@ def _wrong_exceptions(settings: Settings, times: ColumnTimes) -> Iterator[str]:
             yield (
                 f"validation.leak_exceptions: {name!r} is no column known at the decision, "
                 f"nor {SCORE!r}"
+            )
+
+
+def _wrong_served(settings: Settings, times: ColumnTimes) -> Iterator[str]:
+    serving = settings.serving
+    cap = serving.exploration.cap
+    named = dict.fromkeys(serving.log.values, "serving.log.values")
+    named |= {cap.column: "serving.exploration.cap.column"} if cap is not None else {}
+    for name, key in named.items():
+        if name not in times.at_decision:
+            yield (
+                f"{key}: {name!r} is no column known at the decision: "
+                f"{', '.join(times.read_to_decide)}"
             )
 
 

@@ -43,15 +43,15 @@ class Exploration(Section):
 
     Attributes:
         share: Of the decisions outside the holdout; by default 0.02 where the estimator needs
-            propensities (`ips`, `snips`, `dr`, `switch`, `selective`) and the policy explores
-            nothing by itself, else 0.
-        action: Action that they take, such as 0 for letting a payment through; by default each
-            action is as likely.
+            propensities (`ips`, `snips`, `dr`, `switch`, `selective`), else 0. Policies that choose
+            among levels explore by `policy.explore`, and those that act by a number not at all.
+        action: Action that they take, such as 0 for letting a payment through; by default both are
+            as likely.
         cap: Which rows are too dear for it.
     """
 
     share: Finite | None = Field(default=None, ge=0, le=0.5)
-    action: Finite | None = None
+    action: Literal[0, 1] | None = None
     cap: Cap | None = None
 
 
@@ -61,12 +61,12 @@ class CanaryGuards(Section):
     Attributes:
         failure_rate_may_rise_by: Share of the rows that the version could not score, over that of
             the version before.
-        action_rate_may_move_by: Mean action, up or down, beyond what the two versions' golden rows
-            differ by.
+        action_rate_may_move_by: Share of the rows that are acted on, up or down, beyond what the
+            gate saw the two versions differ by.
         advantage_may_fall_by: Mean advantage that the version sees in its decisions, as a share of
-            the range of the golden rows, beyond what the two versions' golden rows differ by.
-        score_may_move_by: Share of the rows on the other side of a score, beyond what is usual on
-            the golden rows.
+            their range, beyond what the two versions' golden rows differ by.
+        score_may_move_by: Share of the rows on the other side of a score, beyond what the two
+            versions' golden rows differ by.
     """
 
     failure_rate_may_rise_by: NonNegative = Field(default=0.01, le=1)
@@ -156,16 +156,16 @@ class ServingSettings(Section):
         }
         return {**given, **alone}
 
-    def explored(self, estimator: str, *, by_itself: bool) -> Self:
+    def explored(self, estimator: str, *, acts: bool) -> Self:
         """Return them with the share that is explored, where nobody said one.
 
         Args:
             estimator: Kind of the use case's estimator.
-            by_itself: Whether the policy acts by a number or explores by itself.
+            acts: Whether the policy acts or does not, and there is an action to draw.
         """
         if self.exploration.share is not None:
             return self
-        share = EXPLORED if estimator in NEED_PROPENSITIES and not by_itself else 0.0
+        share = EXPLORED if estimator in NEED_PROPENSITIES and acts else 0.0
         return self.model_copy(
             update={"exploration": self.exploration.model_copy(update={"share": share})}
         )

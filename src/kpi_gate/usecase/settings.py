@@ -217,10 +217,13 @@ class Settings(GateSettings):
     @model_validator(mode="after")
     def _explores_what_has_actions(self) -> Self:
         share = self.serving.exploration.share
-        if share and self.policy.kind == "probability":
+        why = {
+            "probability": "acts by a number, and there is no action to draw; leave it out",
+            "choice": "explores by itself: set policy.explore, and leave this out",
+        }.get(self.policy.kind)
+        if share and why:
             raise ValueError(
-                f"serving.exploration.share == {share:g}: a policy of kind probability acts by a "
-                "number, and there is no action to draw; leave it out"
+                f"serving.exploration.share == {share:g}: a policy of kind {self.policy.kind} {why}"
             )
         return self
 
@@ -243,9 +246,8 @@ class Settings(GateSettings):
 
     def served(self) -> ServingSettings:
         """Return how the champion is served, the explored share with it."""
-        policy = self.policy
-        by_itself = policy.kind == "probability" or policy.explore > 0 or policy.temperature > 0
-        return self.serving.explored(self.estimator.kind, by_itself=by_itself)
+        acts = self.policy.kind == "expected_value"
+        return self.serving.explored(self.estimator.kind, acts=acts)
 
     def gate(self) -> GateSettings:
         """Return what the gate alone needs."""
