@@ -30,6 +30,7 @@ from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.experiment import experiment_app
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import helped, print_json
+from kpi_gate.cli.serve_keys import key_app
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.usecase.names import names
 
@@ -149,6 +150,7 @@ for group, verbs in VERBS.items():
         app.add_typer(ledger_app, name="ledger", rich_help_panel=group)
     if group == "Every day":
         app.add_typer(experiment_app, name="experiment", rich_help_panel=group)
+        app.add_typer(key_app, name="key", rich_help_panel=group)
 
 
 def main() -> None:
