@@ -64,7 +64,7 @@ def test_one_wrong_value_names_its_column_alone(name, value):
         ("age", True, "must be a number, not a truth value"),
         ("age", math.nan, "must be a finite number"),
         ("age", math.inf, "must be a finite number"),
-        ("age", 2**60, "must lie within 2^53"),
+        ("age", 2**1100, "must be a finite number"),
         ("age", [1], "must be a number, not a list"),
         ("rooms", 2.5, "must be a whole number"),
         ("rooms", 1e300, "must lie within 2^53"),

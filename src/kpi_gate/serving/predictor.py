@@ -153,6 +153,7 @@ class Predictor:
         """Why the rule of thumb last failed here; empty while it has not."""
         return "" if self._rule is None else self._rule.fault
 
+    @np.errstate(over="ignore", invalid="ignore")  # what is not finite is a fault of its row
     def _decided(self, given: wire.Arrays, count: int, said: Any) -> DecidedColumns:
         if self._score is None or not count:
             nothing, ask = np.full(count, np.nan), np.full(count, NEEDS_PROCESS)

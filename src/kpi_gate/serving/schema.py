@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,7 +10,8 @@ from typing import Any, NamedTuple
 from kpi_gate.serving.manifest import Column
 
 LONGEST_TEXT = 1_000  # letters
-LARGEST_WHOLE = 2**53  # beyond it a double no longer tells two numbers apart
+LARGEST_WHOLE = 2**53  # beyond it a double no longer tells two whole numbers apart
+LARGEST = sys.float_info.max
 MOST_FAULTS = 100  # of one request
 SHOWN = 60  # letters of a value
 EXTRA = {"id": "text", "event_time": "time"}  # what any row may have beside its columns
@@ -109,7 +111,8 @@ def _number(value: Any) -> str:
         return "" if math.isfinite(value) else "must be a finite number"
     if kind is not int:
         return f"must be a number, not {_kind(value)}"
-    return "" if -LARGEST_WHOLE <= value <= LARGEST_WHOLE else "must lie within 2^53"
+    # JSON does not tell 1e20 from its digits: a number is a double
+    return "" if -LARGEST <= value <= LARGEST else "must be a finite number"
 
 
 def _whole(value: Any) -> str:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from kpi_gate import __version__
 from kpi_gate.serving import places
 from kpi_gate.serving.errors import ServingError
-from kpi_gate.serving.http import problems
+from kpi_gate.serving.http import openapi, problems
 from kpi_gate.serving.http.asgi import App
 from kpi_gate.serving.http.door import door
 from kpi_gate.serving.http.log_lines import write_json_lines
@@ -62,6 +62,7 @@ def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
             leaving.cancel()
             await worker.stop()
 
+    routes = Routes(worker, counts, scrape)
     app = FastAPI(
         title="KPI Gate",
         version=__version__,
@@ -70,8 +71,8 @@ def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
     )
+    app.openapi = routes.document  # type: ignore[method-assign]  # FastAPI's own knows no rows
     problems.handle(app)
-    routes = Routes(worker, counts, scrape)
     app.add_route("/{use_case}/decisions", routes.decide, methods=["POST"])
     app.add_route("/{use_case}/return", routes.send_back, methods=["POST"])
     for path, answer in (
@@ -89,6 +90,14 @@ class Routes:
 
     def __init__(self, worker: Worker, counts: Counts, scrape: Scrape) -> None:
         self.worker, self.counts, self.scrape = worker, counts, scrape
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document of what is served now."""
+        manifests = {}
+        for name, service in self.worker.services.items():
+            usual = None if service.current is None else service.current.usual
+            manifests[name] = None if usual is None else usual.predictor.manifest
+        return openapi.document(manifests, self.worker.options)
 
     def _service(self, request: Request) -> Service:
         name = request.path_params["use_case"]
