@@ -133,6 +133,23 @@ def test_what_the_policy_cannot_weigh_is_the_rule_of_thumbs(tmp_path):
     assert found.score[0] is not None
 
 
+def particular(action, outcome, columns, parameters):
+    if (columns["visits"] > 1_000).any():
+        raise ValueError("too many visits")
+    return {"margin": action * outcome * parameters["margin_usd"] - action * columns["visits"]}
+
+
+def test_a_row_on_which_the_value_fails_takes_no_other_with_it(tmp_path):
+    value = ValueModel("particular", particular, columns=("visits",))
+    use_case = replace(TOY, value=value, known=("visits",))
+    loaded = export_of(use_case, fitted(), ROWS, tmp_path / "export")
+    assert loaded.manifest.compiled, loaded.manifest.why
+    found = loaded.decide([row(3.0, visits=visits) for visits in (1, 5_000, 2)])
+    assert found.fault == ["", "the value gives no number", ""]
+    assert found.advantage[1] is None
+    assert found.action == [1.0, 1.0, 1.0]  # the toy's rule of thumb is 1
+
+
 def test_a_policy_that_bids_answers_the_probability(tmp_path):
     settings = TOY.settings.model_copy(update={"policy": PolicySettings(kind="probability")})
     loaded = export_of(replace(TOY, settings=settings), fitted(), ROWS, tmp_path / "export")

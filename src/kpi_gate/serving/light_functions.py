@@ -56,11 +56,24 @@ class LightValue:
     def advantage(self, probability: Floats, with_1: Columns, with_0: Columns) -> Floats:
         """Return the expected money of acting over not acting, shape `(n,)`.
 
+        A row on which the owner's function fails is worth NaN.
+
         Args:
             probability: Of outcome 1.
             with_1: Columns as they are expected with outcome 1.
             with_0: And with outcome 0.
         """
+        try:
+            return self._advantage(probability, with_1, with_0)
+        except Exception:  # noqa: BLE001  (it may fail in any way)
+            if probability.size <= 1:
+                return np.full(probability.size, np.nan)
+        rows = (slice(row, row + 1) for row in range(probability.size))
+        return np.concatenate(
+            [self.advantage(probability[r], _cut(with_1, r), _cut(with_0, r)) for r in rows]
+        )
+
+    def _advantage(self, probability: Floats, with_1: Columns, with_0: Columns) -> Floats:
         n = probability.size
         # all four ways in one call: on one row a call costs more than its rows
         action, outcome = np.tile(_ACTION, n), np.tile(_OUTCOME, n)
@@ -74,6 +87,10 @@ class LightValue:
 
 
 _ACTION, _OUTCOME = np.array([1.0, 0.0, 1.0, 0.0]), np.array([1.0, 1.0, 0.0, 0.0])
+
+
+def _cut(columns: Columns, rows: slice) -> Columns:
+    return {name: column[rows] for name, column in columns.items()}
 
 
 def _four_ways(with_1: Floats, with_0: Floats) -> Floats:

@@ -21,11 +21,13 @@ from kpi_gate.serving.manifest import (
     Manifest,
     sha256,
 )
-from kpi_gate.serving.program import Faults, Step, read_step
+from kpi_gate.serving.program.reading import read_step
+from kpi_gate.serving.program.table import Faults, Spec, Step
 
 Floats = NDArray[np.float64]
 NEEDS_PROCESS = -1.0  # as an action: ask the process that has the owner's module
 TOLERANCE = 1e-9
+NEAR_TIE = 1e-7  # money: acting and not acting are worth the same there
 BEHIND_A_LINK = 1 << 16  # bytes that an object of Python's takes beside its arrays, about
 
 
@@ -97,9 +99,9 @@ class Predictor:
         self.nbytes += sum(array.nbytes for array in self._arrays.values())
         self._features: list[str] = program["features"]
         if self.manifest.compiled:
-            self._score = read_step(program["score"], self)
+            self._score = self.step(program["score"])
             self._amounts = {
-                name: (read_step(pair[0], self), read_step(pair[1], self))
+                name: (self.step(pair[0]), self.step(pair[1]))
                 for name, pair in program["amounts"].items()
             }
             self._expected = program["expected"]
@@ -114,6 +116,10 @@ class Predictor:
         content = (self._folder / name).read_bytes()
         self.nbytes += 3 * len(content) // 2  # as measured
         return treelite.Model.deserialize_bytes(content)
+
+    def step(self, spec: Spec) -> Step:
+        """Return a step of the export's program."""
+        return read_step(spec, self)
 
     def decide(self, rows: Sequence[Mapping[str, Any]]) -> Decided:
         """Decide on rows that have passed the check of the manifest's columns.
@@ -230,6 +236,10 @@ class Predictor:
             seen["event_time"] = wire.event_times(said)
         return self._rule.actions(seen, count)
 
+    def _ties(self, advantage: float | None) -> bool:
+        """Whether acting and not acting are worth the same, so that a last bit tells."""
+        return advantage is not None and abs(advantage - self._margin) < NEAR_TIE
+
     @cached_property
     def golden(self) -> Mapping[str, Any]:
         """The golden rows: `rows` as they come over the wire, and what was said of them."""
@@ -266,7 +276,11 @@ class Predictor:
             for place in range(len(rows))
             if not _close(found.score[place], golden["score"][place])
             or bool(found.fault[place]) != golden["faulty"][place]
-            or not (found.fault[place] or _close(found.action[place], golden["action"][place]))
+            or not (
+                found.fault[place]
+                or self._ties(golden["advantage"][place])
+                or _close(found.action[place], golden["action"][place])
+            )
         ]
         if not wrong:
             return ""

@@ -5,7 +5,7 @@ from typing import Any
 from sklearn.utils import get_tags
 
 from kpi_gate.serving.export.draft import NOTHING, named
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program.table import Spec
 
 IN_SINGLE = ("GradientBoosting", "RandomForest", "ExtraTree", "DecisionTree")  # read as float32
 TAKES_ALL = ("HistGradientBoosting", "LGBM", "XGB")

@@ -9,7 +9,7 @@ from kpi_gate.serving.export.checks import checked
 from kpi_gate.serving.export.draft import Draft, NotCompiledError, chained, named
 from kpi_gate.serving.export.forests import TREES, compile_trees
 from kpi_gate.serving.export.preparing import compile_transformer
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program.table import Spec
 
 Names = tuple[str, ...]
 GoOn = Callable[[Any, Names], Spec]

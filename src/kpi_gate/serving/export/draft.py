@@ -6,7 +6,7 @@ import numpy as np
 import treelite
 from numpy.typing import NDArray
 
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program.table import Spec
 
 
 class NotCompiledError(ValueError):

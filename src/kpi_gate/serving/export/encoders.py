@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from kpi_gate.serving.export.draft import Draft, NotCompiledError, named
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program.table import Spec
 
 MOST_LEVELS = 100_000
 AT_ONCE = 500  # levels that are asked about in one call

@@ -7,12 +7,11 @@ import numpy as np
 
 from kpi_gate.serving.export.reference import Reference
 from kpi_gate.serving.manifest import Column
-from kpi_gate.serving.predictor import TOLERANCE, Decided, Predictor
+from kpi_gate.serving.predictor import NEAR_TIE, TOLERANCE, Decided, Predictor
 
 MIXED = 2_000
 ASKED_AGAIN = 30  # rows that the export refuses
 NEVER_SEEN = "a level that nobody has seen"
-NEAR_TIE = 1e-7  # money: acting and not acting are worth the same there
 Row = dict[str, Any]
 
 

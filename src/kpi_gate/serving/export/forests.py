@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from kpi_gate.serving.export.checks import checked
 from kpi_gate.serving.export.draft import NOTHING, Draft, NotCompiledError, chained, named
 from kpi_gate.serving.export.preparing import compile_transformer
-from kpi_gate.serving.program import Spec
+from kpi_gate.serving.program.table import Spec
 
 VOTING = ("RandomForest", "ExtraTree", "DecisionTree")  # they answer with both classes
 

@@ -31,7 +31,8 @@ from kpi_gate.serving.manifest import (
     sha256,
 )
 from kpi_gate.serving.predictor import Predictor, load_export
-from kpi_gate.serving.program import Spec, as_json
+from kpi_gate.serving.program.reading import as_json
+from kpi_gate.serving.program.table import Spec
 from kpi_gate.usecase.contract import UseCase
 
 MIXED_GOLDEN = 30  # mixtures among the golden rows: gaps and levels that nobody has seen

@@ -9,7 +9,8 @@ import pandas as pd
 from kpi_gate.serving.export.checks import checked
 from kpi_gate.serving.export.draft import NOTHING, Draft, NotCompiledError, chained, named
 from kpi_gate.serving.export.encoders import compile_encoder
-from kpi_gate.serving.program import FUNCTIONS, Spec
+from kpi_gate.serving.program.arithmetic import FUNCTIONS
+from kpi_gate.serving.program.table import Spec
 
 Names = tuple[str, ...]
 Compiled = tuple[Spec, Names]
