@@ -36,6 +36,8 @@ def outcomes(column: pd.Series, positive: object = None) -> pd.Series:
 
 def truths(column: pd.Series) -> pd.Series:
     """Return truth values, where the column holds nothing else; else the column as it is."""
+    if column.dtype == np.bool_:
+        return column
     known = column.dropna()
     if len(known) < len(column) or known.empty:
         return column
@@ -44,7 +46,7 @@ def truths(column: pd.Series) -> pd.Series:
     if pair is None:  # as in most columns: the other values need no look
         return column
     words = _words(known)
-    return (words == pair[0]).rename(column.name) if set(words) <= {*pair} else column
+    return (words == pair[0]).rename(column.name) if set(words.unique()) <= {*pair} else column
 
 
 def _one(column: pd.Series, words: pd.Series, positive: object) -> str:

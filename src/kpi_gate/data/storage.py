@@ -45,6 +45,10 @@ def numpy_backed(column: pd.Series) -> pd.Series:
         column = _from_arrow(column, dtype.pyarrow_dtype)
     elif isinstance(dtype, pd.StringDtype):
         return column.astype(TEXT)
+    elif _has_text_levels(column):  # each is turned once, and not in every row
+        levels = dtype.categories.array.astype(TEXT)
+        text = levels.take(column.cat.codes.to_numpy(), allow_fill=True)
+        return pd.Series(text, column.index, name=column.name)
     elif isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype) or types.is_complex_dtype(dtype):
         refuse(column, f"holds {dtype}; {_LEFT_OUT}")
     elif isinstance(dtype, pd.SparseDtype):
@@ -59,6 +63,14 @@ def numpy_backed(column: pd.Series) -> pd.Series:
         kind = types.infer_dtype(column, skipna=True)
         return _READERS.get(kind, _from_strange)(column)
     return _widened(column)
+
+
+def _has_text_levels(column: pd.Series) -> bool:
+    """Tell whether it is a dictionary of texts, and any is known."""
+    dtype = column.dtype
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return False
+    return isinstance(dtype.categories.dtype, pd.StringDtype) and bool(column.notna().any())
 
 
 def doubles(values: pd.Series) -> pd.Series:

@@ -88,7 +88,7 @@ def write_evidence(
         lineage = lineage.model_copy(update=known)
     foreknown = known_by_columns(use_case, rows, windows)
     foreknown += known_by_the_candidate(use_case, sides["candidate"].probability, gate, foreknown)
-    told = {"maturity": snapshot.maturity.note()}
+    told = {**notes(sides, use_case, gate), "maturity": snapshot.maturity.note()}
     write_comparison(
         folder,
         sides,
@@ -154,7 +154,7 @@ def write_comparison(  # noqa: PLR0913  (all by name)
     history: DayHistory | None = None,
     told: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the table of rows and the facts that `read_evidence` reads; `told` joins the notes."""
+    """Write the table of rows and the facts that `read_evidence` reads; `told` are the notes."""
     champion, candidate = sides["champion"], sides["candidate"]
     ends = corners(candidate, champion, use_case, gate)
     found = estimate_sides(candidate, champion, use_case, gate)
@@ -170,7 +170,7 @@ def write_comparison(  # noqa: PLR0913  (all by name)
         "foreknowledge": [one.model_dump(mode="json") for one in known],
         "days_before": history
         and {name: getattr(history, name).tolist() for name in ("days", "sums", "rows")},
-        "notes": {**notes(sides, use_case, gate), **(told or {})},
+        "notes": {"slices": slice_columns(use_case)} if told is None else told,
     }
     table = _table(gate, champion, candidate, use_case).assign(
         **_columns(found),

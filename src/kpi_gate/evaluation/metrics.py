@@ -188,7 +188,8 @@ def proxies(
                 np.asarray(count(counted(use_case, action), outcome, over), dtype=np.float64)
                 for action in pair
             )
-        difference = estimate(use_case, gate, pair, (theirs, ours), base).difference
+        pairs = pair, (theirs, ours)
+        difference = estimate(use_case, gate, *pairs, base, exposed=False).difference
         change = interval(*cluster_sums(difference, unit), use_case.settings.objective.confidence)
         numbers = {
             "champion": per_decision(use_case, gate, champion.action, theirs, base),
@@ -226,12 +227,12 @@ def _recounted(
     gate: pd.DataFrame,
     parameters: Mapping[str, float],
 ) -> Estimate:
-    """Return the same with other value parameters."""
+    """Return the same with other value parameters, without what each row could lose."""
     ours, theirs = (
         row_values(use_case, gate, side.action, parameters) for side in (candidate, champion)
     )
     pair = (champion.action, candidate.action), (theirs, ours)
-    return estimate(use_case, gate, *pair, parameters)
+    return estimate(use_case, gate, *pair, parameters, exposed=False)
 
 
 def stand_ins(sides: Iterable[Side], use_case: UseCase) -> list[str]:

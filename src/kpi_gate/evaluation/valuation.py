@@ -37,7 +37,13 @@ def row_values(
 
 
 def estimate(
-    use_case: UseCase, rows: pd.DataFrame, actions: Pair, values: Pair, parameters: Parameters
+    use_case: UseCase,
+    rows: pd.DataFrame,
+    actions: Pair,
+    values: Pair,
+    parameters: Parameters,
+    *,
+    exposed: bool = True,
 ) -> Estimate:
     """Return both sides' value of every row, as the gate compares them.
 
@@ -47,6 +53,8 @@ def estimate(
         actions: (champion, candidate); of logged choices, their chance of what the log chose.
         values: (champion, candidate), as `row_values` gives them.
         parameters: Value parameters that the values were computed with.
+        exposed: Whether the most that each row could lose is asked for; of no other number does
+            the answer depend on it.
     """
     kind = use_case.settings.estimator.kind
     if use_case.choices is not None:
@@ -54,8 +62,10 @@ def estimate(
         found = weigh(values[0], _numbers(rows, "propensity"), actions)
         alike = np.array_equal(*values, equal_nan=True)
         return found if alike else replace(found, faults=(*found.faults, OTHER_REWARDS))
-    ends = [_difference(use_case, rows, actions, outcome, parameters) for outcome in (0.0, 1.0)]
-    worst, best = np.minimum(*ends), np.maximum(*ends)
+    worst = best = np.zeros(len(rows))
+    if exposed or kind == "bounded":
+        ends = [_difference(use_case, rows, actions, happened, parameters) for happened in (0, 1)]
+        worst, best = np.minimum(*ends), np.maximum(*ends)
     stake = np.maximum(-worst, 0.0)
     if kind == "ratio":
         bases = _bases(use_case, rows, actions, parameters)

@@ -22,6 +22,7 @@ from kpi_gate.usecase.contract import Choices, UseCase, read_settings
 SETTINGS = read_settings(Path(__file__).with_suffix(".yaml"))
 DATA, DELAY_DAYS = SETTINGS.data, SETTINGS.window.label_delay_days
 ADS = tuple(f"ad{number:02d}" for number in range(DATA["ads"]))
+ITEM = pd.CategoricalDtype(ADS)
 PRICES = prices(len(ADS), DATA["seed"])  # EUR a click: the price list, known beforehand
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,7 @@ def fetch(folder: Path) -> None:
     """Lay the simulated log out as an ad server would write it: one Parquet file a month."""
     truth = world(DATA["ads"], DATA["days"], DATA["half_life_days"], DATA["seed"])
     log = simulate(truth, DATA["users"], DATA["impressions"], DATA["seed"])
-    months = log["time"].dt.strftime("%Y-%m")
+    months = log["time"].dt.tz_localize(None).dt.to_period("M")
     told = tell(log)
     folder.mkdir(parents=True, exist_ok=True)
     for month, rows in told.groupby(months):
@@ -77,7 +78,7 @@ def show_instead(rows: pd.DataFrame, item: str) -> pd.DataFrame:
     """Return the rows as they would be, had this ad been drawn in all of them."""
     ad = ADS.index(item)
     return rows.assign(
-        item=pd.Categorical.from_codes(np.full(len(rows), ad), list(ADS)),
+        item=pd.Categorical.from_codes(np.full(len(rows), ad), dtype=ITEM),
         ad=ad,
         ad_in_group=ad * len(GROUPS) + rows["group"],
         click_price=PRICES[ad],

@@ -42,7 +42,7 @@ def fetch(folder: Path) -> None:
     blocked = block_high_amounts(payments)
     payments = bank_log(payments, blocked, DATA["exploration"], DATA["seed"])
     folder.mkdir(parents=True, exist_ok=True)
-    for month, rows in payments.groupby(payments["time"].dt.strftime("%Y-%m")):
+    for month, rows in payments.groupby(payments["time"].dt.tz_localize(None).dt.to_period("M")):
         rows.to_parquet(folder / f"{month}.parquet", index=False)
 
 

@@ -57,8 +57,9 @@ def rows_have_their_columns(case: Case) -> Iterator[str]:
             yield f"{role} is no moment in UTC: {rows[role].dtype}"
     if rows["unit"].isna().any():
         yield "a unit is missing"
-    if {*rows["outcome"].dropna()} != {0.0, 1.0}:
-        yield f"outcomes are {sorted({*rows['outcome'].dropna()})[:5]}, must be both 0 and 1"
+    outcomes = sorted(rows["outcome"].dropna().unique())
+    if outcomes != [0.0, 1.0]:
+        yield f"outcomes are {outcomes[:5]}, must be both 0 and 1"
     if "propensity" in needed and not rows["propensity"].between(0, 1, inclusive="right").all():
         yield "a propensity is not above 0 and at most 1"
     if "observed" in needed:

@@ -94,7 +94,8 @@ class Arena:
         base = self.use_case.settings.base_values()
         actions = self.champion.action, action
         values = self.champion.value, self.value(action)
-        return estimate(self.use_case, self.gate, actions, values, base).difference
+        found = estimate(self.use_case, self.gate, actions, values, base, exposed=False)
+        return found.difference
 
     def value(self, action: Floats) -> Floats:
         """Return the money of an action on each row, its outcome known."""
@@ -168,7 +169,9 @@ class Arena:
         # an oracle's own scores are what happened, and not what is to be judged here
         columns = self.foreknown if known is None else known
         write_comparison(folder, sides, self.use_case, self.gate, told, measures, known=columns)
-        return read_evidence(folder)
+        found = read_evidence(folder)
+        # of the rest of a page nobody reads anything here
+        return replace(found, notes={**found.notes, "trained_rows": candidate.card.trained_rows})
 
     def judge(self, evidence: Evidence, **settings: Any) -> Decision:
         """Ask the gate; keywords replace parts of its settings."""

@@ -35,7 +35,7 @@ def fetch(folder: Path, every: int = 1) -> None:
     part = lines["household_id"].astype(int) % every == 0
     lines = lines[part & lines["product_id"].isin(products["product_id"])]
     sold_at = lines["transaction_timestamp"].dt.tz_localize("UTC")  # naive in the file
-    months = sold_at.dt.tz_convert(TIME_ZONE).dt.strftime("%Y-%m")
+    months = sold_at.dt.tz_convert(TIME_ZONE).dt.tz_localize(None).dt.to_period("M")
     delivered = pd.DataFrame(
         {
             "household": "h" + lines["household_id"].astype(str).str.zfill(4),
