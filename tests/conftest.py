@@ -102,11 +102,18 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the address of the one Prefect server of all tests of the `prefect` group."""
     if not _SERVER:
-        os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
-        from prefect.testing.utilities import prefect_test_harness
+        home = tmp_path_factory.mktemp("prefect")
+        os.environ["PREFECT_HOME"] = str(home)
+        from prefect.settings import PREFECT_API_BLOCKS_REGISTER_ON_START, temporary_settings
+        from prefect.testing import utilities
 
+        # migrations, and blocks that no page shows here, would take half of its start
+        prepared_databases.lay_out("prefect", f"sqlite:///{home}/prefect-test.db")
         server = ExitStack()
-        server.enter_context(prefect_test_harness(server_startup_timeout=120))
+        server.enter_context(temporary_settings({PREFECT_API_BLOCKS_REGISTER_ON_START: False}))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(utilities, "mkdtemp", lambda: str(home))
+            server.enter_context(utilities.prefect_test_harness(server_startup_timeout=120))
         _SERVER.append(server)
     from prefect.settings import PREFECT_API_URL
 
