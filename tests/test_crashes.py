@@ -89,12 +89,12 @@ def test_a_kill_at_any_boundary_is_healed_by_the_next_run(boundaries):
 @at_moments
 def test_a_kill_at_a_random_moment_is_healed_by_the_next_run(moments):
     results = moments["moments"]
-    assert len(results) == 16
+    assert len(results) == 10
     for moment, found in results.items():
         is_whole(found, moment)
         assert found["kinds"] == PROMOTED * 2, moment
         assert found["alias"] == "v2", moment
-    assert sum(found["killed"] == -9 for found in results.values()) >= 13
+    assert sum(found["killed"] == -9 for found in results.values()) >= 8
 
 
 @at_boundaries

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from cookiecutter.exceptions import CookiecutterException, OutputDirExistsException
 from cookiecutter.main import cookiecutter
+from left_behind import at_work_in, require_kept
 from support.environments import SITE, make_environment, run
 
 from kpi_gate import __version__
@@ -109,6 +110,8 @@ def test_it_promotes_and_its_contract_is_tested(project, tmp_path):
     asked = ("retrain", "offers", "--as-of", "2024-03-01", "--json")
     decided = json.loads(run(tools / "kpi-gate", *asked, cwd=project / "data", **place))
     assert decided["verdict"] == "PROMOTE"
+    assert at_work_in(project, project / "data") == [], "its server outlives it"
+    require_kept(project)
     assert git(project, "status", "--porcelain").split() == ["??", "dvc.lock"]
     assert "fault" not in run(tools / "kpi-gate", "doctor", cwd=project, **place)
 

@@ -24,6 +24,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.
 FIRST = datetime(2024, 3, 1, tzinfo=UTC)
 
 
+@pytest.fixture
+def at_once(monkeypatch):
+    """Let what is tried again be tried again at once."""
+    from kpi_gate.orchestration import steps
+
+    monkeypatch.setattr(steps, "exponential_backoff", lambda factor: lambda tries: [0.01] * tries)
+
+
 def logs_of(run_id):
     """Return what a flow run told in its log, once it has been sent."""
     from prefect.client.orchestration import get_client
@@ -121,7 +129,7 @@ def test_a_verdict_lets_its_flow_run_fail_where_the_place_asks_for_it(
 
 
 def test_what_may_pass_by_itself_is_tried_again_and_what_may_not_is_not(
-    prefect_server, run_at, first_champion, monkeypatch
+    prefect_server, run_at, first_champion, monkeypatch, at_once
 ):
     import flows.retrain as module
 
@@ -215,7 +223,12 @@ def test_exit_codes_and_json_at_the_door(prefect_server, project, second_evidenc
     assert "2024-01-01" in err, "the range is said"
 
 
-def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(prefect_server, project, run_at):
+def test_an_unreachable_mlflow_is_one_line_and_nothing_moves(
+    prefect_server, project, run_at, monkeypatch, at_once
+):
+    import flows.retrain as module
+
+    monkeypatch.setattr(module, "recover", module.step(module.pipeline.recover, minutes=1))
     code, _, err = call(
         "retrain",
         "toy",

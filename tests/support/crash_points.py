@@ -41,7 +41,7 @@ from kpi_gate.usecase import discovery
 from kpi_gate.workspace import Workspace
 
 refit = sys.modules["kpi_gate.pipeline.refit"]  # the package has its verb under this name
-MOMENTS, ROUNDS = 8, 4
+MOMENTS, ROUNDS = 5, 4
 # another every day, so that a few moments a day become many; a failure names it, to be set again
 SEED = int(os.environ.get("CRASH_SEED") or datetime.now(UTC).strftime("%Y%m%d"))
 
