@@ -212,6 +212,43 @@ def test_the_shares_of_all_arms_are_one():
             assert sum(one.share for one in found) == pytest.approx(1)
 
 
+VERSIONS = st.sampled_from(["", "v1", "v2", "v3"])
+SOME = st.frozensets(st.sampled_from(["v1", "v2", "v3"]))
+
+
+@given(
+    names=st.tuples(VERSIONS, VERSIONS, VERSIONS),
+    sides=st.none() | st.tuples(VERSIONS, VERSIONS, st.floats(0.1, 0.9)),
+    gone=st.tuples(SOME, SOME),
+    minutes=st.floats(-100, 100),
+    shares=st.tuples(st.sampled_from([0, 0.01, 0.2]), st.sampled_from([0, 0.3])),
+)
+def test_whatever_happens_nobody_gets_what_is_gone_and_two_workers_agree(
+    names, sides, gone, minutes, shares
+):
+    champion, previous, candidate = names
+    returned, unavailable = gone
+    experiment = None
+    if sides is not None:
+        control, treatment, share = sides
+        experiment = RunningExperiment("e", "s", share, control or "baseline", treatment or "v9")
+    settings = {"canary": STEPS, "shadow": "candidate", "holdout": shares[0]}
+    given = {
+        "champion": champion, "previous": previous, "candidate": candidate,
+        "experiment": experiment, "returned": returned, "unavailable": unavailable,
+    }  # fmt: skip
+    one, other = (traffic(settings | {"exploration": shares[1]}, **given) for _ in range(2))
+    now = NOW + 60 * minutes
+    for unit in UNITS[:20]:
+        found = one.assign(unit, now, unit)
+        assert found == other.assign(unit, now, unit)
+        used = {found.version, found.other_version, found.shadow} - {None, "baseline"}
+        assert used <= set(one.versions)
+        assert not used & (returned | unavailable)
+        assert sum(one.mixture(found).values()) == pytest.approx(1)
+        assert 0 < one.propensity(found, 1.0, dict.fromkeys(one.mixture(found), 1.0)) <= 1
+
+
 def test_a_release_needs_an_offset_from_utc():
     with pytest.raises(ServingError, match="offset from UTC"):
         traffic(since=datetime(2026, 12, 1))  # noqa: DTZ001
