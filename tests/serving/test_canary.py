@@ -141,6 +141,22 @@ def test_a_unit_counts_once_a_step():
     assert (new[0], old[0]) == (1, 1)
 
 
+def test_what_was_under_way_when_a_step_ended_counts_for_neither():
+    watch = watching()
+    for share in (0.01, 0.1, 0.01, 0.1):
+        watch.add(assigned(True, share), 7, made(0.1))
+    seen = watch.tally()["seen"]
+    assert [seen[share][0][0] for share in ("0.01", "0.1", "0.5")] == [1, 1, 0]
+
+
+def test_units_that_are_told_apart_are_so_many_at_most(monkeypatch):
+    monkeypatch.setattr("kpi_gate.serving.canary.MOST_UNITS", 10)
+    watch = watching()
+    for who in range(50):
+        watch.add(assigned(True, 0.1), who, made(0.1))
+    assert watch.tally()["seen"]["0.1"][0][0] == 10
+
+
 def test_only_canary_and_champion_count_and_only_before_all_have_it():
     watch, empty = watching(), watching().tally()
     for arm in ("holdout", "control", "treatment", "explore"):

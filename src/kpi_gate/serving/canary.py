@@ -17,7 +17,7 @@ from kpi_gate.text import finite, mapping, percent, sequence
 from kpi_gate.usecase.serving_settings import Canary
 
 FALSE_ALARMS = 0.01  # of the canaries that do no harm
-MOST_UNITS = 100_000  # that are told apart in one arm of one step
+MOST_UNITS = 50_000  # that are told apart in one arm of one step: some 3 MB
 GUARDS = 4  # each may err as often
 _UNITS, _FAILED, _ACTED, _ACTION, _RATED, _ADVANTAGE, _SCORED, _BELOW = range(8)
 _SIZE = _BELOW + len(CUTS)
@@ -114,9 +114,7 @@ class CanaryWatch:
             *(self._score_checks(*golden) if golden else ()),
         ]
         self._sums = {share: ([0.0] * _SIZE, [0.0] * _SIZE) for share in steps}
-        self._seen: dict[tuple[float, bool], set[int]] = {
-            (share, new): set() for share in steps for new in (True, False)
-        }
+        self._step, self._seen = 0.0, (set[int](), set[int]())
 
     def _action_check(self, usual: Usual) -> Iterator[_Check]:
         """Yield how the actions are compared: the gate has seen more rows than are golden."""
@@ -167,7 +165,11 @@ class CanaryWatch:
         new, arms = assigned.arm == CANARY, self._sums.get(assigned.canary_share)
         if arms is None or not (new or assigned.arm == CHAMPION):
             return
-        key, seen = hash(str(unit)), self._seen[assigned.canary_share, new]
+        if assigned.canary_share != self._step:
+            if assigned.canary_share < self._step:  # was under way when the step ended
+                return
+            self._step, self._seen = assigned.canary_share, (set(), set())
+        key, seen = hash(str(unit)), self._seen[0 if new else 1]
         if key in seen or len(seen) >= MOST_UNITS:
             return
         seen.add(key)
