@@ -10,7 +10,7 @@ from kpi_gate.serving.manifest import Column
 from kpi_gate.serving.predictor import NEAR_TIE, TOLERANCE, Decided, Predictor
 
 MIXED = 2_000
-ASKED_AGAIN = 30  # rows that the export refuses
+ASKED_AGAIN = 12  # rows that the export refuses
 NEVER_SEEN = "a level that nobody has seen"
 Row = dict[str, Any]
 

@@ -35,7 +35,7 @@ from kpi_gate.serving.program.reading import as_json
 from kpi_gate.serving.program.table import Spec
 from kpi_gate.usecase.contract import UseCase
 
-MIXED_GOLDEN = 30  # mixtures among the golden rows: gaps and levels that nobody has seen
+MIXED_GOLDEN = 20  # mixtures among the golden rows: gaps and levels that nobody has seen
 FOREST_MB = 200.0  # a larger one takes more memory than it saves
 Program = dict[str, Any]
 
