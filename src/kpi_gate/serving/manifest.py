@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import PrivateAttr, ValidationError
 
 from kpi_gate.decision.frozen import Frozen
 from kpi_gate.learning.policy import Policy
@@ -82,6 +82,7 @@ class Manifest(Frozen):
     levels: tuple[str, ...] = ()
     files: Mapping[str, str]
     facts: Mapping[str, float | str] = {}
+    _written: dict[str, Any] | None = PrivateAttr(None)
 
     @property
     def policy_kind(self) -> str:
@@ -89,8 +90,13 @@ class Manifest(Frozen):
         return self.policy.settings.kind
 
     def fingerprint(self) -> str:
-        """Hash what is served: files, columns and policy, and whose they are."""
-        said = self.model_dump(mode="json", exclude={"facts"})
+        """Hash what is served: files, columns and policy, and whose they are.
+
+        Of one that was read it is that of what was written, so that a later version of kpi-gate,
+        whose manifests say more, reads the same.
+        """
+        said = self.model_dump(mode="json") if self._written is None else self._written
+        said = {name: what for name, what in said.items() if name != "facts"}
         canonical = json.dumps(said, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -114,7 +120,9 @@ class Manifest(Frozen):
                     f"{path}: format {said['format']!r}, must be {FORMAT}: install the version of "
                     "kpi-gate that wrote it, or promote again"
                 )
-            return cls.model_validate(said)
+            manifest = cls.model_validate(said)
+            manifest._written = said
+            return manifest
         except (OSError, ValidationError, ValueError) as error:
             words = " ".join(str(error).split())[:300]
             raise ExportError(f"{path}: {type(error).__name__}: {words}") from error

@@ -17,7 +17,7 @@ from kpi_gate.workspace import Workspace
 
 APP = "kpi_gate.serving.http.app:create"
 DRAIN_SECONDS = 20  # for requests that are under way when the server is told to end
-START_SECONDS = 60  # until a worker is said to hang
+START_SECONDS = 15  # until a worker is said to hang
 
 
 def serve(options: ServeOptions, workspace: Workspace) -> None:

@@ -1,16 +1,17 @@
 """The versions that a worker holds: each is loaded beside the others, and believed only then."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from kpi_gate.serving import places
 from kpi_gate.serving.errors import ExportError, ProcessError
 from kpi_gate.serving.follow import Release
-from kpi_gate.serving.manifest import MANIFEST_FILE
 from kpi_gate.serving.predictor import NEEDS_PROCESS, Predictor, load_export
 from kpi_gate.serving.process_client import ProcessClient
 from kpi_gate.workspace import Workspace
@@ -19,6 +20,7 @@ AGAIN_SECONDS = 30.0  # until what could not be loaded is tried again
 MAKE_SECONDS = 120.0
 _MAKER = "kpi_gate.serving.export_one"
 Rows = Sequence[Mapping[str, Any]]
+logger = logging.getLogger("kpi_gate.serving")
 
 
 class One(NamedTuple):
@@ -147,6 +149,7 @@ class Versions:
         self.workspace, self.use_case, self._process = workspace, use_case, process
         self._held: dict[str, Version] = {}
         self._again: dict[str, float] = {}
+        self._made: dict[str, str] = {}  # fingerprint of what was made here, by version
         self.faults: dict[str, str] = {}
 
     @property
@@ -207,14 +210,14 @@ class Versions:
 
     async def _load(self, release: Release) -> Version:
         folder = places.export(self.workspace, self.use_case, release.version, release.digest)
-        if not (folder / MANIFEST_FILE).exists():
-            await self._make(release)
-        predictor = await asyncio.to_thread(load_export, folder, fingerprint=release.export)
-        if predictor.digest != release.digest:
-            raise ExportError(
-                f"{folder}: digest {predictor.digest}, the ledger's is {release.digest}; "
-                "remove the folder, and it is made again"
-            )
+        wanted = self._made.get(release.version, release.export)
+        try:
+            predictor = await self._read(folder, release, wanted)
+        except ExportError as error:
+            # another machine made it, another version of kpi-gate, or it was spoilt
+            logger.warning("made anew", extra={"version": release.version, "why": str(error)})
+            self._made[release.version] = await self._make(release)
+            predictor = await self._read(folder, release, self._made[release.version])
         version = Version(release.version, predictor, self._process)
         if version.needs_process:
             fault = await self._process.load(version.key, str(folder), self.use_case)
@@ -222,22 +225,34 @@ class Versions:
                 raise ExportError(f"{release.version}: {fault}")
         return version
 
-    async def _make(self, release: Release) -> None:
-        """Let a process of its own fetch a version from the registry and export it."""
+    @staticmethod
+    async def _read(folder: Path, release: Release, fingerprint: str) -> Predictor:
+        predictor = await asyncio.to_thread(load_export, folder, fingerprint=fingerprint)
+        if predictor.digest != release.digest:
+            raise ExportError(f"{folder}: digest {predictor.digest}, not {release.digest}")
+        return predictor
+
+    async def _make(self, release: Release) -> str:
+        """Let a process of its own fetch a version from the registry and export it.
+
+        Returns:
+            The fingerprint of what it has made of the files that the ledger names.
+        """
         words = [sys.executable, "-m", _MAKER, self.use_case, release.version]
         process = await asyncio.create_subprocess_exec(
             *words,
             cwd=self.workspace.root,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            _, told = await asyncio.wait_for(process.communicate(), MAKE_SECONDS)
+            said, told = await asyncio.wait_for(process.communicate(), MAKE_SECONDS)
         except TimeoutError:
             process.kill()
             raise ExportError(f"{release.version}: no export within {MAKE_SECONDS:g} s") from None
         if process.returncode:
             last = (told.decode(errors="replace").strip().splitlines() or ["no words"])[-1]
             raise ExportError(f"{release.version} cannot be exported: {last[:500]}")
+        return said.decode().split()[-1]

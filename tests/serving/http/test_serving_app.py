@@ -116,6 +116,15 @@ def look(client):
     client.portal.call(client.worker.look)
 
 
+def test_an_export_that_was_spoilt_is_made_anew_from_the_registry(project, first_champion):
+    folder = next((project / ".kpi-gate/serving/exports/toy").iterdir())
+    golden = (folder / "golden.json").read_text(encoding="utf-8")
+    (folder / "golden.json").write_text("{}", encoding="utf-8")
+    with served(project) as client:
+        assert ask(client, ROW).json()["version"] == "v1"
+    assert (folder / "golden.json").read_text(encoding="utf-8") == golden
+
+
 def test_a_corrupt_new_champion_is_not_served_and_a_promotion_says_so(
     project, run_at, second_decision, monkeypatch
 ):
@@ -125,7 +134,7 @@ def test_a_corrupt_new_champion_is_not_served_and_a_promotion_says_so(
         words = promotion.promote(run_at(), entry).words
         assert "not every worker serves it: worker " in words
         assert "still serves v1: " in words
-        assert "was changed since the export was made" in words
+        assert "v2 cannot be exported: " in words
         assert ask(client, ROW).json()["version"] == "v1"
         assert client.get("/health").json()["status"] == "degraded"
         assert client.get("/ready").status_code == 200
@@ -150,6 +159,8 @@ def spoil_when_made(monkeypatch):
     def spoilt(*given, **named):
         manifest = make(*given, **named)
         (given[2] / "golden.json").write_text("{}", encoding="utf-8")
+        for stored in Workspace().home.rglob("model.skops"):
+            stored.write_bytes(b"spoilt")  # in the registry too
         return manifest
 
     monkeypatch.setattr(export, "make_export", spoilt)

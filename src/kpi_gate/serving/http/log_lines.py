@@ -56,7 +56,8 @@ def write_json_lines(level: int = logging.INFO) -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
+        # its line of each request has the caller's address; `Told` says what is worth saying
+        logging.getLogger(name).propagate = name != "uvicorn.access"
 
 
 class Told:
