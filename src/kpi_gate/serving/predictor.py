@@ -1,7 +1,6 @@
 """Decide by an export: score, weigh, act; without pandas, scikit-learn or the owner's module."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import treelite
 from numpy.typing import NDArray
 
-from kpi_gate.serving import wire
+from kpi_gate.serving import golden, wire
 from kpi_gate.serving.errors import ExportError
 from kpi_gate.serving.light_functions import LightRule, LightValue, read_functions
 from kpi_gate.serving.manifest import (
@@ -26,8 +25,6 @@ from kpi_gate.serving.program.table import Faults, Spec, Step
 
 Floats = NDArray[np.float64]
 NEEDS_PROCESS = -1.0  # as an action: ask the process that has the owner's module
-TOLERANCE = 1e-9
-NEAR_TIE = 1e-7  # money: acting and not acting are worth the same there
 BEHIND_A_LINK = 1 << 16  # bytes that an object of Python's takes beside its arrays, about
 
 
@@ -236,10 +233,6 @@ class Predictor:
             seen["event_time"] = wire.event_times(said)
         return self._rule.actions(seen, count)
 
-    def _ties(self, advantage: float | None) -> bool:
-        """Whether acting and not acting are worth the same, so that a last bit tells."""
-        return advantage is not None and abs(advantage - self._margin) < NEAR_TIE
-
     @cached_property
     def golden(self) -> Mapping[str, Any]:
         """The golden rows: `rows` as they come over the wire, and what was said of them."""
@@ -259,53 +252,11 @@ class Predictor:
 
     def recheck(self) -> str:
         """Decide on the golden rows again; return what differs, empty where nothing does."""
-        golden = self.golden
-        rows = golden["rows"]
-        if self._rule is not None:
-            ruled = self.rule_of_thumb(rows[: golden["real"]])
-            if not _alike(ruled, golden["rule"]):
-                return "the rule of thumb acts otherwise on the golden rows"
-        if not self.manifest.compiled:
-            return ""
-        try:
-            found = self.decide(rows)
-        except Exception as error:  # noqa: BLE001  (an export may fail in any way)
-            return f"the golden rows cannot be scored: {type(error).__name__}: {error}"
-        wrong = [
-            place
-            for place in range(len(rows))
-            if not _close(found.score[place], golden["score"][place])
-            or bool(found.fault[place]) != golden["faulty"][place]
-            or not (
-                found.fault[place]
-                or self._ties(golden["advantage"][place])
-                or _close(found.action[place], golden["action"][place])
-            )
-        ]
-        if not wrong:
-            return ""
-        at = wrong[0]
-        return (
-            f"{len(wrong)} of {len(rows)} golden rows differ, the first of them row {at}: score "
-            f"{found.score[at]} for {golden['score'][at]}, action {found.action[at]:g} for "
-            f"{golden['action'][at]}{f' ({found.fault[at]})' if found.fault[at] else ''}"
-        )
+        return golden.difference(self)
 
 
 def _is_gap(value: Any) -> bool:
     return value is None or value != value  # NaN and NaT  # noqa: PLR0124
-
-
-def _close(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=0.0, abs_tol=TOLERANCE)
-
-
-def _alike(some: Sequence[float] | None, others: Sequence[float] | None) -> bool:
-    if some is None or others is None:
-        return some is others
-    return len(some) == len(others) and all(map(_close, some, others))
 
 
 def load_export(folder: Path, *, fingerprint: str = "") -> Predictor:

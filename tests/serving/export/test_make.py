@@ -88,6 +88,15 @@ def test_choices_are_served_by_the_model_process(tmp_path):
     assert loaded.decide([{"unit": "u", "slot": 1, "group": 2}]).action == [NEEDS_PROCESS]
 
 
+def test_an_export_names_nobody(made):
+    loaded, reference, folder = made("campaign")
+    units = set(reference.model.golden["unit"])
+    assert "u399" in units
+    shown = "".join(path.read_text() for path in folder.glob("*.json"))
+    assert not any(f'"{unit}"' in shown for unit in units)
+    assert loaded.golden["rows"][0]["unit"] == "unit 1"
+
+
 def test_an_export_is_made_once_and_says_so_of_another_model(made, tmp_path):
     _, reference, folder = made("case")
     copy = tmp_path / "export"

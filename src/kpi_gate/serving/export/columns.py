@@ -100,7 +100,9 @@ def _column(values: pd.Series, role: Role, number: bool, *, required: bool) -> C
         levels = tuple(map(plain, values.dtype.categories[:MOST_LEVELS]))
     elif role not in ROLES and kind in ("text", "truth", "whole"):
         levels = tuple(sorted({plain(value) for value in known})[:MOST_LEVELS])
-    example = plain(known.iloc[-1]) if len(known) else None
+    example = _usual(known)
+    if role == "unit":
+        example = _pseudonym(example, 1)
     return Column(
         name=str(values.name),
         role=role,
@@ -111,6 +113,15 @@ def _column(values: pd.Series, role: Role, number: bool, *, required: bool) -> C
         levels=levels,
         single=values.dtype == np.float32,
     )
+
+
+def _usual(known: pd.Series) -> Any:
+    """Return an example that is of no one row: it is shown to whoever asks."""
+    if known.empty:
+        return None
+    if pd.api.types.is_numeric_dtype(known) or pd.api.types.is_datetime64_any_dtype(known):
+        return plain(known.sort_values().iloc[len(known) // 2])
+    return plain(known.value_counts().index[0])
 
 
 def _kind(values: pd.Series) -> Kind:
@@ -142,6 +153,18 @@ def wire_rows(table: pd.DataFrame, columns: Sequence[Column]) -> list[dict[str, 
         names.append("event_time")
     lists = {name: [plain(value) for value in table[name]] for name in names}
     return [{name: lists[name][at] for name in names} for at in range(len(table))]
+
+
+def unnamed(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that name nobody: units are told apart by numbers of ours."""
+    numbers: dict[Any, int] = {}
+    for row in rows:
+        numbers.setdefault(row["unit"], len(numbers) + 1)
+    return [{**row, "unit": _pseudonym(row["unit"], numbers[row["unit"]])} for row in rows]
+
+
+def _pseudonym(unit: Any, number: int) -> Any:
+    return f"unit {number}" if isinstance(unit, str) else number
 
 
 def plain(value: Any) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from kpi_gate.serving.export.reference import Reference
+from kpi_gate.serving.golden import NEAR_TIE, TOLERANCE
 from kpi_gate.serving.manifest import Column
-from kpi_gate.serving.predictor import NEAR_TIE, TOLERANCE, Decided, Predictor
+from kpi_gate.serving.predictor import Decided, Predictor
 
 MIXED = 2_000
 ASKED_AGAIN = 12  # rows that the export refuses
