@@ -1,0 +1,1 @@
+"""How the champion is served, beside `mlflow models serve` in the same run."""
