@@ -58,6 +58,7 @@ docs: install  ## Build the documentation into site/
 
 bench: install  ## Ratios against a bare script in the same run
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.serving
 
 wheel: install  ## Build the library's wheel into dist/, for `make update` in a project
 	$(BIN)/hatchling build --target wheel

@@ -239,10 +239,11 @@ def kill(world: World, seconds: float) -> list[Line]:
     with running(*ours(world)) as server:
         again = time.perf_counter() - start
     table = read_log(places.log(world.workspace, USE_CASE), columns=["id"])
-    logged = set(table["id"].to_pylist())
+    found = [name for name in table["id"].to_pylist() if name.startswith("k-")]
+    logged = set(found)
     lost = [name for name in answered if name not in logged]
     early = [name for name in lost if answered[name] < at - WRITTEN_SECONDS]
-    doubles = table.num_rows - len(logged)
+    doubles = len(found) - len(logged)
     return [
         (f"kill -9: lost of {len(answered):,} answered", str(len(lost)), "", "", "last 100 ms"),
         ("  of those answered earlier, twice in the log", f"{len(early)}, {doubles}", "", "", "0"),

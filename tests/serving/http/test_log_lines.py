@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from kpi_gate.serving.http.log_lines import JsonLines, Told
+from kpi_gate.serving.http.log_lines import JsonLines, Told, write_json_lines
 
 
 def line_of(caplog):
@@ -52,6 +52,13 @@ def test_an_error_is_told_by_kind_and_place_and_not_by_its_words(caplog):
     line = line_of(caplog)
     assert line["error"].startswith("ValueError < test_log_lines.py:")
     assert "Erika" not in json.dumps(line)
+
+
+def test_callers_addresses_are_told_to_nobody(monkeypatch):
+    monkeypatch.setattr(logging, "basicConfig", lambda **given: None)
+    write_json_lines()
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
+    assert logging.getLogger("uvicorn.error").propagate
 
 
 def test_every_line_is_json_whatever_is_told(caplog):
