@@ -72,6 +72,16 @@ def test_where_the_rule_of_thumb_needs_pandas_the_process_is_asked(tmp_path):
     assert loaded.decide([row(None), row(2.0)]).action[0] == NEEDS_PROCESS
 
 
+def test_a_rule_that_pandas_reads_otherwise_where_a_value_is_missing_is_not_light(tmp_path):
+    def above_the_mean(rows):
+        return (rows["taste"] > rows["taste"].mean()).to_numpy(dtype=float)  # pandas leaves out NaN
+
+    loaded = export_of(
+        replace(TOY, baseline=above_the_mean), fitted(), ROWS.dropna(), tmp_path / "export"
+    )
+    assert "acts otherwise on" in loaded.manifest.why_heavy_rule
+
+
 @pytest.mark.parametrize(
     "regressor",
     [

@@ -54,9 +54,65 @@ class LightColumn(np.ndarray[Any, Any]):
         """Keep what does not meet a condition."""
         return np.where(condition, other, self).view(LightColumn)
 
+    def map(self, values: Mapping[Any, Any]) -> "LightColumn":
+        """Put for each value what a mapping has for it; NaN where it has nothing."""
+        found = [values.get(value, np.nan) for value in self.tolist()]
+        kind = object if any(isinstance(one, str) for one in found) else None
+        return np.array(found, dtype=kind).view(LightColumn)
+
+    @property
+    def dt(self) -> "LightTimes":
+        """Parts of times, in UTC."""
+        return LightTimes(np.asarray(self, dtype="datetime64[us]"))
+
     def abs(self) -> "LightColumn":
         """Drop the signs."""
         return np.abs(self).view(LightColumn)
+
+
+for _name in ("gt", "ge", "lt", "le", "eq", "ne"):
+    setattr(LightColumn, _name, getattr(np.ndarray, f"__{_name}__"))
+
+
+class LightTimes:
+    """Parts of times, as numbers."""
+
+    def __init__(self, times: NDArray[np.datetime64]) -> None:
+        self._days = times.astype("datetime64[D]")
+        self._months = times.astype("datetime64[M]")
+        self._times = times
+
+    @property
+    def hour(self) -> LightColumn:
+        """Hours since midnight."""
+        return self._number((self._times - self._days) // np.timedelta64(1, "h"))
+
+    @property
+    def dayofweek(self) -> LightColumn:
+        """Days since Monday."""
+        return self._number((self._days.astype(np.int64) + 3) % 7)
+
+    weekday = day_of_week = dayofweek
+
+    @property
+    def day(self) -> LightColumn:
+        """Days of the month, from 1."""
+        return self._number((self._days - self._months) // np.timedelta64(1, "D") + 1)
+
+    @property
+    def month(self) -> LightColumn:
+        """Months of the year, from 1."""
+        return self._number(self._months.astype(np.int64) % 12 + 1)
+
+    @property
+    def year(self) -> LightColumn:
+        """Years."""
+        return self._number(self._months.astype(np.int64) // 12 + 1970)
+
+    def _number(self, numbers: NDArray[Any]) -> LightColumn:
+        found = numbers.astype(np.float64)
+        found[np.isnat(self._times)] = np.nan
+        return found.view(LightColumn)
 
 
 class LightRows(Mapping[str, LightColumn]):
@@ -67,6 +123,11 @@ class LightRows(Mapping[str, LightColumn]):
 
     def __getitem__(self, name: str) -> LightColumn:
         return self._columns[name].copy().view(LightColumn)  # what is written there stays there
+
+    def __getattr__(self, name: str) -> LightColumn:
+        if name.startswith("_") or name not in self._columns:
+            raise AttributeError(f"'DataFrame' object has no attribute {name!r}")
+        return self[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._columns)

@@ -48,6 +48,13 @@ def counted(rows):
     return np.full(len(rows), sum(1 for name in rows.columns if name != "unit") / len(rows.columns))
 
 
+def spelled_out(rows):
+    late = rows.seen.dt.hour.ge(12) & rows["seen"].dt.dayofweek.lt(5) & rows.seen.dt.month.eq(5)
+    price = rows.region.map({"a": 1.0, "c": 0.5}).fillna(0.25)
+    first = rows["seen"].dt.day.ne(2) & (rows["seen"].dt.year > 2025)
+    return (late.astype(float) * price * first.astype(float)).to_numpy()
+
+
 def enclosed(share):
     def rule(rows):
         return np.full(len(rows), share)
@@ -56,7 +63,12 @@ def enclosed(share):
 
 
 TABLE = pd.DataFrame(
-    {"unit": ["u", "v", "w"], "amount": [10.0, 300.0, np.nan], "region": ["a", None, "c"]}
+    {
+        "unit": ["u", "v", "w"],
+        "amount": [10.0, 300.0, np.nan],
+        "region": ["a", None, "c"],
+        "seen": pd.to_datetime(["2026-05-01T13:00Z", "2026-05-02T13:00Z", "2026-05-04T23:59Z"]),
+    }
 )
 
 
@@ -65,6 +77,7 @@ def light(table):
         name: column.to_numpy(dtype=float if column.dtype.kind == "f" else object)
         for name, column in table.items()
     }
+    columns["seen"] = columns["seen"].astype("datetime64[us]")
     for column in columns.values():
         if column.dtype == object:
             column[pd.isna(column)] = None
@@ -73,8 +86,17 @@ def light(table):
 
 @pytest.mark.parametrize(
     "rule",
-    [high, among, helped, between, counted, enclosed(0.25), lambda rows: np.ones(len(rows))],
-    ids=["constant", "set", "helper", "where", "columns", "closure", "lambda"],
+    [
+        high,
+        among,
+        helped,
+        between,
+        counted,
+        spelled_out,
+        enclosed(0.25),
+        lambda rows: np.ones(len(rows)),
+    ],
+    ids=["constant", "set", "helper", "where", "columns", "pandas", "closure", "lambda"],
 )
 def test_a_light_rule_does_the_same_on_plain_arrays(rule):
     source = exported(rule, "rule_of_thumb")

@@ -121,6 +121,8 @@ class _Export:
         if program.rules:
             whole = [row for row in mixed if all(value is not None for value in row.values())]
             why = rule_difference(predictor, self.reference, [*real, *whole][:RULED])
+            # with gaps and new levels too, unless the owner's own function fails on them
+            why = why or rule_difference(predictor, self.reference, mixed[:RULED])
             if why:
                 program.leave_out_rule(why)
         if program.compiled:
