@@ -131,6 +131,15 @@ def test_golden_rows_of_old_models_hold_features_alone(made, tmp_path):
     assert [column.name for column in loaded.columns] == ["unit", "interest", "basket_eur"]
 
 
+def test_what_cannot_be_exported_says_whose_it_is_and_leaves_nothing(made, tmp_path):
+    _, reference, _ = made("case")
+    model = Model(reference.model.folder, card=reference.model.card, estimator=None)
+    model.golden = reference.model.golden.iloc[:0]
+    with pytest.raises(ExportError, match="case 3 cannot be exported: "):
+        make_export(model, reference.use_case, tmp_path / "export", version="3")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_same_model_gives_the_same_fingerprint(made, tmp_path):
     loaded, reference, _ = made("campaign")
     again = make_export(reference.model, reference.use_case, tmp_path / "again", version="1")

@@ -92,6 +92,8 @@ def _chosen(rows: pd.DataFrame, use_case: UseCase) -> set[str]:
 
 def _column(values: pd.Series, role: Role, number: bool, *, required: bool) -> Column:
     kind = _kind(values)
+    if role in ROLES and kind != "text":  # a name is no quantity
+        kind = "whole"
     if number and kind in ("whole", "text"):  # of a column without a value: text
         kind = "number"
     known = values.dropna()

@@ -119,6 +119,8 @@ def _xgboost(estimator: Any, draft: Draft) -> Spec:
     base = np.float32(np.ravel(json.loads(score))[0])
     if said["gradient_booster"]["name"] != "gbtree":
         raise NotCompiledError(f"XGBoost with {said['gradient_booster']['name']}")
+    if "c" in (estimator.get_booster().feature_types or ()):
+        raise NotCompiledError("XGBoost with categories of its own has no compiled form")
     spec = {"kind": "in_turn", "trees": draft.keep_trees(_of_booster(estimator))}
     if objective == "reg:squarederror":
         return {**spec, "start": float(base)}

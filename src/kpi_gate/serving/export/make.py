@@ -12,6 +12,7 @@ import numpy as np
 
 from kpi_gate.record.model_files import CARD_FILE, MODEL_FILE, Model
 from kpi_gate.record.model_files import GOLDEN_FILE as STORED_GOLDEN
+from kpi_gate.record.registered import ModelError
 from kpi_gate.serving.errors import ExportError
 from kpi_gate.serving.export.columns import as_rows, described, unnamed, wire_rows
 from kpi_gate.serving.export.equality import difference, mixtures, rule_difference
@@ -37,7 +38,8 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
         version: The model's in the registry.
 
     Raises:
-        ExportError: If what is there already is another model's.
+        ExportError: If what is there already is another model's, or a function of the use case
+            fails on golden rows.
         ModelError: If the model cannot be read.
     """
     there = _standing(folder)
@@ -53,9 +55,7 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")  # of levels that nobody has seen
-            manifest = _Export(model, use_case, scratch, version).write()
+        manifest = _written(model, use_case, scratch, version)
         for path in (*scratch.iterdir(), scratch):
             _sync(path)
         broken = folder.with_name(f".{folder.name}.broken-{os.getpid()}")
@@ -71,6 +71,19 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
         return manifest
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _written(model: Model, use_case: UseCase, folder: Path, version: str) -> Manifest:
+    """Write an export; whatever its owner's functions raise, it says whose it would have been."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")  # of levels that nobody has seen
+            return _Export(model, use_case, folder, version).write()
+    except (ExportError, ModelError, OSError):
+        raise
+    except Exception as error:
+        words = f"{use_case.name} {version} cannot be exported: {in_short(error)}"
+        raise ExportError(words) from error
 
 
 def _standing(folder: Path) -> Manifest | None:
