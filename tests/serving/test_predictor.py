@@ -1,5 +1,7 @@
 """What is decided where the model, the value or the rule of thumb has its own ways."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -206,3 +208,22 @@ def test_one_row_is_decided_as_among_others(tmp_path):
         assert alone.score[0] == together.score[place]
         assert alone.action[0] == together.action[place]
     assert loaded.decide([]) == ([], [], [], [], [])
+
+
+@pytest.mark.slow
+def test_deciding_needs_neither_pandas_nor_scikit_learn(tmp_path):
+    use_case = example("campaign")
+    rows = made_up(use_case)
+    export_of(use_case, trained(use_case, rows), rows, tmp_path / "export")
+    code = """
+import sys
+from pathlib import Path
+from kpi_gate.serving.predictor import load_export
+predictor = load_export(Path(sys.argv[1]))
+rows = predictor.golden["rows"]
+predictor.decide(rows), predictor.rule_of_thumb(rows[:3])
+print(*(name for name in ("pandas", "sklearn", "mlflow", "joblib") if name in sys.modules))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path / "export")]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert found.stdout == "\n"

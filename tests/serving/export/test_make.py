@@ -10,7 +10,7 @@ from exports import example, export_of, made_up, model_of, trained
 from kpi_gate.learning.averaged import Averaged
 from kpi_gate.record.model_files import Model
 from kpi_gate.serving.errors import ExportError
-from kpi_gate.serving.export import make_export
+from kpi_gate.serving.export import make, make_export
 from kpi_gate.serving.export.reference import Reference
 from kpi_gate.serving.predictor import NEEDS_PROCESS, load_export
 from kpi_gate.serving.schema import Checker
@@ -181,3 +181,18 @@ def test_golden_rows_pass_the_check_of_their_own_columns(made):
     for name in COMPILED:
         loaded, _, _ = made(name)
         assert Checker(loaded.manifest.columns).check(loaded.golden["rows"]) == []
+
+
+def test_two_that_make_an_export_at_once_make_one(made, tmp_path, monkeypatch):
+    loaded, reference, folder = made("case")
+    written = make._Export.write
+
+    def overtaken(self):
+        found = written(self)
+        shutil.copytree(folder, tmp_path / "export")
+        return found
+
+    monkeypatch.setattr(make._Export, "write", overtaken)
+    found = make_export(reference.model, reference.use_case, tmp_path / "export", version="1")
+    assert found.fingerprint() == loaded.manifest.fingerprint()
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
