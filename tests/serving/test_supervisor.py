@@ -44,8 +44,8 @@ def serving(project, *words):
         until(lambda: process.poll() is not None or ready(port))
         yield process, port
     finally:
-        process.kill()
-        process.communicate()
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def ready(port):
@@ -179,6 +179,13 @@ def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(project, first
         with asked(port, clients=1) as (client,):
             until(lambda: len(client.answers) > 20)
         assert client.failed == []
+
+
+def test_no_worker_outlives_the_process_that_started_it(project, first_champion):
+    with serving(project, "--workers", "2") as (process, port):
+        process.kill()
+        until(lambda: not ready(port))
+        process.communicate(timeout=60)  # it ends when nobody holds its output any more
 
 
 def test_two_servers_do_not_write_one_log_nor_share_a_port(project, first_champion):

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Worker:
         self.follower = Follower(workspace, options.use_cases)
         self.process = ProcessClient(workspace.root)
         self.draining = False
+        self._parent = os.getppid() if options.workers > 1 else 0
         self._looking = asyncio.Lock()
         self.swaps: list[Callable[[str, str, str], None]] = []
         self.services = {name: self._service(name) for name in options.use_cases}
@@ -150,6 +152,11 @@ class Worker:
                 await self.look()
 
     async def _repeat(self) -> None:
+        if (
+            self._parent and os.getppid() != self._parent
+        ):  # it was killed: nobody would end this one
+            logger.error("the server's first process has ended, and so does this one")
+            os.kill(os.getpid(), signal.SIGTERM)
         self._say(always=True)
 
     async def _recheck(self) -> None:
