@@ -91,7 +91,7 @@ class Policy(Frozen):
         act = np.asarray(advantage > self.settings.margin, dtype=float)
         if groups is None:
             groups = np.zeros(act.size, dtype=np.int64)
-        act[_beyond_budget(act, advantage, groups, self.settings)] = 0.0
+        act[beyond_budget(act, advantage, groups, self.settings)] = 0.0
         act[~np.isfinite(advantage)] = np.nan
         return act
 
@@ -116,10 +116,17 @@ class Policy(Frozen):
         return np.where(whole, chances, np.nan)
 
 
-def _beyond_budget(
+def beyond_budget(
     act: Floats, advantage: Floats, groups: NDArray[np.int64], settings: PolicySettings
 ) -> NDArray[np.int64]:
-    """Return the rows that a group's budget has no room for: its least valuable ones."""
+    """Return the rows that a group's budget has no room for: its least valuable ones.
+
+    Args:
+        act: 1 where to act, before any budget; shape `(n,)`.
+        advantage: Money by which acting is worth more, shape `(n,)`.
+        groups: Code of each row's group.
+        settings: The budget.
+    """
     if settings.most is None and settings.budget_share == 1:
         return np.empty(0, dtype=np.int64)
     room = np.floor(settings.budget_share * np.bincount(groups)) if groups.size else np.empty(0)

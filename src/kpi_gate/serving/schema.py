@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kpi_gate.serving.manifest import Column
+from kpi_gate.serving.manifest import Column, Kind
 
 LONGEST_TEXT = 1_000  # letters
 LARGEST_WHOLE = 2**53  # beyond it a double no longer tells two whole numbers apart
 LARGEST = sys.float_info.max
 MOST_FAULTS = 100  # of one request
 SHOWN = 60  # letters of a value
-EXTRA = {"id": "text", "event_time": "time"}  # what any row may have beside its columns
+EXTRA: dict[str, Kind] = {
+    "id": "text",
+    "event_time": "time",
+}  # what any row may have beside its columns
 _MISSING = object()
 Test = Callable[[Any], str]
 
@@ -80,7 +83,7 @@ class Checker:
 
     def _faults(self, place: int, row: Any) -> Iterator[RowFault]:
         if not isinstance(row, Mapping):
-            yield RowFault(place, "", _shown(row), f"a row is an object, not {_kind(row)}")
+            yield RowFault(place, "", shown(row), f"a row is an object, not {_kind(row)}")
             return
         for name, test, required, nullable in self._asked:
             value = row.get(name, _MISSING)
@@ -92,12 +95,12 @@ class Checker:
                 if not nullable:
                     yield RowFault(place, name, None, "it must not be null")
             elif words := test(value):
-                yield RowFault(place, name, _shown(value), words)
+                yield RowFault(place, name, shown(value), words)
         for name in row:
             if name not in self._known:
                 near = difflib.get_close_matches(str(name)[:LONGEST_TEXT], self._known, 1)
                 hint = f"; did you mean {near[0]!r}?" if near else ""
-                yield RowFault(place, str(name)[:SHOWN], _shown(row[name]), f"unknown{hint}")
+                yield RowFault(place, str(name)[:SHOWN], shown(row[name]), f"unknown{hint}")
 
 
 def moment(text: str) -> datetime:
@@ -178,7 +181,8 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
+    """Return a value as an answer may show it: cut short, and JSON."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int | float):
