@@ -39,6 +39,8 @@ class Workspace(BaseSettings):
         ledger_key_file: File that holds it instead; only its owner may read it.
         experiment_log_url: SQLAlchemy address of the database with the log of the experiments,
             where the YAML of a use case names a table.
+        serving_log_url: SQLAlchemy address of the database that gets a copy of served decisions,
+            where the YAML of a use case asks for it.
         git_commit: Commit of the code, where there is no git folder to ask.
         notify_webhooks: Addresses that are sent a JSON for each notice, separated by commas.
         notify_blocks: Prefect notification blocks that are too, such as `email/team`.
@@ -56,6 +58,7 @@ class Workspace(BaseSettings):
     ledger_key: SecretStr = SecretStr("")
     ledger_key_file: Path | None = None
     experiment_log_url: SecretStr = SecretStr("")
+    serving_log_url: SecretStr = SecretStr("")
     git_commit: str = ""
     notify_webhooks: str = Field(default="", repr=False)  # an address may hold a secret
     notify_blocks: str = ""

@@ -9,10 +9,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from served import NOON, decision, finished_segment
 
 from kpi_gate.serving.errors import LogBusyError
 from kpi_gate.serving.log import writer
@@ -23,25 +24,6 @@ from kpi_gate.serving.log.records import row_hash
 from kpi_gate.serving.log.schema import LOG_SCHEMA
 from kpi_gate.serving.log.segment import Segment, segments
 from kpi_gate.serving.log.writer import ASK, DecisionLog, open_log
-
-NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
-
-
-def decision(number: int, **more: object) -> dict[str, object]:
-    return {
-        "id": f"d{number}",
-        "time": NOON + timedelta(seconds=number),
-        "unit": f"c{number % 7}",
-        "arm": "champion",
-        "policy_version": "v3",
-        "score": 0.25,
-        "action": 1,
-        "propensity": 1.0,
-        "exposed": True,
-        "rule_of_thumb": False,
-        "row_hash": "0" * 16,
-        **more,
-    }
 
 
 @pytest.fixture
@@ -58,8 +40,8 @@ def keepers(monkeypatch):
         def wait(self, _: float) -> int:
             return 0
 
-    def start(folder: Path) -> Done:
-        keep(folder)
+    def start(folder: Path, sql_url: str) -> Done:
+        keep(folder, sql_url)
         return Done()
 
     monkeypatch.setattr(writer, "_start_keeper", start)
@@ -105,7 +87,7 @@ def test_rows_are_by_utc_day_and_read_from_start_to_before_end(tmp_path, keepers
 
 
 def test_a_crash_between_the_parquet_and_the_segments_end_doubles_nothing(tmp_path) -> None:
-    _lines(tmp_path, decision(1), decision(2, time=NOON + timedelta(days=1)))
+    finished_segment(tmp_path, decision(1), decision(2, time=NOON + timedelta(days=1)))
     [segment] = segments(tmp_path)
     content = segment.read_bytes()
     keep(tmp_path)
@@ -118,7 +100,7 @@ def test_a_crash_between_the_parquet_and_the_segments_end_doubles_nothing(tmp_pa
 
 
 def test_a_torn_last_line_is_left_out_and_what_is_no_decision_is_set_aside(tmp_path) -> None:
-    _lines(tmp_path, decision(1), {"id": "x"}, decision(2, unit=17, action=True))
+    finished_segment(tmp_path, decision(1), {"id": "x"}, decision(2, unit=17, action=True))
     [segment] = segments(tmp_path)
     with segment.open("ab") as file:
         file.write(b"no json\n" + json.dumps({"id": "torn"}).encode()[:-2])
@@ -316,12 +298,3 @@ def test_a_process_of_its_own_keeps_what_the_server_let_go(tmp_path) -> None:
     assert log.close(seconds=60).fault == ""
     assert not segments(tmp_path)
     assert ids(tmp_path) == ["d1"]
-
-
-def _lines(folder: Path, *records: dict[str, object]) -> None:
-    segment = Segment(folder, "dead")
-    for record in records:
-        if isinstance(record.get("time"), datetime):
-            record["time"] = int(record["time"].timestamp() * 1e6)  # type: ignore[union-attr]
-        segment.append(json.dumps(record, separators=(",", ":")).encode() + b"\n", 1)
-    segment.close()

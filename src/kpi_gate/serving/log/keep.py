@@ -1,6 +1,7 @@
 """Finished segments are made Parquet by day; a segment goes when all of it is safe.
 
-Runs as a process of its own: `python -m kpi_gate.serving.log.keep FOLDER`.
+Runs as a process of its own: `python -m kpi_gate.serving.log.keep FOLDER`. With a database in its
+environment it copies the decisions into a table, too.
 """
 
 import io
@@ -16,25 +17,31 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.log.schema import COLUMNS, LOG_SCHEMA, MOMENT
-from kpi_gate.serving.log.segment import finished, segments, sync_folder
+from kpi_gate.serving.log.segment import SQL_URL, finished, segments, sync_folder
 
 ASIDE = "unreadable"  # folder of lines of which no decision can be made
 _IN_LINES = pa.schema([(f.name, pa.int64() if f.type == MOMENT else f.type) for f in LOG_SCHEMA])
 _PYTHON = {pa.string(): str, pa.float64(): float, pa.bool_(): bool, MOMENT: int}
 
 
-def keep(folder: Path) -> int:
+def keep(folder: Path, sql_url: str = "") -> int:
     """Make Parquet of all segments that nobody writes any more.
 
     A crash at any point loses and doubles nothing: readers leave out the Parquet of a segment that
     is still there, and it is written anew.
+
+    Args:
+        folder: Of a use case's log, named as it is.
+        sql_url: Database that has a copy of the decisions, where one is wanted.
 
     Returns:
         Segments that are still written.
 
     Raises:
         OSError: If the disk does not take it.
+        ServingError: If the database does not take it; the segments stay.
     """
     left = 0
     with keeping(folder):
@@ -43,8 +50,13 @@ def keep(folder: Path) -> int:
                 if lines is None:
                     left += path.exists()
                     continue
-                for day, table in _by_day(_read(folder, path, lines)):
-                    write_parquet(table, folder / day / f"{path.stem}.parquet")
+                table = _read(folder, path, lines)
+                for day, rows in _by_day(table):
+                    write_parquet(rows, folder / day / f"{path.stem}.parquet")
+                if sql_url:
+                    from kpi_gate.serving.log.sql_copy import copy_segment
+
+                    copy_segment(sql_url, folder.name, path.stem, table)
                 path.unlink()
                 sync_folder(path.parent)
     return left
@@ -134,8 +146,8 @@ def main() -> None:
     """Keep the segments of a folder, beside whatever is more urgent."""
     os.nice(10)
     try:
-        keep(Path(sys.argv[1]))
-    except (OSError, pa.ArrowException) as error:
+        keep(Path(sys.argv[1]), os.environ.get(SQL_URL, ""))
+    except (OSError, pa.ArrowException, ServingError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
 

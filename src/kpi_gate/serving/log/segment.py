@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER, SUFFIX = "segments", ".jsonl"
+SQL_URL = "KPI_GATE_SERVING_LOG_SQL"  # tells it the process that keeps segments
 
 
 class Segment:

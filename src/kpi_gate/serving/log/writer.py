@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from kpi_gate.serving.log.records import encode
-from kpi_gate.serving.log.segment import Segment, segments
+from kpi_gate.serving.log.segment import SQL_URL, Segment, segments
 
 TICK_SECONDS = 1.0  # between looks at a disk that was full, and at what is due
+SOON_SECONDS = 60.0  # at most between copies to a database
 ASK = "let-go"  # a file of this name asks each writer to finish its segment
 _CHUNK = 5_000  # records that are made lines at once: others want the interpreter too
 
@@ -50,12 +51,14 @@ class DecisionLog:
         worker: str,
         *,
         values: Sequence[str],
+        sql_url: str,
         rotate_rows: int,
         rotate_seconds: float,
         flush_seconds: float,
         most_waiting: int,
     ) -> None:
         self.folder, self.worker, self._values = folder, worker, tuple(values)
+        self._sql_url = sql_url
         self._rotate_rows, self._rotate_seconds = rotate_rows, rotate_seconds
         self._flush_seconds, self._most_waiting = flush_seconds, most_waiting
         self._queue: deque[Mapping[str, Any]] = deque()
@@ -202,7 +205,7 @@ class DecisionLog:
         ready = ending or time.monotonic() >= self._keep_after
         if self._keep_due and self._keeper is None and ready:
             self._keep_due = False
-            self._keeper = _start_keeper(self.folder)
+            self._keeper = _start_keeper(self.folder, self._sql_url)
 
     def _asked(self) -> bool:
         try:
@@ -219,7 +222,7 @@ class DecisionLog:
         failed = self._keeper.returncode != 0
         self._faults["keep"] = f"{self.folder}: segments are not kept: {told}" if failed else ""
         if failed:
-            self._keep_due, self._keep_after = True, time.monotonic() + 10 * TICK_SECONDS
+            self._keep_due, self._keep_after = True, time.monotonic() + 30 * TICK_SECONDS
         if self._keeper.stderr:
             self._keeper.stderr.close()
         self._keeper = None
@@ -230,6 +233,7 @@ def open_log(
     *,
     worker: str,
     values: Sequence[str] = (),
+    sql_url: str = "",
     rotate_rows: int = 200_000,
     rotate_seconds: float = 3600,
     flush_seconds: float = 0.05,
@@ -241,6 +245,8 @@ def open_log(
         folder: Of the use case's log. Several workers may write into it, each its own segments.
         worker: Name of the worker, such as its host and process.
         values: Columns of the row that may be logged in clear.
+        sql_url: Database that gets a copy of the decisions when a segment is finished, where one
+            is wanted; each minute at the latest.
         rotate_rows: Rows at which a segment is finished.
         rotate_seconds: Age at which it is.
         flush_seconds: How long decisions are gathered before they are synced to disk.
@@ -254,14 +260,15 @@ def open_log(
         folder,
         worker,
         values=values,
+        sql_url=sql_url,
         rotate_rows=rotate_rows,
-        rotate_seconds=rotate_seconds,
+        rotate_seconds=min(rotate_seconds, SOON_SECONDS) if sql_url else rotate_seconds,
         flush_seconds=flush_seconds,
         most_waiting=most_waiting,
     )
 
 
-def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
+def _start_keeper(folder: Path, sql_url: str) -> subprocess.Popen[bytes]:
     """Keep finished segments in a process of its own: it would take time and room of the server."""
     return subprocess.Popen(
         [sys.executable, "-m", "kpi_gate.serving.log.keep", str(folder)],
@@ -269,7 +276,7 @@ def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         start_new_session=True,  # a signal to the server's group does not end it half-way
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ | {"OMP_NUM_THREADS": "1", SQL_URL: sql_url},
     )
 
 
