@@ -28,6 +28,7 @@ from kpi_gate.cli import (
 )
 from kpi_gate.cli.call_checks import this_workspace
 from kpi_gate.cli.experiment import experiment_app
+from kpi_gate.cli.label import label_app
 from kpi_gate.cli.ledger import ledger_app
 from kpi_gate.cli.options import helped, print_json
 from kpi_gate.cli.serve_keys import key_app
@@ -151,6 +152,7 @@ for group, verbs in VERBS.items():
     if group == "Every day":
         app.add_typer(experiment_app, name="experiment", rich_help_panel=group)
         app.add_typer(key_app, name="key", rich_help_panel=group)
+        app.add_typer(label_app, name="label", rich_help_panel=group)
 
 
 def main() -> None:

@@ -124,12 +124,13 @@ def read_log(
     return table.select([name for name in wanted if name in table.column_names])
 
 
-def frame_log(found: object, plan: "Plan | None" = None) -> pa.Table:
+def frame_log(found: object, plan: "Plan | None" = None, *, keys: bool = False) -> pa.Table:
     """Return a data frame or an Arrow table as the log of an experiment.
 
     Args:
         found: A frame of pandas, Arrow or polars, with the columns of `SCHEMA`.
         plan: As `read_log` takes it.
+        keys: As `read_log` takes it.
 
     Raises:
         LogError: If it is no frame, or breaks its contract.
@@ -139,7 +140,7 @@ def frame_log(found: object, plan: "Plan | None" = None) -> pa.Table:
         table = pa.Table.from_pandas(found, preserve_index=False) if frame else pa.table(found)
     except (TypeError, ValueError) as error:
         raise LogError(f"the log is no table of one type a column: {_told(error)}") from None
-    wanted, watched = _asked(SCHEMA, plan)
+    wanted, watched = _asked({**SCHEMA, **(KEYS if keys else {})}, plan)
     there = table.select([name for name in wanted if name in table.column_names])
     return _typed(there, wanted, watched, "the log", coded=True)
 

@@ -86,7 +86,7 @@ def with_outcomes(
         return Joined(own)
     found = rows()
     key, mine, theirs = _keys(log, found)
-    places, ambiguous = _places(mine, theirs)
+    places, ambiguous = places_of(mine, theirs)
     there = places >= 0
     counted = Joined(
         own,
@@ -137,10 +137,15 @@ def _keys(log: pa.Table, rows: pd.DataFrame) -> tuple[tuple[str, ...], pd.DataFr
     return names, mine, theirs
 
 
-def _places(
+def places_of(
     mine: pd.DataFrame, theirs: pd.DataFrame
 ) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], np.ndarray[tuple[int], np.dtype[np.bool_]]]:
-    """Return which row is about each exposure, -1 for none, and where several are."""
+    """Return which row is about each decision, -1 for none, and where several are.
+
+    Args:
+        mine: What each decision is found by, shape `(n, keys)`.
+        theirs: The same of the rows that could be about it.
+    """
     names = list(mine.columns)
     several = theirs.duplicated(keep=False)
     once = theirs[~several].assign(place=np.flatnonzero(~several.to_numpy()))

@@ -14,6 +14,7 @@ from kpi_gate.experiment.outcomes import Joined, with_outcomes
 from kpi_gate.experiment.past import past_column, past_of
 from kpi_gate.experiment.plan import Plan
 from kpi_gate.pipeline.loading import load_rows
+from kpi_gate.pipeline.served_log import exposures, folder_of
 from kpi_gate.run.context import Run
 from kpi_gate.usecase.refusal import Refusal
 
@@ -43,6 +44,14 @@ def log_of(run: Run) -> Path | SqlTable:
     return SqlTable(url, said.sql)
 
 
+def serves_its_log(run: Run) -> bool:
+    """Tell whether what `kpi-gate serve` logged is the log: none is named, and none is there."""
+    named = run.use_case.settings.experiment.log is not None
+    source = log_of(run)
+    there = isinstance(source, Path) and source.exists()
+    return not named and not there and folder_of(run).is_dir()
+
+
 def logged(run: Run, plan: Plan, started: datetime) -> Joined:
     """Return the log with what came of its decisions, and each unit's past where the plan uses it.
 
@@ -50,7 +59,7 @@ def logged(run: Run, plan: Plan, started: datetime) -> Joined:
         LogError: If it cannot be read, is empty, or breaks its contract.
         ConfigurationError: If outcomes must come from the use case's rows, which cannot be loaded.
     """
-    log = read_log(log_of(run), plan, keys=True)
+    log = exposures(run, plan) if serves_its_log(run) else read_log(log_of(run), plan, keys=True)
 
     @cache
     def rows() -> "DataFrame":
@@ -73,5 +82,5 @@ def logged(run: Run, plan: Plan, started: datetime) -> Joined:
 
 def place_of_log(run: Run) -> str:
     """Return where the log is, as people read it."""
-    source = log_of(run)
+    source = folder_of(run) if serves_its_log(run) else log_of(run)
     return shown(source if isinstance(source, SqlTable) else run.workspace.shown(source))

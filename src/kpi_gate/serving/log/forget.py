@@ -2,6 +2,7 @@
 
 import hmac
 import os
+import secrets
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,12 +13,14 @@ import orjson
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kpi_gate.files.write_once import write_once
 from kpi_gate.serving.errors import LogBusyError
 from kpi_gate.serving.log.keep import ASIDE, keep, keeping, write_parquet
 from kpi_gate.serving.log.segment import segments, sync_folder
 from kpi_gate.serving.log.writer import ASK
 
 RECORD = "forgotten.jsonl"
+KEY = "forgotten.key"
 _PAUSE = 0.1  # seconds between looks at whether a server let its segment go
 
 
@@ -83,6 +86,12 @@ def forget(
             copies = forget_unit(sql_url, folder.name, unit)
     _note(folder, {"state": "done", **about, "rows": rows, "copies": copies})
     return Forgotten(rows, copies, files)
+
+
+def key_in(folder: Path) -> bytes:
+    """Return the secret that units are hashed with in the record; it is made once."""
+    write_once(folder / KEY, secrets.token_hex(32))
+    return (folder / KEY).read_bytes()
 
 
 def _finish_segments(folder: Path, sql_url: str, wait_seconds: float) -> None:
