@@ -63,4 +63,4 @@ def test_labels_are_joined_into_a_file_that_the_analysis_reads(run, tmp_path):
 
 def test_an_experiment_of_which_nothing_was_served_is_told(run):
     with pytest.raises(LogError, match="nothing of experiment"):
-        exposures(run, PLAN.model_copy(update={"horizon": "a year"}))
+        exposures(run, plan(" of another", margins=()))

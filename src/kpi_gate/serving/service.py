@@ -500,12 +500,12 @@ def _record(
     answer: Answer,
     now: float,
 ) -> dict[str, Any]:
-    experiment = current.traffic.experiment
+    experiment, item = current.traffic.experiment, row.get("item")
     return {
         "id": answer.id,
-        "time": int(now * 1e6),
+        "time": row.get("event_time") or int(now * 1e6),
         "unit": str(answer.unit),
-        "item": row.get("item"),
+        "item": None if item is None else str(item),
         "arm": dealt.arm,
         "policy_version": dealt.version,
         "other_version": dealt.other_version if experiment is not None else None,

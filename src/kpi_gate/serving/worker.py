@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.errors import ConfigurationError
 from kpi_gate.files import project
 from kpi_gate.serving import places, reports
 from kpi_gate.serving.follow import Follower, Standing
@@ -20,6 +21,7 @@ from kpi_gate.serving.options import ServeOptions
 from kpi_gate.serving.process_client import ProcessClient
 from kpi_gate.serving.service import Service
 from kpi_gate.serving.versions import Versions
+from kpi_gate.usecase.serving_settings import ServingLog
 from kpi_gate.usecase.settings import read_settings
 from kpi_gate.workspace import Workspace
 
@@ -59,7 +61,7 @@ class Worker:
     def _service(self, name: str) -> Service:
         path = project.here().use_cases / f"{name}.yaml"
         settings = read_settings(path).served()
-        log = self._log(name, settings.log.values) if self.options.log else None
+        log = self._log(name, settings.log) if self.options.log else None
         versions = Versions(self.workspace, name, self.process)
 
         def swapped(before: str, after: str) -> None:
@@ -69,8 +71,15 @@ class Worker:
 
         return Service(name, settings, versions, log, swapped, _name())
 
-    def _log(self, name: str, values: tuple[str, ...]) -> DecisionLog:
-        return open_log(places.log(self.workspace, name), worker=_name(), values=values)
+    def _log(self, name: str, said: ServingLog) -> DecisionLog:
+        url = self.workspace.serving_log_url.get_secret_value() if said.sql else ""
+        if said.sql and not url:
+            raise ConfigurationError(
+                f"use case {name}: serving.log.sql == true: no database: set "
+                "KPI_GATE_SERVING_LOG_URL"
+            )
+        folder = places.log(self.workspace, name)
+        return open_log(folder, worker=_name(), values=said.values, sql_url=url)
 
     @property
     def ready(self) -> bool:

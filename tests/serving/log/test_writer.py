@@ -140,10 +140,20 @@ def test_a_row_is_logged_as_its_hash_and_only_what_is_allowed_in_clear(tmp_path,
     with open_log(tmp_path, worker="a", values=["age", "balance", "gone"]) as log:
         log.put([decision(1, row=row)])
     with open_log(tmp_path, worker="b") as log:
-        log.put([decision(2, row=dict(reversed(row.items())))])
+        log.put(
+            [
+                decision(
+                    2, time=(NOON + timedelta(hours=1)).isoformat(), row=dict(reversed(row.items()))
+                )
+            ]
+        )
     found = read_log(tmp_path).to_pylist()
     assert found[0]["row"] == '{"age":36,"balance":null}'
     assert found[1]["row"] is None
+    assert {one["time"] for one in found} == {
+        NOON + timedelta(seconds=1),
+        NOON + timedelta(hours=1),
+    }
     assert found[0]["row_hash"] == found[1]["row_hash"] == row_hash(row)
     everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*.parquet"))
     assert b"Ada" not in everything

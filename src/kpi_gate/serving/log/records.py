@@ -23,8 +23,9 @@ def encode(record: Mapping[str, Any], values: Sequence[str]) -> bytes:
         ValueError: If its time has no offset.
     """
     made: dict[str, Any] = dict(record)
-    if isinstance(made["time"], datetime):
-        made["time"] = micros(made["time"])
+    when = made["time"]
+    if not isinstance(when, int):
+        made["time"] = micros(datetime.fromisoformat(when) if isinstance(when, str) else when)
     row = made.get("row")
     if isinstance(row, Mapping):
         made["row_hash"] = row_hash(row)

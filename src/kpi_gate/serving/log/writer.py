@@ -79,8 +79,9 @@ class DecisionLog:
 
         Args:
             records: The columns of `LOG_SCHEMA`; those that are null may be missing. `time` is a
-                whole number of microseconds since 1970 UTC, or a datetime with its offset. `row`
-                may be the row itself: its hash and its allowed values are then made of it.
+                whole number of microseconds since 1970 UTC, or a datetime or ISO 8601 with its
+                offset. `row` may be the row itself: its hash and its allowed values are then made
+                of it.
 
         Returns:
             False where too many wait: these were dropped, and counted.
