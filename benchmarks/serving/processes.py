@@ -1,6 +1,7 @@
 """Servers as processes of their own: started, waited for, weighed, ended."""
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -98,6 +99,8 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        with suppress(ProcessLookupError):  # what it has left behind
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def answers(address: str) -> bool:

@@ -112,8 +112,9 @@ class World:
         source = self._exports[self._made % len(self._exports)]
         folder = places.export(self.workspace, USE_CASE, version, digest)
         shutil.copytree(source, folder)
-        manifest = Manifest.read(folder).model_copy(update={"version": version, "digest": digest})
-        manifest.write(folder)
+        changes = {"version": version, "digest": digest}
+        Manifest.read(folder).model_copy(update=changes).write(folder)
+        manifest = Manifest.read(folder)
         ledger = open_ledger(self.workspace)
         first = ledger.entries(USE_CASE, "decision")[0]
         subject = f"bench-{self._made}"
