@@ -2,6 +2,7 @@ import json
 import stat
 
 import pytest
+from asgi_calls import Echo, ask
 
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.http import keys
@@ -39,7 +40,8 @@ def test_only_the_hash_is_kept_and_only_its_owner_may_read_the_file(path):
         ("admin", {"/campaign/return"}),
     ],
 )
-def test_a_key_may_do_what_its_scope_says_and_no_more(path, ask, echo, scope, allowed):
+def test_a_key_may_do_what_its_scope_says_and_no_more(path, scope, allowed):
+    echo = Echo()
     _, written = new_key(path, "k", [scope])
     app = Keyed(echo, Keys(path))
     paths = ["/campaign/decisions", "/campaign/return", "/version", "/metrics"]
@@ -49,7 +51,8 @@ def test_a_key_may_do_what_its_scope_says_and_no_more(path, ask, echo, scope, al
     assert ask(app, "/openapi.json", headers=shown(written)).status == 200
 
 
-def test_a_key_of_one_use_case_is_none_of_another(path, ask, echo):
+def test_a_key_of_one_use_case_is_none_of_another(path):
+    echo = Echo()
     key, written = new_key(path, "k", ["decide"], ["campaign"])
     app = Keyed(echo, Keys(path))
     found = ask(app, "/campaign/decisions", headers=shown(written))
@@ -59,7 +62,8 @@ def test_a_key_of_one_use_case_is_none_of_another(path, ask, echo):
     assert "churn" in json.loads(refused.body)["detail"]
 
 
-def test_whoever_shows_no_key_or_a_wrong_one_is_not_let_in(path, ask, echo):
+def test_whoever_shows_no_key_or_a_wrong_one_is_not_let_in(path):
+    echo = Echo()
     key, written = new_key(path, "k", ["decide", "read", "admin"])
     app = Keyed(echo, Keys(path))
     wrong = [
@@ -84,7 +88,8 @@ def test_whoever_shows_no_key_or_a_wrong_one_is_not_let_in(path, ask, echo):
         assert ask(app, probe, "GET").status == 200
 
 
-def test_keys_are_followed_without_a_restart(path, ask, echo):
+def test_keys_are_followed_without_a_restart(path):
+    echo = Echo()
     app = Keyed(echo, Keys(path))
     key, written = new_key(path, "first", ["decide"])
     assert ask(app, "/a/decisions", headers=shown(written)).status == 200
@@ -94,7 +99,8 @@ def test_keys_are_followed_without_a_restart(path, ask, echo):
     assert listed(path) == [other]
 
 
-def test_of_a_file_that_cannot_be_read_nothing_is_forgotten(path, ask, echo):
+def test_of_a_file_that_cannot_be_read_nothing_is_forgotten(path):
+    echo = Echo()
     found = Keys(path)
     app = Keyed(echo, found)
     _, written = new_key(path, "k", ["decide"])

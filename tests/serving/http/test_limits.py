@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from asgi_calls import Echo, ask
 
 from kpi_gate.serving.http.limits import Bounds, Limited, OwnNameOnly, Rates, own_names
 
@@ -20,7 +21,8 @@ def detail(found):
     return content["detail"]
 
 
-def test_a_body_is_handed_on_whole(ask, echo):
+def test_a_body_is_handed_on_whole():
+    echo = Echo()
     app = Limited(echo, Bounds(body_bytes=10))
     assert ask(app, messages=parts(b"12345", b"", b"67890")).body == b"1234567890"
     assert ask(app, body=b"").body == b""
@@ -36,7 +38,8 @@ def test_a_body_is_handed_on_whole(ask, echo):
         ({"transfer-encoding": "chunked"}, parts(*[b"123456"] * 1_000)),
     ],
 )
-def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(ask, echo, headers, messages):
+def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(headers, messages):
+    echo = Echo()
     found = ask(Limited(echo, Bounds(body_bytes=10)), headers=headers, messages=messages)
     assert found.status == 413
     assert "at most 10 bytes" in detail(found)
@@ -45,7 +48,8 @@ def test_a_body_that_is_too_large_is_refused_as_soon_as_that_is_known(ask, echo,
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application"])
-def test_what_says_that_it_is_no_json_is_refused(ask, echo, kind):
+def test_what_says_that_it_is_no_json_is_refused(kind):
+    echo = Echo()
     app = Limited(echo, Bounds())
     found = ask(app, headers={"content-type": kind})
     assert found.status == 415
@@ -53,7 +57,8 @@ def test_what_says_that_it_is_no_json_is_refused(ask, echo, kind):
     assert ask(app, headers={"content-type": "Application/JSON; charset=utf-8"}).status == 200
 
 
-def test_a_body_that_does_not_come_ends_the_request(ask, echo):
+def test_a_body_that_does_not_come_ends_the_request():
+    echo = Echo()
     app = Limited(echo, Bounds(request_seconds=0.02))
     found = ask(app, messages=[{"type": "http.request", "body": b"1", "more_body": True}])
     assert found.status == 408
@@ -62,13 +67,13 @@ def test_a_body_that_does_not_come_ends_the_request(ask, echo):
     assert echo.asked == 0
 
 
-def test_an_answer_that_takes_too_long_is_given_up(ask, make_echo):
-    found = ask(Limited(make_echo(wait=5), Bounds(request_seconds=0.02)))
+def test_an_answer_that_takes_too_long_is_given_up():
+    found = ask(Limited(Echo(wait=5), Bounds(request_seconds=0.02)))
     assert found.status == 503
     assert found.headers["retry-after"] == "1"
 
 
-def test_a_fault_of_the_app_is_not_hidden(ask):
+def test_a_fault_of_the_app_is_not_hidden():
     async def broken(scope, receive, send):
         raise KeyError("x")
 
@@ -76,13 +81,15 @@ def test_a_fault_of_the_app_is_not_hidden(ask):
         ask(Limited(broken, Bounds()))
 
 
-def test_more_at_once_than_can_be_answered_is_told_to_come_again(ask, echo):
+def test_more_at_once_than_can_be_answered_is_told_to_come_again():
+    echo = Echo()
     app = Limited(echo, Bounds(at_once=0))
     assert ask(app, "/a/decisions").status == 503
     assert ask(app, "/health").status == 200
 
 
-def test_a_caller_that_asks_too_fast_is_told_when_to_come_again(ask, echo):
+def test_a_caller_that_asks_too_fast_is_told_when_to_come_again():
+    echo = Echo()
     app = Limited(echo, Bounds(per_second=0.1))
     assert ask(app).status == 200
     found = ask(app)
@@ -122,7 +129,8 @@ def test_a_rate_is_a_bucket_of_one_second(monkeypatch):
         ("localhost", "null", 403),
     ],
 )
-def test_a_server_answers_by_its_own_name_only(ask, echo, host, origin, status):
+def test_a_server_answers_by_its_own_name_only(host, origin, status):
+    echo = Echo()
     app = OwnNameOnly(echo, own_names("127.0.0.1", ["shop.example"]))
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
     assert ask(app, "/a/decisions", headers=headers).status == status

@@ -2,6 +2,7 @@ import json
 import logging
 
 import pytest
+from asgi_calls import Echo, ask
 
 from kpi_gate.serving.http.log_lines import JsonLines, Told, write_json_lines
 
@@ -15,7 +16,8 @@ def _takes_all(caplog):
     caplog.set_level(logging.INFO, logger="kpi_gate.serving")
 
 
-def test_a_request_keeps_the_id_that_it_came_with_or_gets_one(ask, echo):
+def test_a_request_keeps_the_id_that_it_came_with_or_gets_one():
+    echo = Echo()
     app = Told(echo)
     assert ask(app, headers={"x-request-id": "a-1.b:2"}).headers["x-request-id"] == "a-1.b:2"
     for odd in ("", "a b", "x" * 65, 'a"b', "ä"):
@@ -24,8 +26,8 @@ def test_a_request_keeps_the_id_that_it_came_with_or_gets_one(ask, echo):
         assert len(found) == 16
 
 
-def test_what_fails_is_logged_with_nothing_of_its_row(ask, make_echo, caplog):
-    app = Told(make_echo(status=422))
+def test_what_fails_is_logged_with_nothing_of_its_row(caplog):
+    app = Told(Echo(status=422))
     body = b'{"unit": "Erika Mustermann"}'
     found = ask(app, "/campaign/decisions", body=body, headers={"authorization": "Bearer kg_x"})
     line = line_of(caplog)
@@ -37,7 +39,8 @@ def test_what_fails_is_logged_with_nothing_of_its_row(ask, make_echo, caplog):
     assert "10.0.0.1" not in whole
 
 
-def test_what_goes_well_is_logged_where_that_is_asked(ask, echo, caplog):
+def test_what_goes_well_is_logged_where_that_is_asked(caplog):
+    echo = Echo()
     ask(Told(echo))
     assert not [one for one in caplog.records if one.name == "kpi_gate.serving"]
     ask(Told(echo, every=True))

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from asgi_calls import Echo, ask
 
 from kpi_gate.serving.http.metrics import BOUNDS, Counted, Counts
 from kpi_gate.serving.http.score_shift import FEWEST, LATEST, ScoreShift
@@ -21,11 +22,11 @@ def series(counts):
     }
 
 
-def test_requests_are_counted_by_route_use_case_and_status(ask, make_echo):
+def test_requests_are_counted_by_route_use_case_and_status():
     counts = Counts(["campaign"])
-    ask(Counted(make_echo(), counts), "/campaign/decisions")
-    ask(Counted(make_echo(status=422), counts), "/campaign/decisions")
-    ask(Counted(make_echo(status=404), counts), "/somebody's name/decisions")
+    ask(Counted(Echo(), counts), "/campaign/decisions")
+    ask(Counted(Echo(status=422), counts), "/campaign/decisions")
+    ask(Counted(Echo(status=404), counts), "/somebody's name/decisions")
     found = series(counts)
     assert found["kpi_gate_requests_total", "decisions", "campaign", "200"] == 1
     assert found["kpi_gate_requests_total", "decisions", "campaign", "422"] == 1
@@ -35,7 +36,7 @@ def test_requests_are_counted_by_route_use_case_and_status(ask, make_echo):
     assert not [place for place in found if "somebody's name" in place]
 
 
-def test_a_request_that_fails_is_one_that_the_server_failed(ask):
+def test_a_request_that_fails_is_one_that_the_server_failed():
     async def broken(scope, receive, send):
         raise KeyError("x")
 

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+from asgi_calls import Echo, ask
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -18,8 +19,8 @@ def spans():
     return kept
 
 
-def test_a_request_is_a_span_of_its_callers_trace_with_nothing_of_its_row(ask, make_echo, spans):
-    app = Traced(make_echo(status=422), spans.provider.get_tracer("t"))
+def test_a_request_is_a_span_of_its_callers_trace_with_nothing_of_its_row(spans):
+    app = Traced(Echo(status=422), spans.provider.get_tracer("t"))
     ask(app, "/campaign/decisions", body=b'{"unit": "Erika"}', headers={"traceparent": PARENT})
     (span,) = spans.get_finished_spans()
     assert span.name == "POST /{use_case}/decisions"
@@ -30,7 +31,7 @@ def test_a_request_is_a_span_of_its_callers_trace_with_nothing_of_its_row(ask, m
     assert "Erika" not in span.to_json()
 
 
-def test_an_error_leaves_its_words_out(ask, spans):
+def test_an_error_leaves_its_words_out(spans):
     async def broken(scope, receive, send):
         raise ValueError("Erika")
 
@@ -42,7 +43,8 @@ def test_an_error_leaves_its_words_out(ask, spans):
     assert not span.status.is_ok
 
 
-def test_probes_and_scrapes_are_no_spans(ask, echo, spans):
+def test_probes_and_scrapes_are_no_spans(spans):
+    echo = Echo()
     app = Traced(echo, spans.provider.get_tracer("t"))
     for path in ("/health", "/ready", "/metrics"):
         assert ask(app, path, "GET").status == 200

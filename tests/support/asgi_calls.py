@@ -1,7 +1,7 @@
+"""Requests to one ASGI app in this process, without a server."""
+
 import asyncio
 from types import SimpleNamespace
-
-import pytest
 
 
 def ask(app, path="/", method="POST", body=b"{}", headers=(), messages=None, client="10.0.0.1"):
@@ -48,18 +48,3 @@ class Echo:
         await asyncio.sleep(self.wait)
         await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": message["body"]})
-
-
-@pytest.fixture(name="ask")
-def fixture_ask():
-    return ask
-
-
-@pytest.fixture
-def echo():
-    return Echo()
-
-
-@pytest.fixture
-def make_echo():
-    return Echo
