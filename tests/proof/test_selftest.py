@@ -53,12 +53,20 @@ ASKED = (
 
 
 def newest(name, folder):
-    """Return the run of a use case on its newest rows, and the rows."""
+    """Return the run of a use case on its newest rows, and the rows; its gate is the shipped one.
+
+    The reference champion is fitted once and by few trees: it must be honest, and no more.
+    """
     use_case, raw = discovery.load(name), folder / "raw"
     if use_case.fetch is not None:
         use_case.fetch(raw)
-    objective = use_case.settings.objective.model_copy(update={"resamples": 1_000})
-    settings = use_case.settings.model_copy(update={"objective": objective})
+    settings = use_case.settings
+    objective = settings.objective.model_copy(update={"resamples": 1_000})
+    window = settings.window.model_copy(update={"train_last_rows": (None,)})
+    trees = {"max_iter": 20} if "max_leaf_nodes" in settings.model else {}
+    model = {**settings.model, **trees}
+    changes = {"objective": objective, "window": window, "model": model}
+    settings = settings.model_copy(update=changes)
     run = Run(replace(use_case, settings=settings), now(), Workspace(root=folder))
     rows = known_rows(use_case, raw, run.as_of)
     return newest_moment(run, rows), rows
