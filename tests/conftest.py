@@ -27,8 +27,8 @@ TOY = Path(__file__).parent / "toy"
 CASES = "src/toys/usecases"  # of each project, in its folder
 # what takes longest is begun first, so that both processes end together
 LONGEST = ("retrain", "crashes", "selftest", "rerun", "template", "attack", "engine", "dockerfile")
-# use cases whose own checks take seconds: `make quick` checks the others, and an owner's
-SIMULATED = ("ads-", "fraud-", "recommend-")
+# use cases whose own checks take seconds: `make quick` checks campaign, and an owner's
+SIMULATED = ("ads-", "fraud-", "recommend-", "retention-")
 _SERVER: list[ExitStack] = []  # of Prefect, while there is one
 
 os.environ.update(ENVIRONMENT)  # telemetry off, before any tool is imported

@@ -8,6 +8,8 @@ import pytest
 
 import kpi_gate
 
+pytestmark = pytest.mark.slow
+
 # what the whole machine needs, and the gate alone must do without
 HEAVY = (
     *("sklearn", "joblib", "pyarrow", "mlflow", "prefect", "dvc", "great_expectations", "skops"),

@@ -14,6 +14,8 @@ from kpi_gate.experiment.plan import Plan
 from kpi_gate.record.ledger import open_ledger
 from kpi_gate.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 EFFECT = 0.33  # of the plan; four weeks, so that there are four looks
 
 

@@ -78,6 +78,7 @@ def test_between_looks_nothing_is_tested(better):
     assert later.next_look == on_day(14)
 
 
+@pytest.mark.slow
 def test_whoever_peeks_each_day_sees_the_same_as_who_waits():
     """The looks of every day are the first ones of the end; no day has another verdict."""
     log = draw(PLAN, 0.13, seed=3)

@@ -64,6 +64,7 @@ def test_half_of_what_was_booked_arrived():
     assert first.effect.estimate < 0.08 < last.effect.estimate
 
 
+@pytest.mark.slow
 def test_its_bounds_hold_on_all_days_together():
     misses = 0
     for seed in range(40):

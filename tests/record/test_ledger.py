@@ -267,6 +267,7 @@ def _write(url, count):
         ledger.append("ads", "decision", f"{os.getpid()}-{number}", {})
 
 
+@pytest.mark.slow
 def test_many_writers_make_one_chain(ledger):
     workers = [get_context("spawn").Process(target=_write, args=(ledger.url, 15)) for _ in range(3)]
     for worker in workers:

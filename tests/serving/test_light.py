@@ -1,6 +1,10 @@
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 HEAVY = ("mlflow", "pandas", "sklearn", "skops", "prefect", "dvc", "great_expectations", "pyarrow")
 CODE = """
 import sys

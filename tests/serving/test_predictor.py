@@ -23,6 +23,8 @@ from kpi_gate.serving.export.reference import Reference
 from kpi_gate.serving.predictor import NEEDS_PROCESS
 from kpi_gate.usecase.contract import Feature
 
+pytestmark = pytest.mark.slow
+
 TASTE = (Feature("taste", "number"),)
 TOY = replace(TOY_MODULE.USE_CASE, features=TASTE)
 ROWS = visits()

@@ -15,6 +15,8 @@ from kpi_gate.serving.export.reference import Reference
 from kpi_gate.serving.predictor import NEEDS_PROCESS, load_export
 from kpi_gate.serving.schema import Checker
 
+pytestmark = pytest.mark.slow
+
 COMPILED = ["campaign", "fraud", "recommend", "retention", "case"]
 LIGHT = {"campaign": True, "fraud": True, "case": True, "recommend": False, "retention": False}
 

@@ -16,6 +16,8 @@ from kpi_gate.serving.export.reference import Reference
 from kpi_gate.serving.predictor import NEEDS_PROCESS, load_export
 from kpi_gate.usecase.contract import Feature
 
+pytestmark = pytest.mark.slow
+
 ROWS = visits()
 USE_CASE = replace(
     TOY_MODULE.USE_CASE,

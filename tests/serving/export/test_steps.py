@@ -42,6 +42,8 @@ from xgboost import XGBClassifier
 from kpi_gate.serving.export import make_export
 from kpi_gate.usecase.contract import Feature
 
+pytestmark = pytest.mark.slow
+
 NUMBERS, WORDS = ["taste", "visits"], ["region", "rooms", "member"]
 USE_CASE = replace(
     TOY_MODULE.USE_CASE,

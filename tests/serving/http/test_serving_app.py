@@ -15,6 +15,8 @@ from kpi_gate.serving.options import ServeOptions
 from kpi_gate.serving.worker import Worker
 from kpi_gate.workspace import Workspace
 
+pytestmark = pytest.mark.slow
+
 ROW = {"unit": "v17", "taste": 1.5, "region": "north"}
 PROBLEM = "application/problem+json"
 
