@@ -5,6 +5,7 @@ import io
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr
 from dataclasses import replace
@@ -102,17 +103,17 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the address of the one Prefect server of all tests of the `prefect` group."""
     if not _SERVER:
-        home = tmp_path_factory.mktemp("prefect")
-        os.environ["PREFECT_HOME"] = str(home)
+        os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect"))
         from prefect.settings import PREFECT_API_BLOCKS_REGISTER_ON_START, temporary_settings
         from prefect.testing import utilities
 
         # migrations, and blocks that no page shows here, would take half of its start
+        home = tempfile.mkdtemp()  # the harness clears it away
         prepared_databases.lay_out("prefect", f"sqlite:///{home}/prefect-test.db")
         server = ExitStack()
         server.enter_context(temporary_settings({PREFECT_API_BLOCKS_REGISTER_ON_START: False}))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(utilities, "mkdtemp", lambda: str(home))
+            patch.setattr(utilities, "mkdtemp", lambda: home)
             server.enter_context(utilities.prefect_test_harness(server_startup_timeout=120))
         _SERVER.append(server)
     from prefect.settings import PREFECT_API_URL

@@ -76,7 +76,7 @@ def is_whole(found, where):
 @at_boundaries
 def test_a_kill_at_any_boundary_is_healed_by_the_next_run(boundaries):
     in_training, at_release = boundaries["training"], boundaries["release"]
-    assert (len(in_training), len(at_release)) == (7, 12)
+    assert (len(in_training), len(at_release)) == (11, 8)
     for point, found in (in_training | at_release).items():
         assert found["killed"] == -9, point
     *_, last = in_training  # each of these runs was the restart of the one before

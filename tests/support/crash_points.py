@@ -70,12 +70,12 @@ TRAINING = {  # in the order in which a run comes to them
     "within train, half the files written": (registry, "digest", 2, True),
     "after train": (pipeline, "train", 1, True),
     "within compare": (comparison, "_table", 1, False),
-}
-RELEASE = {
     "after compare": (pipeline, "compare", 1, True),
     "after decide": (pipeline, "decide", 1, True),
     "within refit, not yet compared": (refit, "compare_model", 1, False),
     "after refit": (pipeline, "refit", 1, True),
+}
+RELEASE = {  # each on its own: from here on something is on the record
     "within record, run begun": (decision_run, "_log_files", 1, False),
     "within record, model logged": (decision_run, "_register", 1, True),
     "within record, not yet in the ledger": (decision_run, "record_run", 1, True),
