@@ -22,7 +22,7 @@ from kpi_gate.serving.log.writer import DecisionLog
 from kpi_gate.serving.releases import Release, version_before
 from kpi_gate.serving.reports import Served
 from kpi_gate.serving.returning import Recorder
-from kpi_gate.serving.schema import Checker, RowFault
+from kpi_gate.serving.schema import Checker, RowFault, moment
 from kpi_gate.serving.shadow import Shadow
 from kpi_gate.serving.state import Returns
 from kpi_gate.serving.traffic import (
@@ -113,6 +113,8 @@ class Service:
         log: DecisionLog | None,
         swapped: Callable[[str, str], None] = lambda before, after: None,
         worker: str = "worker",
+        *,
+        counted: bool = True,
     ) -> None:
         self.name, self.settings, self.versions, self.log = name, settings, versions, log
         workspace = versions.workspace
@@ -125,6 +127,7 @@ class Service:
         self.current: Current | None = None
         self._mark: object = None
         self._budget: Budget | None = None
+        self._counted = counted  # else the budget is this process's alone
         self._recent: list[str] = []  # champions, the newest last: they stay warm
         self._columns: Version | None = None
 
@@ -211,7 +214,7 @@ class Service:
         settings = predictor.manifest.policy.settings
         if known is not None and known.settings == settings:
             return
-        path = places.budget(self.versions.workspace, self.name)
+        path = places.budget(self.versions.workspace, self.name) if self._counted else None
         made = Budget(settings, path, predictor.golden_advantages)
         if known is not None:
             known.close()
@@ -455,13 +458,20 @@ def _shadow_of(service: Service) -> Shadow:
 
 def _within(budget: Budget, rows: Sequence[Row], made: list[One], now: float) -> list[One]:
     """Let only so many be acted on as the budget has room for."""
+    times = [_due(row, now) for row in rows]
     actions = budget.apply(
-        rows, [one.advantage for one in made], [one.action for one in made], [now] * len(rows)
+        rows, [one.advantage for one in made], [one.action for one in made], times
     )
     return [
         one if one.action == action else one._replace(action=action)
         for one, action in zip(made, actions, strict=True)
     ]
+
+
+def _due(row: Row, now: float) -> float:
+    """Return when a decision is due, in seconds since 1970: now, where the row does not say."""
+    said = row.get("event_time")
+    return now if said is None else moment(said).timestamp()
 
 
 def _named(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
