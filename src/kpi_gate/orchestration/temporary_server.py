@@ -35,7 +35,13 @@ def prefect_at_hand(workspace: Workspace) -> Iterator[None]:
 
 
 def _import_tools() -> None:
-    """Import what a retraining needs, the slowest of all that it does on small data."""
+    """Import what a retraining needs, the slowest of all that it does on small data.
+
+    Its server takes as long to start: what is imported now is not waited for.
+    """
+    import dvc.repo  # noqa: F401
+    import great_expectations  # noqa: F401
+    import mlflow.sklearn  # noqa: F401
     import skops.io  # noqa: F401
 
     project.here().flow("retrain")
