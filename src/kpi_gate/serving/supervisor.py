@@ -16,6 +16,7 @@ from kpi_gate.serving.options import ServeOptions
 from kpi_gate.workspace import Workspace
 
 APP = "kpi_gate.serving.http.app:create"
+CONNECTION = "kpi_gate.serving.http.connection:Connection"
 DRAIN_SECONDS = 20  # for requests that are under way when the server is told to end
 START_SECONDS = 15  # until a worker is said to hang
 
@@ -37,7 +38,7 @@ def serve(options: ServeOptions, workspace: Workspace) -> None:
             port=options.port,
             workers=options.workers,
             loop="uvloop" if sys.platform != "win32" else "auto",
-            http="httptools",
+            http=CONNECTION,
             ws="none",
             access_log=False,
             log_config=None,
