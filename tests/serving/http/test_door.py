@@ -57,6 +57,35 @@ def test_a_row_is_decided_for_a_key_and_counted(client):
     assert found("failures_total", use_case="toy", kind="foreign host") == 1
 
 
+def test_a_number_names_the_same_person_however_json_writes_it(client):
+    assert decide(client, {**ROW, "unit": 7.0}).content.count(b'"unit":7,') == 1
+    found = decide(client, {"rows": [{**ROW, "unit": -0.0}, {**ROW, "unit": 2.0**53}]}).json()
+    assert [type(one["unit"]) for one in found["decisions"]] == [int, int]
+    assert [one["unit"] for one in found["decisions"]] == [0, 2**53]
+
+
+def test_what_is_answered_nowhere_is_a_problem_that_says_where(client):
+    for method, path, status, words in (
+        ("POST", "/toy/decisions/", 404, "/openapi.json"),
+        ("GET", "/", 404, "/openapi.json"),
+        ("PUT", "/toy/decisions", 405, "POST only"),
+    ):
+        found = client.request(method, path)
+        assert (found.status_code, words in found.json()["detail"]) == (status, True), path
+    both = decide(client, {"rows": [ROW], "unit": "a"})
+    assert (both.status_code, "'unit'" in both.json()["detail"]) == (422, True)
+
+
+def test_who_runs_a_server_is_told_that_nobody_may_ask(project, first_champion, caplog):
+    worker = Worker(ServeOptions(use_cases=("toy",)), Workspace(root=project))
+    behind_door(worker)
+    assert "kpi-gate key new" in caplog.text
+    path = places.keys(worker.workspace)
+    path.write_text("{")
+    behind_door(worker)
+    assert str(path) in caplog.records[-1].why
+
+
 def test_what_is_served_is_in_the_metrics(client):
     found = scraped(client)
     assert found("champion", use_case="toy", version="v1", compiled="yes") == 1

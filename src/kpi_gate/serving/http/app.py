@@ -26,6 +26,7 @@ from kpi_gate.workspace import Workspace
 
 JSON = "application/json"
 FIELDS = Answer._fields
+WHO = ("unit", "item")
 
 
 def create() -> App:
@@ -68,6 +69,7 @@ def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
         version=__version__,
         summary="Decisions of the champion, followed as the ledger says it",
         lifespan=lifespan,
+        redirect_slashes=False,  # a caller that follows would leave its body behind
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
     )
@@ -111,19 +113,34 @@ class Routes:
         """Decide on one row, or on many."""
         service = self._service(request)
         given = _parsed(await request.body())
-        many = isinstance(given, dict) and set(given) == {"rows"}
-        rows = given["rows"] if many else [given]
-        most = self.worker.options.rows
-        if not isinstance(rows, list) or not 1 <= len(rows) <= most:
-            found = len(rows) if isinstance(rows, list) else type(rows).__name__
-            raise Problem(422, f"rows == {found}, must be a list of 1 to {most:,} rows")
+        rows, many = self._rows(given)
         faults = service.faults(rows)
         if faults:
             raise problems.of_rows(faults)
+        for row in rows:
+            for name in WHO:
+                if type(row.get(name)) is float:
+                    row[name] = int(row[name])  # to JSON 7.0 is 7, and so is the person
         answers, logged = await service.decide(rows)
         self.counts.decided(service.name, answers, service.golden_scores)
         told = [{**dict(zip(FIELDS, one, strict=True)), "logged": logged} for one in answers]
         return _json({"decisions": told} if many else told[0])
+
+    def _rows(self, given: Any) -> tuple[list[Any], bool]:
+        """Return the rows of a request, and whether it may have several."""
+        if not isinstance(given, dict) or "rows" not in given:
+            return [given], False
+        several = given["rows"]
+        if not isinstance(several, list) and len(given) > 1:  # a column of that name
+            return [given], False
+        most = self.worker.options.rows
+        if not isinstance(several, list) or not 1 <= len(several) <= most:
+            found = f"has {len(several)}" if isinstance(several, list) else "is no list"
+            raise Problem(422, f"rows {found}, must be a list of 1 to {most:,} rows")
+        if len(given) > 1:
+            other = next(name for name in given if name != "rows")
+            raise Problem(422, f"beside rows there is {other[:80]!r}: it belongs into each row")
+        return several, True
 
     async def send_back(self, request: Request) -> Response:
         """Send everybody back to the version before, at once, in all workers."""

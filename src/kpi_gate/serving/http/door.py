@@ -1,5 +1,7 @@
 """Everything that a request passes before it is answered, from the outside in."""
 
+import logging
+
 from kpi_gate.serving import places
 from kpi_gate.serving.http.asgi import App
 from kpi_gate.serving.http.keys import Keyed, Keys
@@ -8,6 +10,8 @@ from kpi_gate.serving.http.log_lines import Told
 from kpi_gate.serving.http.metrics import Counted, Counts
 from kpi_gate.serving.http.tracing import Traced, tracer
 from kpi_gate.serving.worker import Worker
+
+logger = logging.getLogger("kpi_gate.serving")
 
 
 def door(app: App, worker: Worker, counts: Counts) -> App:
@@ -26,7 +30,10 @@ def door(app: App, worker: Worker, counts: Counts) -> App:
     )
     guarded: App = Limited(app, bounds)
     if options.keys:
-        guarded = Keyed(guarded, Keys(places.keys(worker.workspace)))
+        keys = Keys(places.keys(worker.workspace))
+        if not keys.known() and not keys.fault:
+            logger.warning("there are no keys: nobody may ask until `kpi-gate key new NAME`")
+        guarded = Keyed(guarded, keys)
     guarded = OwnNameOnly(guarded, own_names(options.host, options.hosts))
     guarded = Told(Counted(guarded, counts))
     traces = tracer()

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import logging
 import os
 import re
 import secrets
@@ -23,6 +24,7 @@ from kpi_gate.serving.http.asgi import App, Receive, Scope, Send, header, route_
 from kpi_gate.serving.http.problems import Problem, respond
 
 FORMAT = 1
+logger = logging.getLogger("kpi_gate.serving")
 Right = Literal["decide", "read", "admin"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 ANY = "any"
@@ -98,7 +100,9 @@ class Keys:
         try:
             self._known, self.fault = _read(self.path), ""
         except ServingError as error:
-            self.fault = str(error)
+            if str(error) != self.fault:
+                self.fault = str(error)
+                logger.error("keys are not read", extra={"why": self.fault})
         else:
             self._seen = mark
 

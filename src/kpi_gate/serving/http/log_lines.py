@@ -15,7 +15,12 @@ ID_HEADER = b"x-request-id"
 SLOW_SECONDS = 1.0
 LONGEST = 2_000  # letters of a text
 _SOUND_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "color_message",
+}
 logger = logging.getLogger("kpi_gate.serving")
 
 

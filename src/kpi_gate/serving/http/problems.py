@@ -98,12 +98,20 @@ def handle(app: FastAPI) -> None:
         app.add_exception_handler(kind, told)
 
 
+def _of_path(error: StarletteHTTPException) -> str:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return "nothing is answered here; /openapi.json lists what is"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"this path is answered to {(error.headers or {}).get('Allow', 'others')} only"
+    return str(error.detail)
+
+
 def _of(error: Exception) -> Problem:
     """Return the problem that an exception is; what nobody expected is logged, and told of not."""
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException | StarletteHTTPException):
-        return Problem(error.status_code, str(error.detail), headers=error.headers)
+        return Problem(error.status_code, _of_path(error), headers=error.headers)
     if isinstance(error, RequestValidationError):
         return Problem(422, "; ".join(str(one["msg"]) for one in error.errors()))
     if isinstance(error, NothingToServeError):
