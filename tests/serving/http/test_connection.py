@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import pytest
 from uvicorn import Config
@@ -44,7 +45,10 @@ async def _answer(config, parts):
         return b""
     finally:
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
         server.close()
+        await server.wait_closed()
 
 
 def closing(body, *head):
