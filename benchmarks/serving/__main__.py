@@ -14,9 +14,9 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import mlflow
 import orjson
@@ -32,7 +32,7 @@ from kpi_gate.serving import places, reports
 from kpi_gate.serving.log.read import read_log
 
 PARTS = ("beside", "swaps", "memory", "kill", "return", "batch")
-CLIENTS = 8
+CLIENTS, ROUNDS = 8, 3
 PROGRAMS = Path(sys.executable).parent
 MODELS = 24
 BATCH_ROWS = 500_000
@@ -40,22 +40,33 @@ WRITTEN_SECONDS = 0.1  # what was answered this long ago is on disk
 Line = tuple[str, str, str, str, str]
 
 
-class Side(NamedTuple):
-    """What was measured of one server.
+class Side:
+    """What was measured of one server, round after round.
 
     Attributes:
-        cold: Seconds until it was ready.
-        alone: Load of one client.
-        many: Load of several.
+        server: It.
+        target: What it is asked.
+        alone: Loads of one client.
+        many: Loads of several.
         cpu: Milliseconds of CPU a request, of the several.
-        megabytes: Memory (PSS) after that.
+        megabytes: Memory (PSS) after its first load.
     """
 
-    cold: float
-    alone: Load
-    many: Load
-    cpu: float
-    megabytes: float
+    def __init__(self, server: Running, target: Target) -> None:
+        self.server, self.target = server, target
+        self.alone: list[Load] = []
+        self.many: list[Load] = []
+        self.cpu: list[float] = []
+        asyncio.run(load(target, CLIENTS, for_seconds(2.0)))  # warm
+        self.megabytes = server.megabytes()
+
+    def round(self, seconds: float) -> None:
+        """Load it by one client, and by several."""
+        self.alone.append(asyncio.run(load(self.target, 1, for_seconds(seconds))))
+        before = self.server.cpu()
+        many = asyncio.run(load(self.target, CLIENTS, for_seconds(seconds)))
+        self.many.append(many)
+        self.cpu.append((self.server.cpu() - before) / max(many.statuses[200], 1) * 1000)
 
 
 def ours(world: World, workers: int = 1) -> tuple[list[str], int, str, dict[str, str], Path]:
@@ -82,20 +93,8 @@ def for_seconds(seconds: float) -> Callable[[], bool]:
     return lambda: time.perf_counter() > end
 
 
-def measure(server: Running, target: Target, seconds: float) -> Side:
-    """Measure a server by one client, and by several."""
-    asyncio.run(load(target, CLIENTS, for_seconds(min(seconds, 2.0))))  # warm
-    alone = asyncio.run(load(target, 1, for_seconds(seconds)))
-    before = server.cpu()
-    many = asyncio.run(load(target, CLIENTS, for_seconds(seconds)))
-    cpu = (server.cpu() - before) / max(many.statuses[200], 1) * 1000
-    return Side(server.cold, alone, many, cpu, server.megabytes())
-
-
 def beside(world: World, seconds: float) -> list[Line]:
-    """Measure our server and `mlflow models serve`, one after the other, with the same champion."""
-    with running(*ours(world)) as server:
-        own = measure(server, target_of(world, server.port), seconds)
+    """Measure our server and `mlflow models serve` in turns, with the same champion."""
     folder, port = world.workspace.home / "mlflow-model", free_port()
     inputs = world.features.head(50)
     mlflow.sklearn.save_model(
@@ -111,18 +110,31 @@ def beside(world: World, seconds: float) -> list[Line]:
     names = list(world.model.card.features)
     rows = [orjson.dumps({"dataframe_records": [{n: row[n] for n in names}]}) for row in world.rows]
     target = Target(port, "/invocations", lambda number: rows[number % len(rows)])
-    with running(words, port, "/ping", world.environment, ROOT) as server:
-        theirs = measure(server, target, seconds)
-    return [
-        _ratio("requests/s, 8 clients", own.many.per_second, theirs.many.per_second, "40 x"),
-        _ratio("requests/s, 1 client", own.alone.per_second, theirs.alone.per_second, ""),
-        _ratio("p50 ms, 8 clients", own.many.quantile(0.5), theirs.many.quantile(0.5), ""),
-        _ratio("p99 ms, 8 clients", own.many.quantile(0.99), theirs.many.quantile(0.99), ""),
-        _ratio("CPU ms a request", own.cpu, theirs.cpu, ""),
-        _ratio("cold start s", own.cold, theirs.cold, "4 s"),
-        _ratio("memory MB (PSS)", own.megabytes, theirs.megabytes, "150 MB"),
-        _ratio("failed requests", own.many.failed, theirs.many.failed, "0"),
-    ]
+    with ExitStack() as stack:
+        server = stack.enter_context(running(*ours(world)))
+        own = Side(server, target_of(world, server.port))
+        other = stack.enter_context(running(words, port, "/ping", world.environment, ROOT))
+        theirs = Side(other, target)
+        for _ in range(ROUNDS):
+            own.round(seconds)
+            theirs.round(seconds)
+    return [*_beside(own, theirs)]
+
+
+def _beside(own: Side, theirs: Side) -> Iterator[Line]:
+    measures: tuple[tuple[str, Callable[[Side], list[float]], str], ...] = (
+        ("requests/s, 8 clients", lambda side: [one.per_second for one in side.many], "40 x"),
+        ("requests/s, 1 client", lambda side: [one.per_second for one in side.alone], ""),
+        ("p50 ms, 8 clients", lambda side: [one.quantile(0.5) for one in side.many], ""),
+        ("p99 ms, 8 clients", lambda side: [one.quantile(0.99) for one in side.many], ""),
+        ("p50 ms, 1 client", lambda side: [one.quantile(0.5) for one in side.alone], ""),
+        ("CPU ms a request", lambda side: side.cpu, ""),
+        ("cold start s", lambda side: [side.server.cold], "4 s"),
+        ("memory MB (PSS)", lambda side: [side.megabytes], "150 MB"),
+        ("failed requests", lambda side: [sum(one.failed for one in side.many)], "0"),
+    )
+    for what, of, aim in measures:
+        yield _ratio(what, of(own), of(theirs), aim)
 
 
 class Judge:
@@ -308,9 +320,13 @@ def batch(world: World) -> list[Line]:
     return [("batch: million rows a minute, with start", found, "", "", "1")]
 
 
-def _ratio(what: str, own: float, theirs: float, aim: str) -> Line:
-    ratio = "" if not own or not theirs else f"{max(own / theirs, theirs / own):.1f} x"
-    return what, f"{own:,.4g}", f"{theirs:,.4g}", ratio, aim
+def _ratio(what: str, own: list[float], theirs: list[float], aim: str) -> Line:
+    """Return medians of both, and the median ratio of the rounds."""
+    pairs = [(one, other) for one, other in zip(own, theirs, strict=True) if one and other]
+    ratios = [max(one / other, other / one) for one, other in pairs]
+    ratio = f"{statistics.median(ratios):.1f} x" if ratios else ""
+    mine, other = (f"{statistics.median(side):,.4g}" for side in (own, theirs))
+    return what, mine, other, ratio, aim
 
 
 def main() -> None:
