@@ -6,6 +6,7 @@ import numpy as np
 import treelite.gtil
 from numpy.typing import NDArray
 
+from kpi_gate.serving.program.forest import Forest
 from kpi_gate.serving.program.table import (
     Faults,
     Floats,
@@ -20,13 +21,12 @@ from kpi_gate.serving.program.table import (
 
 def trees(spec: Spec, parts: Parts) -> Step:
     """Add up trees; `margin` is the sum before any link."""
-    model, margin, at = parts.trees(spec["trees"]), spec["margin"], spec["at"]
+    forest, at = Forest(parts.trees(spec["trees"]), margin=spec["margin"]), spec["at"]
     kind = np.float32 if spec.get("float32") else np.float64
 
     def run(table: Table, faults: Faults) -> Floats:
         given = np.ascontiguousarray(matrix(table), dtype=kind)
-        found = treelite.gtil.predict(model, given, nthread=1, pred_margin=margin)
-        return np.asarray(found.reshape(len(given), -1)[:, at], dtype=np.float64)
+        return np.asarray(forest(given)[:, at], dtype=np.float64)
 
     return run
 
