@@ -5,6 +5,7 @@ import json
 from contextlib import suppress
 
 import pytest
+from asgi_calls import Echo
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -18,11 +19,11 @@ MANY = [b"x: y\r\n" * 5_500] * 2  # 66,000 bytes
 
 
 @pytest.fixture
-def talk(make_echo, monkeypatch):
+def talk(monkeypatch):
     """Send parts to a server of its own; return what it answers."""
     monkeypatch.setenv("KPI_GATE_SERVE", ServeOptions(use_cases=("a",)).model_dump_json())
     connection._longest.cache_clear()
-    config = Config(make_echo(), interface="asgi3", log_config=None)
+    config = Config(Echo(), interface="asgi3", log_config=None)
 
     def ask(*parts):
         return asyncio.run(_answer(config, parts))
