@@ -25,7 +25,18 @@ from kpi_gate.workspace import Workspace
 
 ROOT = blocks.ROOT
 MAKE = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-ELSEWHERE = {"cookiecutter", "cruft", "cd", "git", "export", "docker", "pip", "prefect", "dvc"}
+ELSEWHERE = {
+    "cookiecutter",
+    "cruft",
+    "curl",
+    "cd",
+    "git",
+    "export",
+    "docker",
+    "pip",
+    "prefect",
+    "dvc",
+}
 OF_A_PROJECT = {"schedule", "update"}  # targets that only a project's Makefile has
 CHEAP = {"schema", "--help"}  # run as they stand; the others are held against the options
 BASE = yaml.safe_load(blocks.titled("README.md", "reminders.yaml"))

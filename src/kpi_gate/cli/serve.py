@@ -39,6 +39,7 @@ def serve(  # noqa: PLR0913, PLR0917  (options of the command line)
         kpi-gate serve campaign --no-keys
         kpi-gate serve campaign fraud --host 0.0.0.0 --workers 2
     """
+    from kpi_gate.serving import places
     from kpi_gate.serving.options import ServeOptions
     from kpi_gate.usecase.names import require_name
 
@@ -64,6 +65,8 @@ def serve(  # noqa: PLR0913, PLR0917  (options of the command line)
     options.hand_on()
     for one in wanted:
         typer.echo(f"{one}: POST {options.address}/{one}/decisions")
+    if options.keys and not places.keys(workspace).exists():
+        typer.echo("There is no key yet, and nobody is answered without: `kpi-gate key new NAME`.")
     typer.echo("Ctrl-C stops it.")
     sys.stdout.flush()
     # in this process's place: what the command line has imported is no use to a server

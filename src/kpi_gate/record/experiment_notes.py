@@ -26,13 +26,15 @@ the ledger does not know stops every promotion as INVALID. Use `kpi-gate promote
 `approved_by`."""
 
 
-def champion_note(use_case: str, version: str, since: str) -> str:
+def champion_note(use_case: str, version: str, since: str, served: str = "") -> str:
     """Return the description of a use case's experiment and of its registered model, as Markdown.
 
     Args:
         use_case: Its name.
         version: The champion, such as `v2`; empty where the rule of thumb is in use.
         since: How it came to be that, in words.
+        served: In which form a server runs it, in a sentence.
     """
     who = f"**Champion: {version}**" if version else "**No champion: the rule of thumb is in use**"
-    return f"{who}{f', {since}' if since else ''}.\n\n{_HOW_TO_READ.format(name=use_case)}"
+    told = f"{who}{f', {since}' if since else ''}.{f' {served}' if served else ''}"
+    return f"{told}\n\n{_HOW_TO_READ.format(name=use_case)}"

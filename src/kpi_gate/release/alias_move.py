@@ -18,7 +18,7 @@ from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.mlflow_client import TrackingError
 from kpi_gate.record.model_files import Model
 from kpi_gate.record.registered import ANCHOR, CHAMPION, ModelError
-from kpi_gate.release.service import await_workers, export_champion
+from kpi_gate.release.service import await_workers, export_champion, how_served
 from kpi_gate.render import render
 from kpi_gate.run.context import Run
 from kpi_gate.run.result import Outcome
@@ -82,10 +82,11 @@ def finish(run: Run, intent: Entry) -> Outcome:
     if intent.kind == releases.PROMOTION and not history.anchor:
         run.registry.point(ANCHOR, version)
     if act.alias == CHAMPION:
-        run.registry.describe(champion_note(run.name, version, _since(run, intent)))
+        served = how_served(exported)
+        run.registry.describe(champion_note(run.name, version, _since(run, intent), served))
     _write_end(run, intent, back, exported)
-    served = await_workers(run, version) if act.alias == CHAMPION else ""
-    return Outcome(True, "; ".join(filter(None, (_words(intent), served))))
+    workers = await_workers(run, version) if act.alias == CHAMPION else ""
+    return Outcome(True, "; ".join(filter(None, (_words(intent), workers))))
 
 
 def _sound(run: Run) -> LedgerView:
@@ -134,7 +135,7 @@ def _since(run: Run, intent: Entry) -> str:
     return f"promoted on {words}. Decision {made.subject}: {told}"
 
 
-def _write_end(run: Run, intent: Entry, back: str, exported: Mapping[str, str]) -> None:
+def _write_end(run: Run, intent: Entry, back: str, exported: Mapping[str, Any]) -> None:
     """Write the last row; where it cannot be written, what the ledger does not know is not used."""
     act = releases.ACTS[intent.kind]
     body = {**intent.body, **exported, "ended_by": asked_by()}
@@ -183,7 +184,7 @@ def golden_fault(run: Run, version: str) -> str:
         return _fetched(run, version, Path(scratch))[0]
 
 
-def _loaded(run: Run, intent: Entry) -> tuple[str, dict[str, str]]:
+def _loaded(run: Run, intent: Entry) -> tuple[str, dict[str, Any]]:
     """Score a version's golden rows; export it where it is the champion that is to be served.
 
     Returns:

@@ -1,15 +1,18 @@
 """A release reaches those who serve it: its export is made, and every worker has taken it up."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from kpi_gate.record.model_files import Model
 from kpi_gate.record.registered import ModelError
 from kpi_gate.run.context import Run
 from kpi_gate.serving import places, reports
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.follow import EXPORT
-from kpi_gate.text import failure
+from kpi_gate.text import clean, failure
 
 
-def export_champion(run: Run, model: Model) -> dict[str, str]:
+def export_champion(run: Run, model: Model) -> dict[str, Any]:
     """Export a version as servers load it; return what its row in the ledger says of that.
 
     A promotion does not hang on it: whoever serves makes what is missing.
@@ -21,7 +24,20 @@ def export_champion(run: Run, model: Model) -> dict[str, str]:
         manifest = make_export(model, run.use_case, folder, version=model.name)
     except (ServingError, ModelError, OSError) as error:
         return {"not_exported": failure(error)}
-    return {EXPORT: manifest.fingerprint()}
+    how = {"compiled": manifest.compiled, "why_not_compiled": manifest.why}
+    return {EXPORT: manifest.fingerprint(), **how}
+
+
+def how_served(exported: Mapping[str, Any]) -> str:
+    """Say for MLflow's pages in which form a server runs the champion.
+
+    Args:
+        exported: What `export_champion` said of it; empty of the rule of thumb.
+    """
+    if exported.get("compiled"):
+        return "A server runs it in its compiled form."
+    why = exported.get("why_not_compiled") or exported.get("not_exported")
+    return f"A server runs it in a process beside it: {clean(why)}." if why else ""
 
 
 def await_workers(run: Run, version: str) -> str:
