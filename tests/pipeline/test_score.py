@@ -12,6 +12,7 @@ from kpi_gate.pipeline.score_rows import parts_of
 from kpi_gate.serving import places
 from kpi_gate.serving.log.read import read_log
 from kpi_gate.serving.manifest import Column
+from kpi_gate.serving.schema import Checker
 from kpi_gate.workspace import Workspace
 
 COLUMNS = (
@@ -48,6 +49,34 @@ def test_rows_of_files_are_those_of_requests(tmp_path, suffix):
     assert part.rows == WIRE
     assert pd.Timestamp(times[0]) == pd.Timestamp("2026-01-01", tz="UTC")
     assert times[1] is None
+
+
+SOUND = pd.DataFrame(
+    {"unit": ["a", "b"], "debt": [0.5, np.nan], "job": ["cook", None], "home": [True, False]}
+).assign(age=pd.array([4, 5], "int32"), since=pd.Timestamp("2026-01-01", tz="UTC"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sound"),
+    [
+        ({}, True),
+        ({"unit": ["a", None]}, False),
+        ({"unit": ["a", "b" * 1_001]}, False),
+        ({"unit": ["a", ""]}, False),
+        ({"debt": [1.0, np.inf]}, False),
+        ({"debt": ["much", "little"]}, False),
+        ({"age": [2**60, 1]}, False),
+        ({"home": ["yes", "no"]}, False),
+        ({"since": pd.Timestamp("2026-01-01")}, False),
+        ({"since": pd.Timestamp("1690-01-01", tz="UTC")}, False),
+    ],
+)
+def test_what_the_columns_show_to_be_sound_is(tmp_path, changes, sound):
+    columns = tuple(c.model_copy(update={"nullable": c.name != "unit"}) for c in COLUMNS)
+    SOUND.assign(**changes).to_parquet(tmp_path / "rows.parquet", index=False)
+    [part] = parts_of([tmp_path / "rows.parquet"], columns)
+    assert part.sound == sound
+    assert part.sound == (not Checker(columns).check(part.rows))
 
 
 @pytest.fixture

@@ -234,7 +234,7 @@ class _Scoring:
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows without faults, part by part."""
         for part in parts:
-            if not checker.check(part.rows):
+            if part.sound or not checker.check(part.rows):
                 yield part.rows
                 continue
             sound = []

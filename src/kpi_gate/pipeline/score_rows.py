@@ -15,10 +15,11 @@ from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.small_file import require_plain_file
 from kpi_gate.files.wording import shorten
 from kpi_gate.serving.manifest import Column
-from kpi_gate.serving.schema import EXTRA
+from kpi_gate.serving.schema import EXTRA, LONGEST_TEXT
 
 PART_ROWS = 10_000
 _NUMBERS = ("number", "whole")
+_EARLIEST, _LATEST = -8_520_336_000_000_000, 7_258_118_400_000_000  # 1700 and 2200, in microseconds
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -29,11 +30,13 @@ class Part(NamedTuple):
         file: The file.
         first: Number of the first of them in it; the first of all is 1.
         rows: As they come over the wire.
+        sound: Whether the columns as a whole show that no row has a fault; else each is checked.
     """
 
     file: Path
     first: int
     rows: list[dict[str, Any]]
+    sound: bool = False
 
 
 def files_in(source: Path) -> list[Path]:
@@ -73,7 +76,9 @@ def parts_of(files: Sequence[Path], columns: Sequence[Column]) -> Iterator[Part]
                 there = shorten(", ".join(names), quoted=False)
                 raise ConfigurationError(f"no column {', '.join(missing)}; it has {there}")
             for batch in batches:
-                yield Part(path, first, _rows(batch, kinds, text=path.suffix.lower() == ".csv"))
+                text = path.suffix.lower() == ".csv"
+                sound = not text and _are_sound(batch, columns)
+                yield Part(path, first, _rows(batch, kinds, text=text), sound)
                 first += batch.num_rows
         except (ValueError, OSError, NotImplementedError, pa.ArrowException) as error:
             words = shorten(" ".join(str(error).split()), quoted=False)
@@ -130,15 +135,53 @@ def _from_arrow(kind: str, column: pa.Array) -> list[Any]:
         elif column.type != pa.float64():
             column = column.cast(pa.float64())
     if pa.types.is_timestamp(column.type):
-        return [None if at is None else at.isoformat() for at in _moments(column)]
+        return _moments(column)
     found: list[Any] = column.to_pylist()
     return found
 
 
 def _moments(column: pa.Array) -> list[Any]:
-    kept = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    found: list[Any] = kept.to_pylist()
+    """Return times as ISO 8601; one without an offset has none there, too."""
+    zone = "" if column.type.tz is None else "UTC"
+    kept = column.cast(pa.timestamp("us", zone or None), safe=False)
+    found: list[Any] = pc.strftime(kept, f"%Y-%m-%dT%H:%M:%S{'Z' if zone else ''}").to_pylist()
     return found
+
+
+def _are_sound(batch: pa.RecordBatch, columns: Sequence[Column]) -> bool:
+    """Tell whether no row has a fault, as far as types and extremes of the columns tell."""
+    asked = {column.name: column for column in columns}
+    for place, name in enumerate(batch.schema.names):
+        values, column = batch.column(place), asked.get(name)
+        kind = EXTRA[name] if column is None else column.kind
+        if column is not None and column.role in ("unit", "item"):
+            kind = "text"
+        nullable = column.nullable if column is not None else name != "id"
+        if values.null_count and not nullable:
+            return False
+        if not _is_sound(values, kind):
+            return False
+    return True
+
+
+def _is_sound(values: pa.Array, kind: str) -> bool:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary
+    if kind == "text" and (
+        pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    ):
+        lengths = pc.min_max(pc.utf8_length(values)).as_py()
+        return lengths["min"] is None or (lengths["min"] > 0 and lengths["max"] <= LONGEST_TEXT)
+    if kind == "number" and pa.types.is_floating(values.type):
+        return pc.any(pc.is_inf(values)).as_py() is not True
+    if kind == "truth":
+        return bool(pa.types.is_boolean(values.type))
+    if kind == "time" and pa.types.is_timestamp(values.type):
+        ends = pc.min_max(values.cast(pa.timestamp("us"), safe=False).cast(pa.int64())).as_py()
+        within = ends["min"] is None or (ends["min"] >= _EARLIEST and ends["max"] < _LATEST)
+        return values.type.tz is not None and within
+    small = pa.types.is_integer(values.type) and values.type.bit_width <= 32
+    return kind in _NUMBERS and small
 
 
 def _from_text(kind: str, column: pa.Array) -> list[Any]:
