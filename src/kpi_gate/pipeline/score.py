@@ -16,13 +16,14 @@ from kpi_gate.errors import ConfigurationError
 from kpi_gate.pipeline.score_rows import Part, files_in, parts_of
 from kpi_gate.run.context import Run
 from kpi_gate.serving import places
+from kpi_gate.serving.answering import Answer
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.follow import Follower
 from kpi_gate.serving.log.segment import sync_folder
 from kpi_gate.serving.log.writer import DecisionLog, open_log
 from kpi_gate.serving.process_client import ProcessClient
 from kpi_gate.serving.schema import Checker, RowFault
-from kpi_gate.serving.service import Answer, Service
+from kpi_gate.serving.service import Service
 from kpi_gate.serving.versions import Versions
 from kpi_gate.usecase.serving_settings import ServingSettings
 

@@ -1,4 +1,4 @@
-"""One use case in service: what the ledger says of it, what is loaded for it, how a row is decided.
+"""One use case in service: what the ledger says of it, what is loaded for it, what it answers.
 
 Each request reads `current` once and keeps it, so that none mixes two champions; a new one takes
 over between two requests, by one assignment.
@@ -7,13 +7,14 @@ over between two requests, by one assignment.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.serving import places
+from kpi_gate.serving.answering import Answer, Current, Row, by, named, take
 from kpi_gate.serving.budget import Budget
 from kpi_gate.serving.canary_guard import CanaryGuard
 from kpi_gate.serving.errors import NothingToServeError, ServingError
@@ -22,72 +23,17 @@ from kpi_gate.serving.log.writer import DecisionLog
 from kpi_gate.serving.releases import Release, version_before
 from kpi_gate.serving.reports import Served
 from kpi_gate.serving.returning import Recorder
-from kpi_gate.serving.schema import Checker, RowFault, moment
+from kpi_gate.serving.schema import Checker, RowFault
 from kpi_gate.serving.shadow import Shadow
 from kpi_gate.serving.state import Returns
-from kpi_gate.serving.traffic import (
-    CONTROL,
-    EXPLORE,
-    HOLDOUT,
-    TREATMENT,
-    Assigned,
-    Traffic,
-)
+from kpi_gate.serving.traffic import Traffic
 from kpi_gate.serving.usual import Usual, comparable
-from kpi_gate.serving.versions import Made, One, Version, Versions
+from kpi_gate.serving.versions import Made, Version, Versions
 from kpi_gate.usecase.serving_settings import ServingSettings
 
-Row = Mapping[str, Any]
 SHADOW_SECONDS = 10.0  # until a shadow in the model process is given up
 ACTS = "expected_value"  # the kind of policy whose actions are 0 and 1
 NEVER = datetime.fromtimestamp(0, UTC)
-
-
-class Current(NamedTuple):
-    """What requests are answered by from now on.
-
-    Attributes:
-        traffic: Who gets which version.
-        versions: What is loaded, by name.
-        usual: A version whose export knows columns and rule of thumb; None where none was ever
-            exported.
-        checker: Holds rows against its columns.
-        row: Number of the ledger's row that it follows.
-    """
-
-    traffic: Traffic
-    versions: Mapping[str, Version]
-    usual: Version | None
-    checker: Checker
-    row: int
-
-
-class Answer(NamedTuple):
-    """What is answered on one row.
-
-    Attributes:
-        id: Of the decision: its outcome names it.
-        unit: Whom it is about.
-        action: What to do; of levels, the place of the one that was drawn.
-        level: The level that was drawn; None where the policy chooses among none.
-        score: Probability of outcome 1; None where no model scored the row.
-        version: What decided; `baseline` for the rule of thumb.
-        arm: The part of the split that the unit, or the decision, is in.
-        propensity: Chance, given the row, of this action.
-        rule_of_thumb: Whether the rule of thumb decided.
-        fault: Why it stood in for a model; None where it did not.
-    """
-
-    id: str
-    unit: Any
-    action: float
-    level: str | None
-    score: float | None
-    version: str
-    arm: str
-    propensity: float
-    rule_of_thumb: bool
-    fault: str | None
 
 
 class Service:
@@ -191,8 +137,8 @@ class Service:
         rows = golden["rows"][: golden["real"]]
         ids = [f"golden {number}" for number in range(len(rows))]
         try:
-            new = await self._by(current, traffic.champion, rows, ids)
-            both = comparable(new, await self._by(current, traffic.previous, rows, ids))
+            new = await by(current, traffic.champion, rows, ids)
+            both = comparable(new, await by(current, traffic.previous, rows, ids))
         except ServingError:  # the process is away: failures are watched all the same
             both = None
         return Usual(both, acts_more, float(max(len(manifest.levels) - 1, 1)))
@@ -306,30 +252,10 @@ class Service:
 
     def told(self) -> dict[str, Any]:
         """Return what a person is told of what is served."""
-        current = self.current
-        if current is None:
+        if self.current is None:
             return {"champion": BASELINE, "versions": []}
-        traffic, experiment = current.traffic, current.traffic.experiment
-        return {
-            "champion": traffic.champion,
-            "previous": traffic.previous,
-            "canary_share": traffic.canary_share(time.time()),
-            "holdout_share": self.settings.holdout.share,
-            "experiment": None if experiment is None else experiment._asdict(),
-            "returned": sorted(traffic.returned),
-            "ledger_row": current.row,
-            "versions": [
-                {
-                    "version": name,
-                    "digest": one.predictor.digest,
-                    "compiled": one.compiled,
-                    "why_not": one.predictor.manifest.why,
-                    "bytes": one.predictor.nbytes,
-                }
-                for name, one in current.versions.items()
-            ],
-            "not_loaded": dict(self.versions.faults),
-        }
+        share, faults = self.settings.holdout.share, dict(self.versions.faults)
+        return {**self.current.told(), "holdout_share": share, "not_loaded": faults}
 
     def faults(self, rows: Sequence[Any]) -> list[RowFault]:
         """Return what is wrong with the rows of a request.
@@ -356,34 +282,21 @@ class Service:
             NothingToServeError: If no version was ever promoted.
             ProcessError: If the model process gives no answer.
         """
-        current, now = self._now(), time.time()
-        ids = [row.get("id") or secrets.token_hex(12) for row in rows]
-        assign = current.traffic.assign
-        dealt = [assign(row["unit"], now, one, row) for row, one in zip(rows, ids, strict=True)]
-        own = await self._made(current, [one.version for one in dealt], rows, ids)
-        if self._budget is not None:
-            own = _within(self._budget, rows, own, now)
-        other = await self._others(current, dealt, rows, ids)
-        answers = [
-            _answer(current.traffic, rows[at], ids[at], dealt[at], own[at], other.get(at))
-            for at in range(len(rows))
-        ]
+        taken = await take(self._now(), rows, self._budget)
+        answers = [one.answer for one in taken]
         watch = self.guard.watch
         if watch is not None:
-            for row, one, made in zip(rows, dealt, own, strict=True):
-                watch.add(one, row["unit"], made)
+            for one in taken:
+                watch.add(one.dealt, one.row["unit"], one.made)
         if self.log is None:
             return answers, False
         records = [
-            _record(current, rows[at], dealt[at], own[at], other.get(at), answers[at], now)
-            for at in range(len(rows))
+            one.record
+            for one in taken
+            if self._shadow is None
+            or one.dealt.shadow is None
+            or not self._shadow.put(one.dealt.shadow, one.record, one.row)
         ]
-        if self._shadow is not None:
-            records = [
-                record
-                for record, one, row in zip(records, dealt, rows, strict=True)
-                if one.shadow is None or not self._shadow.put(one.shadow, record, row)
-            ]
         return answers, self.log.put(records) if records else True
 
     def shadow(self, version: str, rows: Sequence[Row]) -> Made | None:
@@ -396,140 +309,11 @@ class Service:
         if made is not None:
             return made
         ids = [row.get("id") or secrets.token_hex(12) for row in rows]
-        asked = asyncio.run_coroutine_threadsafe(held.decide(_named(rows, ids)), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(held.decide(named(rows, ids)), self._loop)
         return asked.result(SHADOW_SECONDS)
-
-    async def _made(
-        self, current: Current, versions: Sequence[str], rows: Sequence[Row], ids: Sequence[str]
-    ) -> list[One]:
-        """Let each row's version decide, all rows of one version together."""
-        if len(rows) == 1:
-            return (await self._by(current, versions[0], rows, ids)).rows()
-        groups: dict[str, list[int]] = {}
-        for place, version in enumerate(versions):
-            groups.setdefault(version, []).append(place)
-        asked = [
-            self._by(current, version, [rows[p] for p in group], [ids[p] for p in group])
-            for version, group in groups.items()
-        ]
-        found: dict[int, One] = {}
-        for group, made in zip(groups.values(), await asyncio.gather(*asked), strict=True):
-            found.update(zip(group, made.rows(), strict=True))
-        return [found[place] for place in range(len(rows))]
-
-    async def _by(
-        self, current: Current, version: str, rows: Sequence[Row], ids: Sequence[str]
-    ) -> Made:
-        """Let one version decide; what is in use for want of one is the rule of thumb."""
-        held = current.versions.get(version)
-        if held is None:
-            assert current.usual is not None  # noqa: S101  (see `_now`)
-            return await current.usual.rule_of_thumb(_named(rows, ids))
-        made = held.decide_here(rows)
-        return made if made is not None else await held.decide(_named(rows, ids))
-
-    async def _others(
-        self, current: Current, dealt: Sequence[Assigned], rows: Sequence[Row], ids: Sequence[str]
-    ) -> dict[int, float]:
-        """Return what the other arm of an experiment would do, by row."""
-        if current.traffic.experiment is None:
-            return {}
-        versions = {
-            place: one.other_version
-            for place, one in enumerate(dealt)
-            if one.other_version is not None and one.arm != HOLDOUT
-        }
-        if not versions:
-            return {}
-        made = await self._made(
-            current,
-            list(versions.values()),
-            [rows[place] for place in versions],
-            [ids[place] for place in versions],
-        )
-        return {place: one.action for place, one in zip(versions, made, strict=True)}
 
 
 def _shadow_of(service: Service) -> Shadow:
     log = service.log
     assert log is not None  # noqa: S101  (nothing is scored for a log that is not there)
     return Shadow(service.shadow, log.put)
-
-
-def _within(budget: Budget, rows: Sequence[Row], made: list[One], now: float) -> list[One]:
-    """Let only so many be acted on as the budget has room for."""
-    times = [_due(row, now) for row in rows]
-    actions = budget.apply(
-        rows, [one.advantage for one in made], [one.action for one in made], times
-    )
-    return [
-        one if one.action == action else one._replace(action=action)
-        for one, action in zip(made, actions, strict=True)
-    ]
-
-
-def _due(row: Row, now: float) -> float:
-    """Return when a decision is due, in seconds since 1970: now, where the row does not say."""
-    said = row.get("event_time")
-    return now if said is None else moment(said).timestamp()
-
-
-def _named(rows: Sequence[Row], ids: Sequence[str]) -> list[Row]:
-    """Return rows with the ids of their decisions: lots are drawn by them."""
-    return [{**row, "id": one} for row, one in zip(rows, ids, strict=True)]
-
-
-def _answer(
-    traffic: Traffic, row: Row, name: str, dealt: Assigned, made: One, other: float | None
-) -> Answer:
-    action = traffic.drawn(name) if dealt.explore else made.action
-    known = {dealt.version: made.action}
-    if other is not None and dealt.other_version is not None:
-        known[dealt.other_version] = other
-    chances = {dealt.version: made.propensity} if made.level is not None else None
-    return Answer(
-        id=name,
-        unit=row["unit"],
-        action=action,
-        level=made.level,
-        score=made.score,
-        version=dealt.version,
-        arm=dealt.arm,
-        propensity=traffic.propensity(dealt, action, known, chances),
-        rule_of_thumb=dealt.version == BASELINE or bool(made.fault),
-        fault=made.fault or None,
-    )
-
-
-def _record(
-    current: Current,
-    row: Row,
-    dealt: Assigned,
-    made: One,
-    other: float | None,
-    answer: Answer,
-    now: float,
-) -> dict[str, Any]:
-    experiment, item = current.traffic.experiment, row.get("item")
-    return {
-        "id": answer.id,
-        "time": row.get("event_time") or int(now * 1e6),
-        "unit": str(answer.unit),
-        "item": None if item is None else str(item),
-        "arm": dealt.arm,
-        "policy_version": dealt.version,
-        "other_version": dealt.other_version if experiment is not None else None,
-        "score": made.score,
-        "action": answer.action,
-        "level": made.level,
-        "propensity": answer.propensity,
-        "other_action": other,
-        "exposed": True,
-        "advantage": made.advantage,
-        "rule_of_thumb": answer.rule_of_thumb,
-        "fault": answer.fault,
-        "experiment": experiment.name
-        if experiment is not None and dealt.arm in (CONTROL, TREATMENT, EXPLORE)
-        else None,
-        "row": row,
-    }

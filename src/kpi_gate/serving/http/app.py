@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from kpi_gate import __version__
 from kpi_gate.serving import places
+from kpi_gate.serving.answering import Answer
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.http import openapi, problems
 from kpi_gate.serving.http.asgi import App
@@ -20,7 +21,7 @@ from kpi_gate.serving.http.metrics import Counts
 from kpi_gate.serving.http.problems import Problem
 from kpi_gate.serving.http.scrape import MEDIA_TYPE, Scrape
 from kpi_gate.serving.options import ServeOptions
-from kpi_gate.serving.service import Answer, Service
+from kpi_gate.serving.service import Service
 from kpi_gate.serving.worker import Worker
 from kpi_gate.workspace import Workspace
 
