@@ -1,5 +1,6 @@
 """Where what is served lies on this machine, below the home of the installation."""
 
+import socket
 from pathlib import Path
 
 from kpi_gate.workspace import Workspace
@@ -43,6 +44,11 @@ def workers(workspace: Workspace) -> Path:
 def keys(workspace: Workspace) -> Path:
     """File of the hashed API keys."""
     return root(workspace) / "keys.json"
+
+
+def rates(workspace: Workspace, port: int) -> Path:
+    """File of how fast callers ask the server on a port of this machine."""
+    return root(workspace) / "state" / f"{socket.gethostname()}-{port}.rates"
 
 
 def canary(workspace: Workspace, use_case: str) -> Path:

@@ -3,7 +3,7 @@ import json
 import pytest
 from asgi_calls import Echo, ask
 
-from kpi_gate.serving.http.limits import Bounds, Limited, OwnNameOnly, Rates, own_names
+from kpi_gate.serving.http.limits import Bounds, Limited, OwnNameOnly, own_names
 
 
 def parts(*bodies):
@@ -96,19 +96,6 @@ def test_a_caller_that_asks_too_fast_is_told_when_to_come_again():
     assert found.status == 429
     assert 8 <= int(found.headers["retry-after"]) <= 10
     assert ask(app, client="10.0.0.2").status == 200
-
-
-def test_a_rate_is_a_bucket_of_one_second(monkeypatch):
-    rates = Rates(5.0)
-    assert [rates.take("a", 0.0) for _ in range(6)] == [0, 0, 0, 0, 0, pytest.approx(0.2)]
-    assert rates.take("a", 0.25) == 0
-    assert rates.take("a", 0.25) > 0
-    assert rates.take("b", 0.25) == 0
-    assert [rates.take("a", 100.0) for _ in range(6)].count(0) == 5
-    monkeypatch.setattr("kpi_gate.serving.http.limits.MOST_CALLERS", 3)
-    for caller in "cdefgh":
-        rates.take(caller, 101.0)
-    assert len(rates._left) <= 3
 
 
 @pytest.mark.parametrize(

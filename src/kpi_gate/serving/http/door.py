@@ -8,6 +8,7 @@ from kpi_gate.serving.http.keys import Keyed, Keys
 from kpi_gate.serving.http.limits import Bounds, Limited, OwnNameOnly, own_names
 from kpi_gate.serving.http.log_lines import Told
 from kpi_gate.serving.http.metrics import Counted, Counts
+from kpi_gate.serving.http.rates import shared_table
 from kpi_gate.serving.http.tracing import Traced, tracer
 from kpi_gate.serving.worker import Worker
 
@@ -25,10 +26,10 @@ def door(app: App, worker: Worker, counts: Counts) -> App:
     options = worker.options
     bounds = Bounds(
         body_bytes=options.body_bytes,
-        per_second=options.per_second / options.workers,  # each sees its share
+        per_second=options.per_second,
         request_seconds=options.request_seconds,
     )
-    guarded: App = Limited(app, bounds)
+    guarded: App = Limited(app, bounds, _table(worker) if options.per_second else None)
     if options.keys:
         keys = Keys(places.keys(worker.workspace))
         if not keys.known() and not keys.fault:
@@ -38,3 +39,16 @@ def door(app: App, worker: Worker, counts: Counts) -> App:
     guarded = Told(Counted(guarded, counts))
     traces = tracer()
     return guarded if traces is None else Traced(guarded, traces)
+
+
+def _table(worker: Worker) -> memoryview | None:
+    """Return where the workers of a server count together how fast callers ask."""
+    options = worker.options
+    if options.workers == 1:
+        return None
+    try:
+        return shared_table(places.rates(worker.workspace, options.port))
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        logger.warning("each worker counts requests for itself", extra={"why": why})
+        return None

@@ -3,17 +3,16 @@
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, header, route_of
 from kpi_gate.serving.http.problems import Problem, respond
+from kpi_gate.serving.http.rates import Rates
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (to know it)
-MOST_CALLERS = 10_000  # whose rate is kept; those that were silent longest go first
 _PROBES = ("health", "ready")
 _JSON = ("application/json", "")
 
@@ -35,11 +34,14 @@ class Bounds(NamedTuple):
 
 
 class Limited:
-    """An ASGI app that answers no request that costs too much; it hands on whole bodies only."""
+    """An ASGI app that answers no request that costs too much; it hands on whole bodies only.
 
-    def __init__(self, app: App, bounds: Bounds) -> None:
+    Its `table` holds the rates of callers, of one process by default.
+    """
+
+    def __init__(self, app: App, bounds: Bounds, table: memoryview | None = None) -> None:
         self.app, self.bounds = app, bounds
-        self.rates = Rates(bounds.per_second) if bounds.per_second else None
+        self.rates = Rates(bounds.per_second, table) if bounds.per_second else None
         self._open = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,30 +137,6 @@ class Limited:
 
     def _too_large(self, found: str) -> str:
         return f"body: {found}, must be at most {self.bounds.body_bytes:,} bytes; send fewer rows"
-
-
-class Rates:
-    """How fast each caller asks: a bucket of one second each."""
-
-    def __init__(self, per_second: float) -> None:
-        self.per_second, self.room = per_second, max(1.0, per_second)
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, caller: str, now: float) -> float:
-        """Count a request; return for how many seconds the caller must wait, 0 where he need not.
-
-        Args:
-            caller: Who asks.
-            now: Seconds of a clock that only goes forward.
-        """
-        left, at = self._left.get(caller, (self.room, now))
-        left = min(self.room, left + (now - at) * self.per_second)
-        wait = 0.0 if left >= 1 else (1 - left) / self.per_second
-        self._left[caller] = (left if wait else left - 1, now)
-        self._left.move_to_end(caller)
-        if len(self._left) > MOST_CALLERS:
-            self._left.popitem(last=False)
-        return wait
 
 
 class OwnNameOnly:
