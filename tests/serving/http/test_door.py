@@ -4,10 +4,12 @@ import json
 from contextlib import contextmanager
 
 import pytest
+from asgi_calls import ask
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from kpi_gate.serving import places
+from kpi_gate.serving.http.app import app_of
 from kpi_gate.serving.http.app import served as behind_door
 from kpi_gate.serving.http.keys import new_key
 from kpi_gate.serving.options import ServeOptions
@@ -27,6 +29,7 @@ def served(project, **options):
     client = TestClient(behind_door(worker), "http://localhost", raise_server_exceptions=False)
     with client:
         client.headers["authorization"] = f"Bearer {written}"
+        client.worker = worker
         yield client
 
 
@@ -84,6 +87,18 @@ def test_who_runs_a_server_is_told_that_nobody_may_ask(project, first_champion, 
     path.write_text("{")
     behind_door(worker)
     assert str(path) in caplog.records[-1].why
+
+
+def test_the_short_way_answers_as_the_long_one(client):
+    short, long = behind_door(client.worker), app_of(client.worker)
+    bodies = [b"{", b"[]", b'{"unit": 1}', json.dumps({**ROW, "id": "d"}).encode()]
+    bodies += [json.dumps({"rows": [{**ROW, "id": "d"}] * count}).encode() for count in (0, 2)]
+    for path in ("/toy/decisions", "/nobody/decisions", "/toy/decisions/", "//decisions"):
+        for body in bodies:
+            for method in ("POST", "GET", "PUT"):
+                found = [ask(app, path, method, body, client.headers) for app in (short, long)]
+                said = [(one.status, one.body, one.headers["content-type"]) for one in found]
+                assert said[0] == said[1], (path, body, method)
 
 
 def test_what_is_served_is_in_the_metrics(client):

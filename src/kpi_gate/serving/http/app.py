@@ -15,6 +15,7 @@ from kpi_gate.serving.answering import Answer
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.http import openapi, problems
 from kpi_gate.serving.http.asgi import App
+from kpi_gate.serving.http.direct import Direct
 from kpi_gate.serving.http.door import door
 from kpi_gate.serving.http.log_lines import write_json_lines
 from kpi_gate.serving.http.metrics import Counts
@@ -39,7 +40,8 @@ def create() -> App:
 def served(worker: Worker) -> App:
     """Return the app over a worker, behind its door."""
     counts = Counts(worker.services)
-    return door(app_of(worker, counts), worker, counts)
+    app = app_of(worker, counts)
+    return door(Direct(app, app.state.routes.decisions), worker, counts)
 
 
 def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
@@ -74,6 +76,7 @@ def app_of(worker: Worker, counts: Counts | None = None) -> FastAPI:
         docs_url=None,  # both load scripts from elsewhere
         redoc_url=None,
     )
+    app.state.routes = routes
     app.openapi = routes.document  # type: ignore[method-assign]  # FastAPI's own knows no rows
     problems.handle(app)
     app.add_route("/{use_case}/decisions", routes.decide, methods=["POST"])
@@ -102,8 +105,7 @@ class Routes:
             manifests[name] = None if usual is None else usual.predictor.manifest
         return openapi.document(manifests, self.worker.options)
 
-    def _service(self, request: Request) -> Service:
-        name = request.path_params["use_case"]
+    def _service(self, name: str) -> Service:
         service = self.worker.services.get(name)
         if service is None:
             there = ", ".join(sorted(self.worker.services))
@@ -112,20 +114,34 @@ class Routes:
 
     async def decide(self, request: Request) -> Response:
         """Decide on one row, or on many."""
-        service = self._service(request)
-        given = _parsed(await request.body())
-        rows, many = self._rows(given)
+        body = await self.decisions(request.path_params["use_case"], await request.body())
+        return Response(body, media_type=JSON)
+
+    async def decisions(self, name: str, body: bytes) -> bytes:
+        """Return the answer on one row, or on many.
+
+        Args:
+            name: The use case.
+            body: Of the request.
+
+        Raises:
+            Problem: If the request cannot be answered as it was asked.
+            NothingToServeError: If no version was ever promoted.
+            ProcessError: If the model process gives no answer.
+        """
+        service = self._service(name)
+        rows, many = self._rows(_parsed(body))
         faults = service.faults(rows)
         if faults:
             raise problems.of_rows(faults)
         for row in rows:
-            for name in WHO:
-                if type(row.get(name)) is float:
-                    row[name] = int(row[name])  # to JSON 7.0 is 7, and so is the person
+            for who in WHO:
+                if type(row.get(who)) is float:
+                    row[who] = int(row[who])  # to JSON 7.0 is 7, and so is the person
         answers, logged = await service.decide(rows)
         self.counts.decided(service.name, answers, service.golden_scores)
         told = [{**dict(zip(FIELDS, one, strict=True)), "logged": logged} for one in answers]
-        return _json({"decisions": told} if many else told[0])
+        return orjson.dumps({"decisions": told} if many else told[0])
 
     def _rows(self, given: Any) -> tuple[list[Any], bool]:
         """Return the rows of a request, and whether it may have several."""
@@ -145,7 +161,7 @@ class Routes:
 
     async def send_back(self, request: Request) -> Response:
         """Send everybody back to the version before, at once, in all workers."""
-        service = self._service(request)
+        service = self._service(request.path_params["use_case"])
         given = _parsed(await request.body())
         reason = given.get("reason") if isinstance(given, dict) else None
         if not isinstance(reason, str) or not reason.strip():

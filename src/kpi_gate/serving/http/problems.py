@@ -85,7 +85,7 @@ def handle(app: FastAPI) -> None:
     """Let every fault of an app be answered as a problem."""
 
     async def told(request: Request, error: Exception) -> Response:
-        return respond(_of(error), request.url.path)
+        return respond(problem_of(error), request.url.path)
 
     for kind in (
         Problem,
@@ -106,7 +106,7 @@ def _of_path(error: StarletteHTTPException) -> str:
     return str(error.detail)
 
 
-def _of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> Problem:
     """Return the problem that an exception is; what nobody expected is logged, and told of not."""
     if isinstance(error, Problem):
         return error
