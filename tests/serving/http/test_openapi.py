@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import ignored_auth
 from test_door import served
 
+from kpi_gate.serving.http.app import _is_reason
 from kpi_gate.serving.http.openapi import document, example_row, row_schema
 from kpi_gate.serving.manifest import Column, Manifest
 from kpi_gate.serving.options import ServeOptions
@@ -61,6 +62,19 @@ def test_examples_are_rows_that_can_be_decided_on():
     assert not Checker(COLUMNS).check([body["examples"]["one"]["value"]])
     assert not Checker(COLUMNS).check(body["examples"]["many"]["value"]["rows"])
     assert found["components"]["schemas"]["new.row"] == {"type": "object"}
+
+
+def test_a_reason_is_one_line_to_server_and_schema_alike():
+    found = document({"shop": None}, ServeOptions(use_cases=("shop",)))
+    body = found["paths"]["/shop/return"]["post"]["requestBody"]["content"]["application/json"]
+    valid = Draft202012Validator(body["schema"]).is_valid
+    for text in ("x", " too many calls ", "ä", "苦情", "x" * 1_000, "-x", "--reason"):
+        assert valid({"reason": text})
+        assert _is_reason(text), text
+    blank = [chr(code) for code in range(0x3001) if not chr(code).strip()]
+    for text in ("", *blank, "\u200b", "\ufeff", "a\0", "a\nb", "a\x1e", "x" * 1_001):
+        assert not valid({"reason": text}), repr(text)
+        assert not _is_reason(text), repr(text)
 
 
 def test_keys_are_in_the_document_where_they_are_asked_for():

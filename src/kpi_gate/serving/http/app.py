@@ -1,6 +1,7 @@
 """The server's routes over one worker: decisions, what is served, whether it is well."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,6 +23,7 @@ from kpi_gate.serving.http.metrics import Counts
 from kpi_gate.serving.http.problems import Problem
 from kpi_gate.serving.http.scrape import MEDIA_TYPE, Scrape
 from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.schema import LONGEST_TEXT
 from kpi_gate.serving.service import Service
 from kpi_gate.serving.worker import Worker
 from kpi_gate.workspace import Workspace
@@ -164,8 +166,9 @@ class Routes:
         service = self._service(request.path_params["use_case"])
         given = _parsed(await request.body())
         reason = given.get("reason") if isinstance(given, dict) else None
-        if not isinstance(reason, str) or not reason.strip():
-            raise Problem(422, "reason is missing: a return is recorded with its reason")
+        if not isinstance(reason, str) or not _is_reason(reason):
+            words = f"reason must be one line of 1 to {LONGEST_TEXT:,} letters: it is recorded"
+            raise Problem(422, words)
         standing = self.worker.standing(service.name)
         if standing is None or not standing.champion:
             raise Problem(409, f"{service.name}: the rule of thumb is in use already")
@@ -194,6 +197,10 @@ class Routes:
     async def metrics(self, request: Request) -> Response:
         """Give the numbers of all workers to Prometheus."""
         return Response(self.scrape.page(), media_type=MEDIA_TYPE)
+
+
+def _is_reason(text: str) -> bool:
+    return len(text) <= LONGEST_TEXT and re.fullmatch(openapi.REASON, text) is not None
 
 
 def _parsed(body: bytes) -> Any:

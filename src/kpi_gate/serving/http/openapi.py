@@ -21,6 +21,10 @@ _OFFSET = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 # no `format`: that would allow years that the check does not
 _TIME = rf"^((1[7-9]|2[01])[0-9]{{2}}-{_MONTHS}|{_LEAP}){_CLOCK}{_OFFSET}$"
 _TIME_EXAMPLE = "2026-05-01T12:00:00Z"
+_LINE = r"[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*"
+_SEEN = r"[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f\u3000\ufeff]"
+REASON = rf"{_LINE}{_SEEN}{_LINE}"
+"""One line that says something: it becomes an argument of the process that records a return."""
 _NAME: Schema = {
     "anyOf": [
         {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
@@ -165,7 +169,9 @@ def _decide(name: str, title: str, manifest: Manifest | None, options: ServeOpti
 def _return(name: str, options: ServeOptions) -> Schema:
     schema = {
         "type": "object",
-        "properties": {"reason": {"type": "string", "pattern": r"\S"}},
+        "properties": {
+            "reason": {"type": "string", "pattern": f"^{REASON}$", "maxLength": LONGEST_TEXT}
+        },
         "required": ["reason"],
     }
     example = {"reason": "complaints from the shop"}
