@@ -6,6 +6,7 @@ from typing import Self
 from kpi_gate.decision.frozen import Frozen
 
 VARIABLE = "KPI_GATE_SERVE"
+PARENT = "KPI_GATE_SERVE_PARENT"  # process that the workers of a server must not outlive
 
 
 class ServeOptions(Frozen):
@@ -51,3 +52,13 @@ class ServeOptions(Frozen):
     def handed_on(cls) -> Self:
         """Return what the parent handed on."""
         return cls.model_validate_json(os.environ[VARIABLE])
+
+
+def be_parent() -> None:
+    """Let the workers that this process starts end with it."""
+    os.environ[PARENT] = str(os.getpid())
+
+
+def parent() -> int:
+    """Return the process that this worker must not outlive; 0 where it is alone."""
+    return int(os.environ.get(PARENT, "0"))

@@ -12,7 +12,7 @@ import uvicorn
 from kpi_gate.serving import places
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.log.hold import hold
-from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.options import ServeOptions, be_parent
 from kpi_gate.workspace import Workspace
 
 APP = "kpi_gate.serving.http.app:create"
@@ -31,6 +31,8 @@ def serve(options: ServeOptions, workspace: Workspace) -> None:
     with ExitStack() as stack:
         for name in options.use_cases if options.log else ():
             stack.enter_context(hold(places.log(workspace, name)))
+        if options.workers > 1:
+            be_parent()
         uvicorn.run(
             APP,
             factory=True,

@@ -17,7 +17,7 @@ from kpi_gate.files import project
 from kpi_gate.serving import places, reports
 from kpi_gate.serving.follow import Follower, Standing
 from kpi_gate.serving.log.writer import DecisionLog, open_log
-from kpi_gate.serving.options import ServeOptions
+from kpi_gate.serving.options import ServeOptions, parent
 from kpi_gate.serving.process_client import ProcessClient
 from kpi_gate.serving.service import Service
 from kpi_gate.serving.versions import Versions
@@ -49,7 +49,7 @@ class Worker:
         self.follower = Follower(workspace, options.use_cases)
         self.process = ProcessClient(workspace.root)
         self.draining = False
-        self._parent = os.getppid() if options.workers > 1 else 0
+        self._parent = parent()
         self._looking = asyncio.Lock()
         self.swaps: list[Callable[[str, str, str], None]] = []
         self.services = {name: self._service(name) for name in options.use_cases}
