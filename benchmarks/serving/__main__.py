@@ -163,7 +163,11 @@ class Judge:
             score = expected[answer.number % len(expected)]
             self.wrong += score is None or abs(found["score"] - score) > 1e-9
         # whoever asked after all workers had confirmed gets the new one
-        self.wrong += answer.asked > at and version < newest and len(version) <= len(newest)
+        self.wrong += answer.asked > at and _number(version) < _number(newest)
+
+
+def _number(version: str) -> int:
+    return int(version[1:]) if version[1:].isdigit() else 0
 
 
 async def _swapping(
