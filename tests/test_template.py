@@ -87,7 +87,7 @@ def test_everything_is_locked_by_hash_and_the_machine_lies_in_it(project):
     wheel = project / f"wheels/kpi_gate-{__version__}-py3-none-any.whl"
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     assert f"kpi-gate=={__version__} \\\n    --hash=sha256:{digest}\n" in lock
-    assert f'"kpi-gate[pipeline]=={__version__}"' in (project / "pyproject.toml").read_text()
+    assert f'"kpi-gate[pipeline,serve]=={__version__}"' in (project / "pyproject.toml").read_text()
     pins = re.findall(r"^\S+==.*$", lock, re.MULTILINE)
     here = (REPOSITORY / "requirements.lock").read_text(encoding="utf-8")
     assert set(re.findall(r"^\S+==.*$", here, re.MULTILINE)) <= set(pins)
@@ -179,7 +179,7 @@ def test_another_version_takes_the_place_of_the_first_and_what_was_added_stays(p
     assert "kpi-gate==9.0.0" in text
     assert f"kpi-gate=={__version__}" not in text
     assert own in text
-    assert "kpi-gate[pipeline]==9.0.0" in (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert "kpi-gate[pipeline,serve]==9.0.0" in (root / "pyproject.toml").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="is no wheel of kpi-gate"):
         installation.adopt(tmp_path / "kpi_gate-1-py3-none-any.whl", root)
 

@@ -195,7 +195,7 @@ class Versions:
         """Score the golden rows of all versions again; return what differs, by version."""
         found = {}
         for name, version in list(self._held.items()):
-            fault = version.predictor.recheck()
+            fault = await asyncio.to_thread(version.predictor.recheck)
             if not fault and version.needs_process:
                 fault = await self._process.recheck(version.key)
             if fault:

@@ -57,6 +57,7 @@ class Worker:
         self._said: Mapping[str, reports.Served] = {}
         self._told: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._taking: dict[str, asyncio.Task[None]] = {}  # what is taken up, by use case
 
     def _service(self, name: str) -> Service:
         path = project.here().use_cases / f"{name}.yaml"
@@ -117,7 +118,7 @@ class Worker:
         await self.look()
         self._say(always=True)
         self._tasks = [
-            asyncio.create_task(self._every(LOOK_SECONDS, self.look)),
+            asyncio.create_task(self._every(LOOK_SECONDS, self._begin)),
             asyncio.create_task(self._every(reports.EVERY_SECONDS, self._repeat)),
             asyncio.create_task(self._every(GUARD_SECONDS, self._guard)),
             asyncio.create_task(self._every(RECHECK_SECONDS, self._recheck)),
@@ -126,9 +127,9 @@ class Worker:
     async def stop(self) -> None:
         """Finish the logs, end the model process, and say nothing any more."""
         self.draining = True
-        for task in self._tasks:
+        for task in (*self._tasks, *self._taking.values()):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._taking.values(), return_exceptions=True)
         await asyncio.gather(*(one.recorder.stop() for one in self.services.values()))
         await asyncio.gather(*(asyncio.to_thread(one.close) for one in self.services.values()))
         await self.process.stop()
@@ -143,16 +144,29 @@ class Worker:
                 logger.exception("a look failed; the next one follows")
 
     async def look(self) -> None:
-        """Take up what the ledger says by now."""
+        """Take up what the ledger and the returns say by now."""
+        await asyncio.gather(*self._taking.values())  # what began before may not know of it
+        await self._begin()
+        await asyncio.gather(*self._taking.values())
+
+    async def _begin(self) -> None:
+        """Begin to take up what is said by now; what is slow to load keeps no other one waiting."""
         async with self._looking:
             self._standings = await asyncio.to_thread(self.follower.look)
-            for name, service in self.services.items():
-                standing = self._standings.get(name)
-                if standing is not None:
-                    await service.follow(standing)
-                    await service.watch(standing)
-                    self._tell_faults(name, service)
-            self._say()
+            for name in self.services:
+                if name not in self._taking or self._taking[name].done():
+                    self._taking[name] = asyncio.create_task(self._take_up(name))
+
+    async def _take_up(self, name: str) -> None:
+        service, standing = self.services[name], self._standings.get(name)
+        if standing is not None:
+            try:
+                await service.follow(standing)
+                await service.watch(standing)
+            except Exception:
+                logger.exception("what is new could not be taken up; the next look tries again")
+            self._tell_faults(name, service)
+        self._say()
 
     async def _guard(self) -> None:
         """Send everybody back from a canary that does harm."""
@@ -161,9 +175,8 @@ class Worker:
                 await self.look()
 
     async def _repeat(self) -> None:
-        if (
-            self._parent and os.getppid() != self._parent
-        ):  # it was killed: nobody would end this one
+        # where it was killed, nobody would end this one
+        if self._parent and os.getppid() != self._parent:
             logger.error("the server's first process has ended, and so does this one")
             os.kill(os.getpid(), signal.SIGTERM)
         self._say(always=True)
