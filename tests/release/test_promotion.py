@@ -1,5 +1,6 @@
 """Moving the alias: intent, move, golden rows, done; stale evidence; approval; rollback."""
 
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -293,3 +294,12 @@ def test_a_rollback_left_open_is_given_up_where_the_alias_was_moved(run_at, seco
     assert kinds(run_at())[-2:] == ["rollback_intent", "rollback_void"]
     assert "promoted by this decision before" in play(run_at(AFTER_DRIFT))[1].words
     assert promotion.rollback(run_at(), "refunds rose") == "v1"
+
+
+def test_a_promotion_needs_nothing_of_a_server(run_at, first_decision, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kpi_gate.serving.export", None)  # as without kpi-gate[serve]
+    made = newest_decision(run_at())
+    assert promotion.promote(run_at(), made).moved
+    last = run_at().history.of_kind("done")[-1]
+    assert "export" not in last.body
+    assert "kpi_gate.serving.export" in last.body["not_exported"]

@@ -17,12 +17,12 @@ def export_champion(run: Run, model: Model) -> dict[str, Any]:
 
     A promotion does not hang on it: whoever serves makes what is missing.
     """
-    from kpi_gate.serving.export import make_export
-
     folder = places.export(run.workspace, run.name, model.name, model.card.contender.digest)
     try:
+        from kpi_gate.serving.export import make_export
+
         manifest = make_export(model, run.use_case, folder, version=model.name)
-    except (ServingError, ModelError, OSError) as error:
+    except (ServingError, ModelError, OSError, ImportError) as error:  # of kpi-gate[serve]
         return {"not_exported": failure(error)}
     how = {"compiled": manifest.compiled, "why_not_compiled": manifest.why}
     return {EXPORT: manifest.fingerprint(), **how}
