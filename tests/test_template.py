@@ -179,7 +179,9 @@ def test_another_version_takes_the_place_of_the_first_and_what_was_added_stays(p
     assert "kpi-gate==9.0.0" in text
     assert f"kpi-gate=={__version__}" not in text
     assert own in text
-    assert "kpi-gate[pipeline,serve]==9.0.0" in (root / "pyproject.toml").read_text(encoding="utf-8")
+    assert "kpi-gate[pipeline,serve]==9.0.0" in (root / "pyproject.toml").read_text(
+        encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="is no wheel of kpi-gate"):
         installation.adopt(tmp_path / "kpi_gate-1-py3-none-any.whl", root)
 
