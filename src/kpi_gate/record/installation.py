@@ -16,7 +16,7 @@ HEAD = """\
 # `make lock` reads what you add to pyproject.toml, `make update` takes another version.
 """
 _BLOCK = re.compile(r"^([A-Za-z0-9][\w.-]*)[^\n]*==(?:.*\\\n)*.*\n", re.MULTILINE)
-_PIN = re.compile(r"(?<=kpi-gate\[pipeline\]==)[^\"]+")
+_PIN = re.compile(r"(kpi-gate\[[a-z,]+\]==)[^\"]+")  # whatever extras a project has
 _WHEEL = re.compile(r"kpi_gate-([^-]+)-py3-none-any\.whl")
 
 
@@ -68,7 +68,7 @@ def adopt(wheel: Path, root: Path) -> str:
     lock.write_text(HEAD + "".join(blocks[name] for name in sorted(blocks)), encoding="utf-8")
     pyproject = root / "pyproject.toml"
     text = pyproject.read_text(encoding="utf-8")
-    pyproject.write_text(_PIN.sub(version, text), encoding="utf-8")
+    pyproject.write_text(_PIN.sub(rf"\g<1>{version}", text), encoding="utf-8")
     return version
 
 
