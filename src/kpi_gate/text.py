@@ -26,6 +26,12 @@ def ended(words: str) -> str:
     return f"{bare}{mark}" if bare else ""
 
 
+def last_line(text: str) -> str:
+    """Return the last line of what a process said; that is where its fault is."""
+    lines = [line for line in text.strip().splitlines() if line.strip()]
+    return lines[-1].removeprefix("kpi-gate: ") if lines else "it said nothing"
+
+
 def shorten(text: str, width: int) -> str:
     """Cut a text to `width` characters."""
     return text if len(text) <= width else f"{text[: width - 3].rstrip()}..."

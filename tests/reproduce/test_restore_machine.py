@@ -8,8 +8,9 @@ import pytest
 
 from kpi_gate.record.ledger import Entry
 from kpi_gate.reproduce.restore_code import LOST, _restore_machine
-from kpi_gate.reproduce.sandbox import Scratch, last_line
+from kpi_gate.reproduce.sandbox import Scratch
 from kpi_gate.run.provenance import PACKAGE, machine_hash, package_hash
+from kpi_gate.text import last_line
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpi_gate.learning.policy import PolicySettings, beyond_budget
-from kpi_gate.serving.budget import ALONE, Budget, apply_to_columns
+from kpi_gate.serving.budget import ALONE, Budget
 
 NOON = 1_700_000_000.0
 
@@ -97,15 +97,3 @@ def test_without_a_budget_nothing_is_cut(settings):
     budget = Budget(settings)
     assert not budget.binds
     assert apply(budget, [1.0, 2.0]) == [1.0, 1.0]
-
-
-def test_a_whole_batch_is_cut_within_its_groups():
-    settings = PolicySettings(most=1, within=("day", "region"))
-    hours = ["2026-05-01T01", "2026-05-01T23", "2026-05-02T01", "2026-05-02T02", "2026-05-01T05"]
-    columns = {
-        "event_time": np.array(hours, dtype="datetime64[us]"),
-        "region": np.array([np.nan, np.nan, 1.0, 2.0, np.nan]),
-    }
-    advantage = np.array([1.0, 2.0, 1.0, 1.0, np.nan])
-    found = apply_to_columns(settings, columns, advantage, np.ones(5))
-    assert found.tolist() == [0.0, 1.0, 1.0, 1.0, 1.0]  # the last is the rule of thumb's

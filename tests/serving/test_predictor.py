@@ -180,25 +180,6 @@ def test_a_margin_moves_the_action_alone(tmp_path):
     assert set(found.action) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("name", ["campaign", "fraud", "case"])
-def test_columns_are_decided_as_rows_are(name, tmp_path):
-    use_case = example(name)
-    rows = made_up(use_case)
-    loaded = export_of(use_case, trained(use_case, rows), rows, tmp_path / "export")
-    asked = loaded.golden["rows"]
-    columns = {"event_time": np.array(["2026-05-01"] * len(asked), dtype="datetime64[us]")}
-    for column in loaded.manifest.columns:
-        values = [one.get(column.name) for one in asked]
-        kind = object if column.kind == "text" else float
-        columns[column.name] = np.array(values, dtype=kind)
-    found, expected = loaded.decide_columns(columns), loaded.decide(asked)
-    assert found.score.tolist() == pytest.approx(
-        [np.nan if x is None else x for x in expected.score], nan_ok=True
-    )
-    assert found.action.tolist() == expected.action
-    assert list(found.fault) == expected.fault
-
-
 def test_one_row_is_decided_as_among_others(tmp_path):
     use_case = example("campaign")
     rows = made_up(use_case)

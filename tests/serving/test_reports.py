@@ -48,7 +48,7 @@ def test_a_worker_that_takes_it_up_meanwhile_is_waited_for(workspace):
 
 def test_who_cannot_is_named_at_once_with_why(workspace):
     reports.write_report(workspace, "http://h:1", {"ads": Served(version="v2")})
-    fault = Served(version="v1", answers="v1", fault="v2: golden rows differ")
+    fault = Served(version="v1", fault="v2: golden rows differ")
     another(workspace, "ads", fault, pid=7)
     found = reports.wait_for(workspace, "ads", "v2", seconds=60)
     assert found.workers == 2

@@ -64,7 +64,7 @@ def rollback(name: UseCaseName, reason: Reason = "") -> None:
     told = partial(typer.echo, err=True)
     with working(f"{name}: rollback"), open_run(name) as run, telling(run, told):
         version = promotion.rollback(run, reason)
-        served = await_workers(run, version)
+        served = await_workers(run, version, seconds=0)  # the move has waited
     words = f"the champion is {version or 'the rule of thumb'} again"
     typer.echo(f"{name}: {'; '.join(filter(None, (words, served)))}.")
 

@@ -5,7 +5,9 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+Mark: TypeAlias = tuple[int, int, int]
 
 
 def write_state(path: Path, content: Mapping[str, Any], mode: int = 0o666) -> None:
@@ -36,3 +38,13 @@ def read_state(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
+
+
+def mark_of(path: Path) -> Mark:
+    """Return what is another once a file was written anew; cheap enough for every look.
+
+    Raises:
+        OSError: If there is no such file, or it cannot be asked about.
+    """
+    found = os.stat(path)  # noqa: PTH116  (several times a second)
+    return found.st_ino, found.st_mtime_ns, found.st_size

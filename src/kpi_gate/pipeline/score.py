@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kpi_gate.errors import ConfigurationError
+from kpi_gate.files.sync import sync
 from kpi_gate.pipeline.score_rows import Part, files_in, parts_of
 from kpi_gate.run.context import Run
 from kpi_gate.serving import places
 from kpi_gate.serving.answering import Answer
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.follow import Follower
-from kpi_gate.serving.log.segment import sync_folder
 from kpi_gate.serving.log.writer import DecisionLog, open_log
 from kpi_gate.serving.process_client import ProcessClient
 from kpi_gate.serving.schema import Checker, RowFault
@@ -103,7 +103,7 @@ def score(
         with whole.open("rb") as file:
             os.fsync(file.fileno())
         whole.replace(to)
-        sync_folder(to.parent)
+        sync(to.parent)
         aside.finish()
     finally:
         whole.unlink(missing_ok=True)

@@ -40,13 +40,18 @@ def how_served(exported: Mapping[str, Any]) -> str:
     return f"A server runs it in a process beside it: {clean(why)}." if why else ""
 
 
-def await_workers(run: Run, version: str) -> str:
+def await_workers(run: Run, version: str, seconds: float = reports.WAIT_SECONDS) -> str:
     """Wait until every worker of a server has taken up the version; say which has not, and why.
+
+    Args:
+        run: The use case.
+        version: The champion; empty for the rule of thumb.
+        seconds: Longest wait.
 
     Returns:
         How many serve it, or which do not; empty where nobody serves the use case.
     """
-    found = reports.wait_for(run.workspace, run.name, version)
+    found = reports.wait_for(run.workspace, run.name, version, seconds)
     if not found.workers:
         return ""
     if not found.late:

@@ -23,9 +23,10 @@ from kpi_gate.reproduce.comparison import (
 )
 from kpi_gate.reproduce.restore_code import LOST, source_targets
 from kpi_gate.reproduce.restore_data import restore
-from kpi_gate.reproduce.sandbox import ReproductionError, Scratch, last_line
+from kpi_gate.reproduce.sandbox import ReproductionError, Scratch
 from kpi_gate.run import provenance
 from kpi_gate.run.context import REFIT
+from kpi_gate.text import last_line
 from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:

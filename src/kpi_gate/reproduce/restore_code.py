@@ -13,9 +13,10 @@ from kpi_gate.files import project
 from kpi_gate.record import decision_run
 from kpi_gate.record.ledger import Entry
 from kpi_gate.record.mlflow_client import TrackingError
-from kpi_gate.reproduce.sandbox import LIBRARY, ReproductionError, Scratch, last_line
+from kpi_gate.reproduce.sandbox import LIBRARY, ReproductionError, Scratch
 from kpi_gate.run import provenance
 from kpi_gate.run.provenance import policy_hash
+from kpi_gate.text import last_line
 from kpi_gate.workspace import Workspace
 
 _PROJECT = (

@@ -178,9 +178,3 @@ def scratch_folder(keep: Path | None) -> Iterator[Path]:
         raise ConfigurationError(f"--keep {keep}: must be a new or an empty folder")
     keep.mkdir(parents=True, exist_ok=True)
     yield keep.resolve()
-
-
-def last_line(text: str) -> str:
-    """Return the last line of what a process said; that is where its fault is."""
-    lines = [line for line in text.strip().splitlines() if line.strip()]
-    return lines[-1].removeprefix("kpi-gate: ") if lines else "it said nothing"

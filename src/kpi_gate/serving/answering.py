@@ -105,6 +105,11 @@ class Taken(NamedTuple):
     record: dict[str, Any]
 
 
+def ids_of(rows: Sequence[Row]) -> list[str]:
+    """Return what each decision is called: as its row says, else by chance."""
+    return [row.get("id") or secrets.token_hex(12) for row in rows]
+
+
 async def take(current: Current, rows: Sequence[Row], budget: Budget | None) -> list[Taken]:
     """Decide on rows that have no fault, each by the version that its unit gets.
 
@@ -117,7 +122,7 @@ async def take(current: Current, rows: Sequence[Row], budget: Budget | None) -> 
         ProcessError: If the model process gives no answer.
     """
     now, assign = time.time(), current.traffic.assign
-    ids = [row.get("id") or secrets.token_hex(12) for row in rows]
+    ids = ids_of(rows)
     dealt = [assign(row["unit"], now, one, row) for row, one in zip(rows, ids, strict=True)]
     own = await _made(current, [one.version for one in dealt], rows, ids)
     if budget is not None:

@@ -14,10 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kpi_gate.learning.policy import Floats, PolicySettings, beyond_budget
+from kpi_gate.learning.policy import PolicySettings
 
 LATEST = 1_000  # decisions that a share is held against
 ALONE = 100  # rows of a group from which on they are a batch of their own
@@ -123,33 +120,6 @@ class Budget:
             place = len(ordered) - 1 - math.floor(share * len(ordered))
             self._ranked = (self._seen, ordered[max(place, 0)])
         return self._ranked[1]
-
-
-def apply_to_columns(
-    settings: PolicySettings, columns: Mapping[str, NDArray[Any]], advantage: Floats, action: Floats
-) -> Floats:
-    """Return a whole batch's actions that its budget has room for, as the comparison has them.
-
-    Args:
-        settings: Of the policy.
-        columns: By name, `event_time` (datetime64, UTC) among them.
-        advantage: Of each row; NaN where the rule of thumb stands in, whose action stays.
-        action: Of each row, before any budget.
-    """
-    found, scored = action.copy(), np.flatnonzero(np.isfinite(advantage))
-    groups = np.zeros(len(scored), dtype=np.int64)
-    for name in settings.within:
-        if name == "day" and "day" not in columns:
-            values = columns["event_time"][scored].astype("datetime64[D]")
-        else:
-            values = columns[name][scored]
-        numbers: dict[Any, int] = {}
-        # NaN is no number of its own: what is missing is one group
-        keys = (None if value != value else value for value in values.tolist())  # noqa: PLR0124
-        codes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
-        _, groups = np.unique(groups * max(len(numbers), 1) + codes, return_inverse=True)
-    found[scored[beyond_budget(action[scored], advantage[scored], groups, settings)]] = 0.0
-    return found
 
 
 def _part(name: str, row: Row, at: float) -> Any:

@@ -4,7 +4,6 @@ It is read again and again beside the answers, so it reads only rows that came s
 database in a file only when that file has changed.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from pydantic import AwareDatetime, ValidationError
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.decision.frozen import Frozen
 from kpi_gate.decision.verdict import Verdict
-from kpi_gate.files.state_file import read_state, write_state
+from kpi_gate.files.state_file import Mark, mark_of, read_state, write_state
 from kpi_gate.record.ledger import Entry, Ledger, LedgerError, open_ledger
 from kpi_gate.record.ledger_view import LedgerView
 from kpi_gate.record.prepared_databases import sqlite_file
@@ -87,7 +86,6 @@ class Standing(Frozen):
         experiment: What runs; None where nothing does.
         candidate: Version of the newest decision, where it is neither refused nor in use.
         row: Number of the ledger's last row of the use case.
-        row_hash: Its hash.
         worth: What the newest look at the champion found a decision to earn; None where no look
             could say.
     """
@@ -99,7 +97,6 @@ class Standing(Frozen):
     experiment: RunningExperiment | None = None
     candidate: str = ""
     row: int = 0
-    row_hash: str = ""
     worth: Earned | None = None
 
     @property
@@ -155,14 +152,10 @@ class Follower:
         path = sqlite_file(self.workspace.ledger_url)
         if path is None:
             return None
-        marks: list[tuple[int, int, int] | None] = []
-        for name in (path, path.with_name(f"{path.name}-wal")):
-            try:
-                found = os.stat(name)  # noqa: PTH116  (four times a second)
-            except OSError:
-                marks.append(None)
-            else:
-                marks.append((found.st_ino, found.st_mtime_ns, found.st_size))
+        marks: list[Mark | None] = [None, None]
+        for place, file in enumerate((path, path.with_name(f"{path.name}-wal"))):
+            with suppress(OSError):
+                marks[place] = mark_of(file)
         return tuple(marks)
 
     def _read(self) -> dict[str, Standing | str]:
@@ -218,7 +211,6 @@ def standing_of(view: LedgerView) -> Standing:
         experiment=running,
         candidate=waits,
         row=0 if end is None else end.number,
-        row_hash="" if end is None else end.hash,
         worth=_worth(view),
     )
 

@@ -8,13 +8,11 @@ to standard error.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
-import orjson
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -24,7 +22,9 @@ from kpi_gate.learning.row_scoring import score_partly
 from kpi_gate.learning.scoring import choice_chances
 from kpi_gate.record.golden_rows import golden_difference
 from kpi_gate.record.model_files import Model
-from kpi_gate.serving.export.reference import Reference
+from kpi_gate.serving.assignment import bucket_of
+from kpi_gate.serving.export.reference import Reference, plain
+from kpi_gate.serving.messages import packed, read_message
 from kpi_gate.text import failure
 from kpi_gate.usecase import discovery
 from kpi_gate.usecase.contract import UseCase
@@ -32,7 +32,6 @@ from kpi_gate.usecase.contract import UseCase
 Floats = NDArray[np.float64]
 Answer = dict[str, Any]
 Row = Mapping[str, Any]
-HEAD = 4  # bytes that say how long a message is
 
 
 class Models:
@@ -72,7 +71,7 @@ class Models:
         table = held.frame(rows)
         if held.use_case.choices is not None:
             return _drawn(_usual(held.use_case, table), held.use_case, rows)
-        action = _listed(rule_of_thumb(held.use_case, table))
+        action = plain(rule_of_thumb(held.use_case, table))
         return {"action": action, "propensity": [1.0] * len(table), "level": None}
 
 
@@ -101,7 +100,7 @@ def _choose(held: Reference, rows: Sequence[Row]) -> Answer:
     answer = _drawn(chances, use_case, rows)
     picked = found.scores[np.arange(len(table)), np.asarray(answer["action"], dtype=int)]
     faults = held.faults(table, found.failed).tolist()
-    return {**answer, "score": _listed(picked), "fault": faults, "advantage": None}
+    return {**answer, "score": plain(picked), "fault": faults, "advantage": None}
 
 
 def _usual(use_case: UseCase, table: pd.DataFrame) -> Floats:
@@ -118,39 +117,15 @@ def _drawn(chances: Floats, use_case: UseCase, rows: Sequence[Row]) -> Answer:
     """Draw by lot that the decision's id decides, so that it can be drawn again."""
     assert use_case.choices is not None  # noqa: S101
     whole = chances / chances.sum(axis=1, keepdims=True)
-    lots = np.array([_lot(use_case.name, row["id"]) for row in rows])
+    lot = bucket_of(f"draw|{use_case.name}")
+    lots = np.array([lot(row["id"]) for row in rows])
     places = (np.cumsum(whole, axis=1) <= lots[:, None]).sum(axis=1)
     places = np.minimum(places, whole.shape[1] - 1)
     return {
-        "action": _listed(places.astype(float)),
-        "propensity": _listed(whole[np.arange(len(rows)), places]),
+        "action": plain(places.astype(float)),
+        "propensity": plain(whole[np.arange(len(rows)), places]),
         "level": [use_case.choices.levels[place] for place in places],
     }
-
-
-def _lot(use_case: str, decision: str) -> float:
-    drawn = sha256(f"draw|{use_case}|{decision}".encode()).digest()
-    return int.from_bytes(drawn[:8], "big") / 2.0**64
-
-
-def _listed(numbers: Floats) -> list[float | None]:
-    """Return numbers as JSON holds them: what is not finite is none."""
-    return [value if np.isfinite(value) else None for value in numbers.tolist()]
-
-
-def read_message(source: BinaryIO) -> Any:
-    """Read one message; None at the end."""
-    head = source.read(HEAD)
-    if len(head) < HEAD:
-        return None
-    return orjson.loads(source.read(int.from_bytes(head, "big")))
-
-
-def write_message(target: BinaryIO, message: object) -> None:
-    """Write one message."""
-    content = orjson.dumps(message)
-    target.write(len(content).to_bytes(HEAD, "big") + content)
-    target.flush()
 
 
 def answer(models: Models, question: Mapping[str, Any]) -> Answer:
@@ -178,7 +153,8 @@ def main() -> None:
     def respond(question: Mapping[str, Any]) -> None:
         found = answer(models, question)
         with whole, suppress(BrokenPipeError):
-            write_message(target, found)
+            target.write(packed(found))
+            target.flush()
 
     while (question := read_message(source)) is not None:
         if question["do"] == "load":

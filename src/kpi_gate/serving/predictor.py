@@ -24,6 +24,7 @@ from kpi_gate.serving.program.reading import read_step
 from kpi_gate.serving.program.table import Faults, Spec, Step
 
 Floats = NDArray[np.float64]
+Rows = Sequence[Mapping[str, Any]]
 NEEDS_PROCESS = -1.0  # as an action: ask the process that has the owner's module
 BEHIND_A_LINK = 1 << 16  # bytes that an object of Python's takes beside its arrays, about
 
@@ -48,7 +49,7 @@ class Decided(NamedTuple):
     advantage: list[float | None]
 
 
-class DecidedColumns(NamedTuple):
+class _Arrays(NamedTuple):
     """The same as arrays; NaN stands for None."""
 
     score: Floats
@@ -118,7 +119,7 @@ class Predictor:
         """Return a step of the export's program."""
         return read_step(spec, self)
 
-    def decide(self, rows: Sequence[Mapping[str, Any]]) -> Decided:
+    def decide(self, rows: Rows) -> Decided:
         """Decide on rows that have passed the check of the manifest's columns.
 
         A row that cannot be scored or weighed gets the action of the rule of thumb.
@@ -133,17 +134,7 @@ class Predictor:
             [None if x != x else x for x in found.advantage.tolist()],  # noqa: PLR0124
         )
 
-    def decide_columns(self, columns: Mapping[str, Any]) -> DecidedColumns:
-        """Decide on rows that come as columns.
-
-        Args:
-            columns: Arrays by name, all of one length: numbers with NaN for null, objects with None
-                for null, times as datetime64 in UTC; `event_time` among them.
-        """
-        given = wire.from_arrays(self.manifest.columns, columns)
-        return self._decided(given, len(next(iter(columns.values()), ())), columns)
-
-    def rule_of_thumb(self, rows: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    def rule_of_thumb(self, rows: Rows) -> list[float] | None:
         """Return what the business does without a model; None where pandas is needed to say."""
         if self._rule is None:
             return None
@@ -157,10 +148,10 @@ class Predictor:
         return "" if self._rule is None else self._rule.fault
 
     @np.errstate(over="ignore", invalid="ignore")  # what is not finite is a fault of its row
-    def _decided(self, given: wire.Arrays, count: int, said: Any) -> DecidedColumns:
+    def _decided(self, given: wire.Arrays, count: int, said: Rows) -> _Arrays:
         if self._score is None or not count:
             nothing, ask = np.full(count, np.nan), np.full(count, NEEDS_PROCESS)
-            return DecidedColumns(nothing, ask, np.ones(count), [""] * count, nothing)
+            return _Arrays(nothing, ask, np.ones(count), [""] * count, nothing)
         faults: Faults = {}
         inputs = [given[name] for name in self._features]
         score = self._score(inputs, faults)
@@ -183,7 +174,7 @@ class Predictor:
             self._stand_in(action, faults, given, said)
             for row, words in faults.items():
                 fault[row] = words
-        return DecidedColumns(score, action, np.ones(count), fault, advantage)
+        return _Arrays(score, action, np.ones(count), fault, advantage)
 
     def _expect(self, inputs: list[Any], faults: Faults) -> dict[str, tuple[Floats, Floats]]:
         """Return what each amount will be, with outcome 1 and with 0."""
@@ -216,7 +207,7 @@ class Predictor:
             null = f"; null is {', '.join(missing)}" if missing else ""
             faults[row] = f"{faults.get(row, words)}{null}"
 
-    def _stand_in(self, action: Floats, faults: Faults, given: wire.Arrays, said: Any) -> None:
+    def _stand_in(self, action: Floats, faults: Faults, given: wire.Arrays, said: Rows) -> None:
         """Put the rule of thumb's action where the model has none."""
         rows = np.array(sorted(faults), dtype=np.intp)
         action[rows] = NEEDS_PROCESS
@@ -224,13 +215,10 @@ class Predictor:
             ruled = self._ruled(given, len(action), said)[rows]
             action[rows] = np.where(np.isnan(ruled), NEEDS_PROCESS, ruled)
 
-    def _ruled(self, given: wire.Arrays, count: int, said: Any) -> Floats:
+    def _ruled(self, given: wire.Arrays, count: int, said: Rows) -> Floats:
         assert self._rule is not None  # noqa: S101  (for the types)
         seen = wire.as_pandas_has_them(self.manifest.columns, given)
-        if isinstance(said, Mapping):
-            seen["event_time"] = said.get("event_time", np.empty(0))
-        else:
-            seen["event_time"] = wire.event_times(said)
+        seen["event_time"] = wire.event_times(said)
         return self._rule.actions(seen, count)
 
     @cached_property

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from kpi_gate.serving.errors import ProcessError
+from kpi_gate.serving.messages import HEAD, packed
 
-HEAD = 4  # bytes that say how long a message is
 MOST_ROWS = 1_000  # of one call
 START_SECONDS, CALL_SECONDS = 120.0, 20.0
 _PAUSE_SECONDS = 1.0  # before what ended at once is started again
@@ -188,9 +188,8 @@ class ProcessClient:
         number = self._number
         future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[number] = future
-        content = orjson.dumps({"do": do, "with": asked, "number": number})
         try:
-            process.stdin.write(len(content).to_bytes(HEAD, "big") + content)
+            process.stdin.write(packed({"do": do, "with": asked, "number": number}))
             await process.stdin.drain()
             found = await asyncio.wait_for(future, seconds)
         except TimeoutError:

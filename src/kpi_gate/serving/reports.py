@@ -27,16 +27,14 @@ class Served(Frozen):
     """What one worker says of one use case.
 
     Attributes:
-        version: Champion that it has taken up; `baseline` for the rule of thumb.
-        answers: Version that its champion's share of the decisions gets: after a return it is
-            another.
+        version: Version that its champion's share of the decisions gets, after a return another
+            than the champion; `baseline` for the rule of thumb.
         compiled: Whether that runs in the server itself.
         row: Number of the ledger's row that it has followed.
         fault: Why it has not taken up what the ledger says; empty where it has.
     """
 
     version: str
-    answers: str = ""
     compiled: bool = False
     row: int = 0
     fault: str = ""
@@ -138,7 +136,7 @@ def _late(report: Report, use_case: str, wanted: str) -> str:
     if silent > SILENT_SECONDS:
         return f"{report.name} has said nothing for {silent:.0f} s"
     if served.fault:
-        return f"{report.name} still serves {served.answers or served.version}: {served.fault}"
+        return f"{report.name} still serves {served.version}: {served.fault}"
     return "" if served.version == wanted else f"{report.name} still serves {served.version}"
 
 

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from kpi_gate.serving.state import Return
+from kpi_gate.text import last_line
 
 AGAIN_SECONDS = 60.0  # a retrain may be at work, or the registry away
 OTHERS_SECONDS = 5.0  # head start of the worker that saw it
@@ -67,7 +68,7 @@ class Recorder:
         )
         _, told = await process.communicate()
         if process.returncode:
-            last = (told.decode(errors="replace").strip().splitlines() or ["no words"])[-1][:500]
+            last = last_line(told.decode(errors="replace"))[:500]
             self.fault = f"the return from {returned.version} is not recorded: {last}"
             logger.error("not recorded", extra={"version": returned.version, "why": last})
         else:

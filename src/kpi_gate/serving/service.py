@@ -5,7 +5,6 @@ over between two requests, by one assignment.
 """
 
 import asyncio
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from typing import Any
 
 from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.serving import places
-from kpi_gate.serving.answering import Answer, Current, Row, by, named, take
+from kpi_gate.serving.answering import Answer, Current, Row, by, ids_of, named, take
 from kpi_gate.serving.budget import Budget
 from kpi_gate.serving.canary_guard import CanaryGuard
 from kpi_gate.serving.errors import NothingToServeError, ServingError
@@ -219,7 +218,6 @@ class Service:
             wrong = f"{wanted} did harm and was taken back"
         return Served(
             version=answers,
-            answers=answers,
             compiled=held is not None and held.compiled,
             row=current.row,
             fault=wrong or fault,
@@ -308,8 +306,7 @@ class Service:
         made = held.decide_here(rows)
         if made is not None:
             return made
-        ids = [row.get("id") or secrets.token_hex(12) for row in rows]
-        asked = asyncio.run_coroutine_threadsafe(held.decide(named(rows, ids)), self._loop)
+        asked = asyncio.run_coroutine_threadsafe(held.decide(named(rows, ids_of(rows))), self._loop)
         return asked.result(SHADOW_SECONDS)
 
 

@@ -1,6 +1,5 @@
 """Which versions did harm and were returned from: every worker follows it within its next look."""
 
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +8,7 @@ from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, ValidationError
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.files.state_file import read_state, write_state
+from kpi_gate.files.state_file import Mark, mark_of, read_state, write_state
 from kpi_gate.serving.errors import ServingError
 
 FORMAT = 1
@@ -46,23 +45,22 @@ class Returns:
         self.path, self.fault = path, ""
         self._known: dict[str, Return] = {}
         self._unwritten: dict[str, Return] = {}
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: Mark | None = None
 
     def read(self) -> Mapping[str, Return]:
         """Return the newest return of each version; unless the file has changed, from memory."""
         try:
-            found = os.stat(self.path)  # noqa: PTH116  (four times a second)
+            mark = mark_of(self.path)
         except FileNotFoundError:
             self.fault = f"{self.path.name} was removed" if self._known else ""
         except OSError as error:
             self.fault = f"{self.path.name} cannot be read: {error.strerror}"
         else:
-            mark = (found.st_ino, found.st_mtime_ns, found.st_size)
             if mark != self._seen:
                 self._take(mark)
         return {**self._known, **self._unwritten} if self._unwritten else self._known
 
-    def _take(self, mark: tuple[int, int, int]) -> None:
+    def _take(self, mark: Mark) -> None:
         content = read_state(self.path)
         try:
             if content is None or content.get("format") != FORMAT:

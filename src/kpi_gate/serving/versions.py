@@ -14,6 +14,7 @@ from kpi_gate.serving.errors import ExportError, ProcessError
 from kpi_gate.serving.follow import Release
 from kpi_gate.serving.predictor import NEEDS_PROCESS, Predictor, load_export
 from kpi_gate.serving.process_client import ProcessClient
+from kpi_gate.text import last_line
 from kpi_gate.workspace import Workspace
 
 AGAIN_SECONDS = 30.0  # until what could not be loaded is tried again
@@ -253,6 +254,6 @@ class Versions:
             process.kill()
             raise ExportError(f"{release.version}: no export within {MAKE_SECONDS:g} s") from None
         if process.returncode:
-            last = (told.decode(errors="replace").strip().splitlines() or ["no words"])[-1]
+            last = last_line(told.decode(errors="replace"))
             raise ExportError(f"{release.version} cannot be exported: {last[:500]}")
         return said.decode().split()[-1]

@@ -75,24 +75,6 @@ def event_times(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.datetime64]:
     return np.array(said, dtype="datetime64[us]")
 
 
-def from_arrays(columns: Sequence[Column], given: Mapping[str, Any]) -> Arrays:
-    """Return columns that come as arrays, of the kinds that `arrays` gives."""
-    found = {}
-    for column in columns:
-        if column.name not in given:
-            continue
-        values = np.asarray(given[column.name])
-        if column.kind in NUMBERS and column.role not in NAMES:
-            values = values.astype(np.float64)
-            values = rounded(values) if column.single else values
-        elif column.kind == "time":
-            values = values.astype("datetime64[us]")
-        elif values.dtype != object:
-            values = values.astype(object)
-        found[column.name] = values
-    return found
-
-
 def as_pandas_has_them(columns: Sequence[Column], given: Arrays) -> Arrays:
     """Return whole numbers and truth values as such, where none is missing."""
     found = dict(given)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kpi_gate.files.sync import sync
 from kpi_gate.record.model_files import CARD_FILE, MODEL_FILE, Model
 from kpi_gate.record.model_files import GOLDEN_FILE as STORED_GOLDEN
 from kpi_gate.record.registered import ModelError
@@ -57,7 +58,7 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
     try:
         manifest = _written(model, use_case, scratch, version)
         for path in (*scratch.iterdir(), scratch):
-            _sync(path)
+            sync(path)
         broken = folder.with_name(f".{folder.name}.broken-{os.getpid()}")
         if folder.exists() and _standing(folder) is None:  # made anew it is the same
             folder.replace(broken)
@@ -67,7 +68,7 @@ def make_export(model: Model, use_case: UseCase, folder: Path, *, version: str) 
             return load_export(folder).manifest
         finally:
             shutil.rmtree(broken, ignore_errors=True)
-        _sync(folder.parent)
+        sync(folder.parent)
         return manifest
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -92,14 +93,6 @@ def _standing(folder: Path) -> Manifest | None:
         return load_export(folder).manifest
     except ExportError:
         return None
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class _Export:

@@ -92,11 +92,11 @@ class Reference:
         if faulty.any():
             action[faulty] = self.rule(table)[faulty]
         return Decided(
-            _plain(found.scores),
+            plain(found.scores),
             [float(x) for x in action],
             [1.0] * len(table),
             [str(words) for words in faults],
-            _plain(advantage),
+            plain(advantage),
         )
 
     def rule(self, table: pd.DataFrame) -> Floats:
@@ -160,5 +160,6 @@ def _fits(column: pd.Series, like: Any) -> bool:
     return bool(column.between(float(bounds.min), float(bounds.max)).all())
 
 
-def _plain(numbers: Floats) -> list[float | None]:
+def plain(numbers: Floats) -> list[float | None]:
+    """Return numbers as JSON holds them: what is not finite is none."""
     return [float(x) if np.isfinite(x) else None for x in numbers]

@@ -20,6 +20,23 @@ ALONE = {
 OTHER = "other"
 
 
+class Watched:
+    """A `send` that remembers with which status an answer began.
+
+    Attributes:
+        status: Of the answer; 500 where none was begun.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.status = send, 500
+
+    async def __call__(self, message: Message) -> None:
+        """Send one message."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+
 def route_of(path: str) -> tuple[str, str]:
     """Return the route of a path, `other` where there is none, and the use case it names."""
     alone = ALONE.get(path)

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import logging
-import os
 import re
 import secrets
 import time
@@ -18,7 +17,7 @@ from filelock import FileLock, Timeout
 from pydantic import AwareDatetime, Field, ValidationError
 
 from kpi_gate.decision.frozen import Frozen
-from kpi_gate.files.state_file import write_state
+from kpi_gate.files.state_file import mark_of, write_state
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.http.asgi import App, Receive, Scope, Send, header, route_of
 from kpi_gate.serving.http.problems import Problem, respond
@@ -259,8 +258,7 @@ def _read(path: Path) -> dict[str, Key]:
 
 def _mark(path: Path) -> object:
     with suppress(OSError):
-        found = os.stat(path)  # noqa: PTH116  (beside requests)
-        return found.st_ino, found.st_mtime_ns, found.st_size
+        return mark_of(path)
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, header, route_of
+from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, Watched, header, route_of
 
 ID_HEADER = b"x-request-id"
 SLOW_SECONDS = 1.0
@@ -85,21 +85,19 @@ class Told:
         head = (ID_HEADER, name.encode())
         state = scope.setdefault("state", {})
         state["request_id"] = name
-        start, status = time.perf_counter(), 500
+        start, seen = time.perf_counter(), Watched(send)
 
         async def named(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
                 message["headers"] = [*message.get("headers", ()), head]
-            await send(message)
+            await seen(message)
 
         try:
             await self.app(scope, receive, named)
         finally:
             seconds = time.perf_counter() - start
-            if self.every or status >= 400 or seconds > SLOW_SECONDS:
-                self._tell(scope, name, status, seconds)
+            if self.every or seen.status >= 400 or seconds > SLOW_SECONDS:
+                self._tell(scope, name, seen.status, seconds)
 
     def _tell(self, scope: Scope, name: str, status: int, seconds: float) -> None:
         route, use_case = route_of(scope["path"])

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, route_of
+from kpi_gate.serving.http.asgi import App, Receive, Scope, Send, Watched, route_of
 from kpi_gate.serving.http.score_shift import ScoreShift
 
 BOUNDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)  # seconds
@@ -206,20 +206,13 @@ class Counted:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 500
-
-        async def seen(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        start, seen = time.perf_counter(), Watched(send)
         try:
             await self.app(scope, receive, seen)
         finally:
             route, use_case = route_of(scope["path"])
             known = use_case if use_case in self.counts.use_cases else ""
-            self.counts.request(route, known, status, time.perf_counter() - start)
+            self.counts.request(route, known, seen.status, time.perf_counter() - start)
 
 
 def _buckets(

@@ -5,7 +5,16 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kpi_gate.serving.http.asgi import OTHER, App, Message, Receive, Scope, Send, header, route_of
+from kpi_gate.serving.http.asgi import (
+    OTHER,
+    App,
+    Receive,
+    Scope,
+    Send,
+    Watched,
+    header,
+    route_of,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -70,18 +79,11 @@ class Traced:
             record_exception=False,  # its words may quote a row
             set_status_on_exception=False,
         ) as span:
-            status = 500
-
-            async def seen(message: Message) -> None:
-                nonlocal status
-                if message["type"] == "http.response.start":
-                    status = message["status"]
-                await send(message)
-
+            seen = Watched(send)
             try:
                 await self.app(scope, receive, seen)
             finally:
-                span.set_attribute("http.response.status_code", status)
+                span.set_attribute("http.response.status_code", seen.status)
                 span.set_attribute("kpi_gate.request", scope["state"].get("request_id", ""))
-                if status >= 500:
+                if seen.status >= 500:
                     span.set_status(self._error)

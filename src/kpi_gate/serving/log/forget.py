@@ -13,10 +13,11 @@ import orjson
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kpi_gate.files.sync import sync
 from kpi_gate.files.write_once import write_once
 from kpi_gate.serving.errors import LogBusyError
 from kpi_gate.serving.log.keep import ASIDE, keep, keeping, write_parquet
-from kpi_gate.serving.log.segment import segments, sync_folder
+from kpi_gate.serving.log.segment import segments
 from kpi_gate.serving.log.writer import ASK
 
 RECORD = "forgotten.jsonl"
@@ -121,7 +122,7 @@ def _without(path: Path, unit: str) -> int:
         write_parquet(rest, path)
     else:
         path.unlink()
-        sync_folder(path.parent)
+        sync(path.parent)
     return int(table.num_rows - rest.num_rows)
 
 
@@ -144,4 +145,4 @@ def _note(folder: Path, row: Mapping[str, Any]) -> None:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
-    sync_folder(folder)
+    sync(folder)

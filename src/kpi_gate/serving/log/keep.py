@@ -17,9 +17,10 @@ import pyarrow.json as pajson
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from kpi_gate.files.sync import sync
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.serving.log.schema import COLUMNS, LOG_SCHEMA, MOMENT
-from kpi_gate.serving.log.segment import SQL_URL, finished, segments, sync_folder
+from kpi_gate.serving.log.segment import SQL_URL, finished, segments
 
 ASIDE = "unreadable"  # folder of lines of which no decision can be made
 _IN_LINES = pa.schema([(f.name, pa.int64() if f.type == MOMENT else f.type) for f in LOG_SCHEMA])
@@ -58,7 +59,7 @@ def keep(folder: Path, sql_url: str = "") -> int:
 
                     copy_segment(sql_url, folder.name, path.stem, table)
                 path.unlink()
-                sync_folder(path.parent)
+                sync(path.parent)
     return left
 
 
@@ -139,7 +140,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         whole.replace(path)
     finally:
         whole.unlink(missing_ok=True)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def main() -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kpi_gate.files.sync import sync
+
 FOLDER, SUFFIX = "segments", ".jsonl"
 SQL_URL = "KPI_GATE_SERVING_LOG_SQL"  # tells it the process that keeps segments
 
@@ -43,7 +45,7 @@ class Segment:
             if self.there():  # or whoever keeps segments was faster, and took it for a dead one
                 break
             os.close(self._file)
-        sync_folder(place)
+        sync(place)
 
     def append(self, lines: bytes, rows: int) -> None:
         """Write whole lines and sync them; where that fails, none of them is in the segment.
@@ -105,12 +107,3 @@ def finished(path: Path) -> Iterator[bytes | None]:
 def whole_lines(content: bytes) -> bytes:
     """Leave out a last line that is torn: its writer died, or is just writing it."""
     return content[: content.rfind(b"\n") + 1]
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the names in a folder outlive a power cut."""
-    file = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
