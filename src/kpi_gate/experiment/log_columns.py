@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from kpi_gate.errors import ConfigurationError
 from kpi_gate.files.wording import shorten
+from kpi_gate.serving.assignment import ARMS
 
 Column: TypeAlias = pa.ChunkedArray
-ARMS = ("control", "treatment")
 MOMENT = pa.timestamp("us", "UTC")
 _TRUE, _FALSE = ["true", "t", "yes", "y", "1", "1.0"], ["false", "f", "no", "n", "0", "0.0"]
 _EXACT = 2.0**53  # beyond it neighbouring whole numbers are one float

@@ -8,11 +8,12 @@ from pydantic import Field
 
 from kpi_gate.decision.fingerprint import digest
 from kpi_gate.decision.frozen import Frozen
+from kpi_gate.serving.assignment import ARMS as ARMS  # noqa: PLC0414
+from kpi_gate.serving.assignment import CONTROL as CONTROL  # noqa: PLC0414
+from kpi_gate.serving.assignment import TREATMENT as TREATMENT  # noqa: PLC0414
 from kpi_gate.usecase.experiment_settings import Margin as Margin  # noqa: PLC0414
 
 WEEK = timedelta(days=7)
-CONTROL, TREATMENT = "control", "treatment"
-ARMS = (CONTROL, TREATMENT)
 
 
 class Metric(Frozen):

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.serving.assignment import CONTROL, TREATMENT
 from kpi_gate.serving.budget import Budget
 from kpi_gate.serving.schema import Checker, moment
-from kpi_gate.serving.traffic import CONTROL, EXPLORE, HOLDOUT, TREATMENT, Assigned, Traffic
+from kpi_gate.serving.traffic import EXPLORE, HOLDOUT, Assigned, Traffic
 from kpi_gate.serving.versions import Made, One, Version
 
 Row = Mapping[str, Any]

@@ -6,6 +6,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+CONTROL, TREATMENT = "control", "treatment"
+ARMS = (CONTROL, TREATMENT)
 _WHOLE = float(2**64)
 _LAST = float(np.nextafter(1.0, 0.0))  # the largest numbers would round up to 1
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from kpi_gate.serving.traffic import BASELINE
+from kpi_gate.decision.evidence import BASELINE
 from kpi_gate.usecase.serving_settings import Canary
 
 

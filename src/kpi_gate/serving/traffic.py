@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from kpi_gate.serving.assignment import bucket_of
+from kpi_gate.decision.evidence import BASELINE
+from kpi_gate.serving.assignment import CONTROL, TREATMENT, bucket_of
 from kpi_gate.serving.errors import ServingError
 from kpi_gate.usecase.serving_settings import ServingSettings
 
-BASELINE = "baseline"  # the rule of thumb, as a version
 CHAMPION, CANARY, HOLDOUT, EXPLORE = "champion", "canary", "holdout", "explore"
-CONTROL, TREATMENT = "control", "treatment"
 ACTIONS = (0.0, 1.0)  # that can be drawn where a decision is explored
 _Key = tuple[str, str, float, float, bool]  # arm, version, canary's share, explored share, explore
 

@@ -1,13 +1,8 @@
 """Who may speak to a server: nobody by another host's name, no page of another origin."""
 
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Collection
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, name_and_port
 
 FRAMES = [
     (b"x-frame-options", b"SAMEORIGIN"),
@@ -53,31 +48,19 @@ class OwnPagesOnly:
             headers: Its headers, names in lower case.
         """
         named = [word.decode("latin-1") for name, word in headers if name == b"host"]
-        if len(named) != 1 or _name_and_port(f"//{named[0]}")[0] not in self.hosts:
+        if len(named) != 1 or name_and_port(f"//{named[0]}")[0] not in self.hosts:
             return "refused: this server is not called by that Host"
-        port = _name_and_port(f"//{named[0]}")[1]
+        port = name_and_port(f"//{named[0]}")[1]
         origins = [word.decode("latin-1") for name, word in headers if name == b"origin"]
         for origin in origins:
-            name, own_port = _name_and_port(origin)
+            name, own_port = name_and_port(origin)
             if name not in self.hosts or own_port != port:
                 return "refused: a page of another Origin"
         return ""
 
 
-def _name_and_port(address: str) -> tuple[str, int | None]:
-    """Return host name and port of an address, None for its scheme's; no name if it is none."""
-    try:
-        parts = urlsplit(address)
-        name, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "", None
-    if parts.username is not None or parts.path or parts.query or parts.fragment:
-        return "", None
-    return name, None if port == {"http": 80, "https": 443}.get(parts.scheme) else port
-
-
 def _framed_by_its_own(send: Send) -> Send:
-    async def framed(message: MutableMapping[str, Any]) -> None:
+    async def framed(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message.get("headers", ()), *FRAMES]
         await send(message)

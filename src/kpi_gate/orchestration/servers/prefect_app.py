@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from kpi_gate.environment import NAMES, prepare_environment
-from kpi_gate.orchestration.servers.doors import App, OwnPagesOnly, Receive, Scope, Send
+from kpi_gate.orchestration.servers.doors import OwnPagesOnly
 from kpi_gate.record.prefect_key import PROOF, make_key, proof
+from kpi_gate.serving.http.asgi import App, Receive, Scope, Send
 from kpi_gate.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import urlsplit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -57,3 +58,15 @@ def header(scope: Scope, name: bytes) -> str:
         if each == name:
             return str(value, "latin-1")
     return ""
+
+
+def name_and_port(address: str) -> tuple[str, int | None]:
+    """Return host name and port of an address, None for its scheme's; no name if it is none."""
+    try:
+        parts = urlsplit(address)
+        name, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "", None
+    if parts.username is not None or parts.path or parts.query or parts.fragment:
+        return "", None
+    return name, None if port == {"http": 80, "https": 443}.get(parts.scheme) else port

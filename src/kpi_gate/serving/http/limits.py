@@ -5,9 +5,17 @@ import math
 import time
 from collections.abc import Collection
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
-from kpi_gate.serving.http.asgi import App, Message, Receive, Scope, Send, header, route_of
+from kpi_gate.serving.http.asgi import (
+    App,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    header,
+    name_and_port,
+    route_of,
+)
 from kpi_gate.serving.http.problems import Problem, respond
 from kpi_gate.serving.http.rates import Rates
 
@@ -166,10 +174,10 @@ class OwnNameOnly:
     def refused(self, scope: Scope) -> Problem | None:
         """Return why a request is refused; None where it is not."""
         named = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(named) != 1 or _name(f"//{named[0]}") not in self.hosts:
+        if len(named) != 1 or name_and_port(f"//{named[0]}")[0] not in self.hosts:
             return Problem(421, "this server has another name; add yours by --name")
         origin = header(scope, b"origin")
-        if origin and _name(origin) not in self.hosts:
+        if origin and name_and_port(origin)[0] not in self.hosts:
             return Problem(403, "a page of another origin may not ask here")
         return None
 
@@ -183,16 +191,6 @@ def own_names(host: str, more: Collection[str] = ()) -> set[str]:
     """
     own = {*more} if host in EVERYWHERE else {host, *more}
     return own | set(LOOPBACK) if host in (*LOOPBACK, *EVERYWHERE) else own
-
-
-def _name(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        name, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return ""
-    odd = parts.username is not None or parts.path or parts.query or parts.fragment
-    return "" if odd else name
 
 
 def _caller(scope: Scope) -> str:
